@@ -1,0 +1,2 @@
+# sbin_PROGRAMS += sallyportd
+# bin_PROGRAMS += sallyport

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where each result column of a statement comes from, proven from the parse tree and a catalogue that the
+ * caller supplies. Three values: a taint (sensitive kind), CLEAN (proven), UNKNOWN. UNKNOWN is the zero value
+ * and the default of every switch.
+ */
+#ifndef SP_SQL_LINEAGE_H
+#define SP_SQL_LINEAGE_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+enum lineage { LINEAGE_UNKNOWN = 0, LINEAGE_CLEAN, LINEAGE_SENSITIVE };
+
+struct lineage_col {
+	enum lineage what;
+	int kind;        /* LINEAGE_SENSITIVE: the caller's kind (detect/), of a plain column; else see derived */
+	bool derived;    /* an expression over the source rather than the plain column: mask in full */
+	char source[96]; /* "customers.email" or the reason of UNKNOWN, for the user's notice */
+};
+
+struct lineage_stmt {
+	size_t n_cols;   /* 0 with known == false: nothing is known about this statement's columns */
+	bool known;
+	struct lineage_col *cols;
+};
+
+struct lineage_result {
+	size_t n_stmts; /* as many as in the message */
+	struct lineage_stmt *stmts;
+	void *mem;
+};
+
+struct catalog_col {
+	const char *name;
+	int kind; /* 0 = not sensitive, else the caller's kind */
+};
+
+struct catalog_rel {
+	bool trusted; /* columns can be believed (base table, partition, matview of nothing sensitive, catalogue view);
+	               * false: every column is UNKNOWN (a view that was not followed) */
+	size_t n_cols;
+	const struct catalog_col *cols;
+};
+
+/* Find a relation as the server's search path would. schema may be NULL. Returns true and fills *out (borrowed
+ * until the call returns to the server's next message), or false: then its columns are UNKNOWN. */
+struct catalog {
+	void *ctx;
+	bool (*relation)(void *ctx, const char *schema, const char *name, struct catalog_rel *out);
+	/* Is this function (lower case, schema may be NULL) an allow-listed built-in that is not shadowed by a visible
+	 * user function? Only such may turn CLEAN inputs into a CLEAN output. NULL: the built-in list alone decides. */
+	bool (*shadowed)(void *ctx, const char *schema, const char *name);
+};
+
+/* Never fails: what is not understood is UNKNOWN. */
+void pgsql_lineage(struct span sql, const struct catalog *cat, struct lineage_result *out);
+void lineage_clear(struct lineage_result *r);
+
+#endif

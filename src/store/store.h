@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What survives a restart: certificate serials and issued certificates, revocations, requests (holds), sessions.
+ * One interface, one driver per file (store_sqlite.c now; a shared driver later): no SQL, no driver type and no
+ * assumption of a single process outside. Every state change is one durable transaction and every decision a
+ * conditional UPDATE. Only the monitor calls it. Strings are copied in; rows are handed to callbacks, borrowed.
+ */
+#ifndef SP_STORE_STORE_H
+#define SP_STORE_STORE_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct store;
+
+/* spec: "sqlite:PATH". 0 or error with why. */
+int store_open(const char *spec, struct store **out, struct why *w) MUST_CHECK;
+void store_close(struct store *s);
+
+/* --- certificates --- */
+/* Next serial, unique for ever, 63 bits. */
+int store_serial_next(struct store *s, uint64_t *serial) MUST_CHECK;
+struct store_cert {
+	uint64_t serial;
+	const char *user, *key_id, *fingerprint; /* SHA256:... of the user's key */
+	const char *source;                      /* address the login came from */
+	int64_t issued_s, valid_after_s, valid_before_s;
+};
+int store_cert_add(struct store *s, const struct store_cert *c) MUST_CHECK;
+/* kind: "serial" | "user" | "key" (fingerprint) | "ca" (fingerprint). */
+int store_revoke(struct store *s, const char *kind, const char *value, const char *by, const char *why, int64_t now_s) MUST_CHECK;
+/* Is any of these revoked? 1 yes, 0 no, negative error (treat as revoked). */
+int store_is_revoked(struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp);
+
+/* --- sessions (index of recordings) --- */
+struct store_session {
+	const char *id;        /* 26-character ULID */
+	uint64_t counter;      /* gap-free number */
+	const char *user, *person, *target, *database, *login, *source, *client, *cert_serial;
+	int64_t start_us, end_us;  /* end 0 = live */
+	const char *end_reason;    /* "" while live */
+	uint64_t statements, rows, bytes;
+};
+/* Assigns the next gap-free counter. */
+int store_session_start(struct store *s, const struct store_session *x, uint64_t *counter) MUST_CHECK;
+int store_session_end(struct store *s, const char *id, const char *reason, int64_t end_us, uint64_t statements, uint64_t rows, uint64_t bytes) MUST_CHECK;
+struct store_session_filter {
+	const char *id_prefix, *user, *target; /* NULL = any */
+	int64_t since_us;
+	bool live_only;
+	size_t limit;                          /* 0 = 1000 */
+};
+typedef int store_session_fn(void *ctx, const struct store_session *x); /* non-zero stops */
+/* Newest first. */
+int store_session_list(struct store *s, const struct store_session_filter *f, store_session_fn *fn, void *ctx) MUST_CHECK;
+
+/* --- requests --- */
+enum req_state { REQ_PENDING, REQ_APPROVED, REQ_CONSUMED, REQ_DENIED, REQ_EXPIRED, REQ_WITHDRAWN };
+const char *req_state_name(enum req_state st);
+
+struct store_request {
+	const char *id;           /* 10 characters of base32 (50 random bits) */
+	enum req_state state;
+	const char *session, *user, *person, *on_behalf_of, *target, *database, *login;
+	struct span sql;          /* exact bytes */
+	struct span params;       /* msgpack array */
+	const char *cls, *rule, *reason, *settings_text, *tx, *approval, *approvers;
+	uint8_t binding[32];      /* SHA-256 over all that must not change (monitor/binding) */
+	int quorum;
+	bool outlives;            /* may be consumed by a later session with the same binding (reject-with-id) */
+	bool waiting;             /* a session waits for it now */
+	int64_t created_us, deadline_us, decided_us;
+	const char *decided_by, *decided_why;
+	int approvals;            /* number so far */
+};
+int store_request_add(struct store *s, const struct store_request *r) MUST_CHECK;
+typedef int store_request_fn(void *ctx, const struct store_request *r);
+/* id may be a unique prefix (>= 4 characters); E_NOTFOUND, or E_EXISTS when ambiguous. */
+int store_request_get(struct store *s, const char *id, store_request_fn *fn, void *ctx) MUST_CHECK;
+struct store_request_filter {
+	const char *user, *session;
+	bool open_only; /* pending or approved */
+	size_t limit;
+};
+int store_request_list(struct store *s, const struct store_request_filter *f, store_request_fn *fn, void *ctx) MUST_CHECK;
+/* An approved, unexpired, unconsumed, `outlives` request with this binding; E_NOTFOUND. */
+int store_request_find(struct store *s, const uint8_t binding[32], int64_t now_us, store_request_fn *fn, void *ctx) MUST_CHECK;
+/* One approval by a person: recorded once per person (E_EXISTS for a second one); when the quorum is reached pending → approved.
+ * *now_approved tells. E_STATE when it is not pending (or past its deadline). */
+int store_request_approve(struct store *s, const char *id, const char *by_user, const char *by_person, const char *why, int64_t now_us, bool *now_approved) MUST_CHECK;
+/* Conditional state change from any of the states in the bit mask (1 << REQ_...); E_STATE when it did not apply. */
+int store_request_move(struct store *s, const char *id, unsigned from_mask, enum req_state to, const char *by, const char *why, int64_t now_us) MUST_CHECK;
+/* approved → consumed only if the binding is equal and the deadline not passed; E_STATE or E_DENIED (binding). */
+int store_request_consume(struct store *s, const char *id, const uint8_t binding[32], int64_t now_us) MUST_CHECK;
+/* pending and approved ones past their deadline → expired; calls fn for each. */
+int store_request_expire(struct store *s, int64_t now_us, store_request_fn *fn, void *ctx) MUST_CHECK;
+/* At start: waiting requests of sessions that no longer exist → withdrawn. */
+int store_request_withdraw_orphans(struct store *s, int64_t now_us) MUST_CHECK;
+
+#endif

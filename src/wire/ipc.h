@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages between our processes and between the CLI and the monitor: one msgpack map per SEQPACKET datagram
+ * (at most IPC_MAX bytes), "t" = type, "i" = request id (an answer carries the id of its request; 0 = pushed), further keys as
+ * listed per type in the table of doc/formats/ipc.md. Descriptors travel beside the datagram (base/file.h fd_send).
+ * Only bytes ⇄ fields here: what is permitted when is the permit table's matter (server/permit.h).
+ */
+#ifndef SP_WIRE_IPC_H
+#define SP_WIRE_IPC_H
+
+#include "wire/mp.h"
+
+#define IPC_MAX (160 * 1024)  /* one datagram; longer texts go in parts (IPC_HOLD_PART) */
+
+enum ipc_type {
+	/* any process: answer */
+	IPC_OK = 1,      /* keys of the answered request */
+	IPC_FAIL = 2,    /* code:int text:str hint:str sqlstate:str */
+
+	/* session → monitor (permit table), answers in parentheses */
+	IPC_AUTH_CERT = 10,  /* user:str cert:bin → (user kind groups serial expires forward:bool pty:bool label:str) */
+	IPC_AUTH_KEY = 11,   /* user:str key:bin (public key blob, possession proven) → (known:bool user) */
+	IPC_AUTH_DONE = 12,  /* the connection is authenticated by AUTH_CERT's or AUTH_KEY's last success; key_only:bool → () */
+	IPC_TARGET = 13,     /* name:str port:int → (name type databases:[str] logins:[str] default_database default_login) */
+	IPC_CONNECT = 14,    /* target login database app:str → fds [socket, recording, ca_memfd?]; (sid host hostaddr port
+	                      * tls password:bin application_name view:map prev:bin seq:int sync:str) */
+	IPC_BACKEND = 15,    /* sid pid:int key:int → () : registers the cancel key */
+	IPC_CANCEL = 16,     /* sid → () : cancel the running query upstream */
+	IPC_HEAD = 17,       /* sid seq bytes hash → no answer; progress of a recording */
+	IPC_SEGMENT = 18,    /* sid → fds [recording] () : next segment */
+	IPC_SESSION_END = 19,/* sid reason:str seq bytes hash statements:int rows:int → () */
+	IPC_HOLD_PART = 20,  /* sid part:bin → () : statement bytes ahead of IPC_HOLD_NEW when over 64 KiB, in order */
+	IPC_HOLD_NEW = 21,   /* sid sql:bin (rest of it) params:bin (msgpack array) class rule reason settings:bin(sha256)
+	                      * settings_text:str tx:str locks:bool mode:str(auto|wait|reject) → (id state:"pending"|"approved"
+	                      * wait_ms approvers quorum by why) */
+	IPC_HOLD_CONSUME = 22,  /* sid id settings:bin → () or FAIL: approved → consumed, exactly once */
+	IPC_HOLD_WITHDRAW = 23, /* sid id why:str → () */
+	IPC_EXEC = 24,       /* line:bin pty:bool term:str cols rows → fds [in, out, err] or [pty], + [db] for sql;
+	                      * (exec:int sql_target:str verb:str sid_hint:str); in = write end, out/err = read ends */
+	IPC_EXEC_WINCH = 25, /* exec cols rows → no answer */
+	IPC_EXEC_KILL = 26,  /* exec → no answer: channel closed */
+	IPC_RECORD_PING = 27,/* → () : is the monitor alive (used by tests) */
+
+	/* monitor → session, pushed (id 0) */
+	IPC_HOLD_DECIDED = 40, /* id state:"approved"|"denied"|"expired" by:str why:str */
+	IPC_EXEC_EXIT = 41,    /* exec status:int */
+	IPC_POLICY = 42,       /* sid view:map : replaces the session's policy view */
+	IPC_KILL = 43,         /* sid:str ("" = the whole connection) reason:str sqlstate:str */
+
+	/* listener → monitor */
+	IPC_NEW_SESSION = 60,  /* pid:int addr:str port:int conn:str + fd */
+	IPC_SESSION_GONE = 61, /* pid:int status:int */
+	/* monitor → listener */
+	IPC_LISTENER_STOP = 62, /* stop accepting; sessions go on */
+	IPC_PENALTY = 63,       /* addr seconds */
+	IPC_CONN_STATE = 64,    /* pid authenticated:bool : leaves the pre-auth count */
+
+	/* monitor → signer */
+	IPC_SIGN_CERT = 80,      /* tbs:bin → (sig:bin) : certificate body up to the signature field */
+	IPC_SIGN_CHECKPOINT = 81,/* body:bin size:int → (sig:bin) */
+	IPC_SIGNER_KEYS = 82,    /* → (ca:bin blob, log:bin ed25519 pub) */
+
+	/* monitor ↔ archiver */
+	IPC_SEAL = 90,         /* sid seg:int hash:bin + fd raw segment, dir fd → (hash:bin of the sealed file, bytes) */
+
+	/* CLI ↔ monitor (control socket or inherited socketpair) */
+	IPC_CTL = 100,         /* verb:str args:map → any number of CTL_ITEM/CTL_FD, then CTL_END */
+	IPC_CTL_ITEM = 101,    /* item:map of str → str|int|bool */
+	IPC_CTL_FD = 102,      /* name:str + fd */
+	IPC_CTL_END = 103,     /* code:int (exit status) text:str hint:str */
+};
+
+struct ipc_msg; /* a parsed message */
+
+/* Build: begin clears b, then fields, then end; one message at a time per buf. */
+void ipc_begin(struct buf *b, enum ipc_type t, uint32_t id);
+void ipc_str(struct buf *b, const char *key, const char *v);
+void ipc_bin(struct buf *b, const char *key, struct span v);
+void ipc_int(struct buf *b, const char *key, int64_t v);
+void ipc_bool(struct buf *b, const char *key, bool v);
+void ipc_strs(struct buf *b, const char *key, char *const *v, size_t n);
+/* An already encoded msgpack value under key (maps, arrays built with mp_put_*). */
+void ipc_raw(struct buf *b, const char *key, struct span encoded);
+int ipc_end(struct buf *b) MUST_CHECK; /* 0 or the buffer's error */
+
+/* Parse: fields borrow from the datagram's bytes. Wrong or missing "t"/"i", duplicate keys, more than 40 keys: E_FORMAT. */
+int ipc_parse(struct span in, struct ipc_msg **out) MUST_CHECK;
+void ipc_free(struct ipc_msg *m);
+int ipc_type_of(const struct ipc_msg *m);
+uint32_t ipc_id(const struct ipc_msg *m);
+const struct mp_val *ipc_get(const struct ipc_msg *m, const char *key);
+struct span ipc_get_span(const struct ipc_msg *m, const char *key);
+/* Copy a string field into out; E_NOTFOUND when absent, E_FORMAT when it has a NUL, E_TOOBIG when cut. */
+int ipc_get_str(const struct ipc_msg *m, const char *key, char *out, size_t cap) MUST_CHECK;
+int64_t ipc_get_int(const struct ipc_msg *m, const char *key, int64_t dflt);
+bool ipc_get_bool(const struct ipc_msg *m, const char *key, bool dflt);
+
+/* Send a built message with descriptors over a SEQPACKET socket; receive one (E_MORE, E_CLOSED, E_FORMAT, ...).
+ * ipc_recv parses in place: msg borrows from scratch until the next call. */
+int ipc_send(int sock, struct buf *b, const int *fds, size_t nfds) MUST_CHECK;
+int ipc_recv(int sock, struct buf *scratch, struct ipc_msg **out, int *fds, size_t *nfds) MUST_CHECK;
+
+/* struct policy_view ⇄ msgpack map lives in policy/view.h (policy_view_put / policy_view_get). */
+
+#endif
