@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verb table. Order of the rows = order of enum verb_id = order of help.
+ */
+#include "server/verbs.h"
+
+#include <string.h>
+
+#define BOTH (VERB_LOCAL | VERB_SSH)
+
+static const struct verb verbs[] = {
+	{VERB_APPROVE, "approve", WHO_PERSON, NULL, BOTH, "ID... [-m WHY]", "let one held statement run"},
+	{VERB_CERT, "cert", WHO_KEY, NULL, VERB_SSH, "", "print a certificate for the key you logged in with"},
+	{VERB_CONFIG, "config", WHO_USER, NULL, BOTH, "[--host NAME]", "print the ssh_config for this gateway"},
+	{VERB_DENY, "deny", WHO_PERSON, NULL, BOTH, "ID -m WHY", "refuse a held statement"},
+	{VERB_HELP, "help", WHO_USER, NULL, BOTH, "[VERB]", "what can be typed"},
+	{VERB_KILL, "kill", WHO_USER, NULL, BOTH, "SESSION [-m WHY]", "end a session and its running query"},
+	{VERB_POLICY, "policy", WHO_NOBODY, NULL, VERB_LOCAL, "explain ...", "say what a statement would meet and why"},
+	{VERB_RELOAD, "reload", WHO_RIGHT, "reload", VERB_LOCAL, "", "load the configuration again"},
+	{VERB_REPLAY, "replay", WHO_USER, NULL, BOTH, "SESSION", "show what happened in a session"},
+	{VERB_REQUESTS, "requests", WHO_USER, NULL, BOTH, "[--mine] [--all]", "held statements"},
+	{VERB_REVOKE, "revoke", WHO_OPERATOR, NULL, VERB_LOCAL, "serial|user|key|ca VALUE [-m WHY]",
+	 "revoke certificates and end their sessions"},
+	{VERB_SESSIONS, "sessions", WHO_USER, NULL, BOTH, "[--live] [--user U] [--target T] [--since S]", "recorded sessions"},
+	{VERB_SHOW, "show", WHO_USER, NULL, BOTH, "ID", "one held statement in full"},
+	{VERB_SQL, "sql", WHO_USER, NULL, VERB_SSH, "TARGET [-c SQL]", "a console on a target"},
+	{VERB_STATUS, "status", WHO_OPERATOR, NULL, VERB_LOCAL, "", "state of the gateway"},
+	{VERB_TARGETS, "targets", WHO_USER, NULL, BOTH, "", "the databases you may reach"},
+	{VERB_VERIFY, "verify", WHO_NOBODY, NULL, VERB_LOCAL, "[SESSION | --all]", "check recordings against the log"},
+	{VERB_WHOAMI, "whoami", WHO_USER, NULL, BOTH, "", "who the gateway thinks you are"},
+};
+
+_Static_assert(sizeof verbs / sizeof *verbs == VERB_N - 1, "one row per verb");
+
+const struct verb *verb_table(size_t *n)
+{
+	*n = sizeof verbs / sizeof *verbs;
+	return verbs;
+}
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+const struct verb *verb_of(enum verb_id id)
+{
+	return id > VERB_NONE && id < VERB_N ? &verbs[id - 1] : NULL;
+}
