@@ -1,4 +1,6 @@
 noinst_LIBRARIES += src/wire/libwire.a
-src_wire_libwire_a_SOURCES = src/wire/mp.c src/wire/mp.h src/wire/ipc.c src/wire/ipc.h
+src_wire_libwire_a_SOURCES = src/wire/mp.c src/wire/mp.h src/wire/ipc.c src/wire/ipc.h \
+	src/wire/pg.c src/wire/pg.h src/wire/pgview.h src/wire/pgfront.c src/wire/pgback.c \
+	src/wire/pgbuild.c src/wire/pgbuild.h
 src_wire_libwire_a_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)
 WIRE_LIBS = src/wire/libwire.a $(MSGPACK_LIBS)
