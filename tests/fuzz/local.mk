@@ -4,7 +4,7 @@ FUZZ_TARGETS =
 include tests/fuzz/targets.mk
 if FUZZ
 noinst_PROGRAMS += $(FUZZ_TARGETS)
-FUZZ_MAIN = -fsanitize=fuzzer
+FUZZ_MAIN = $(FUZZ_ENGINE)
 FUZZ_REPLAY =
 else
 check_PROGRAMS += $(FUZZ_TARGETS)

@@ -2,3 +2,8 @@
 #   FUZZ_TARGETS += tests/fuzz/fuzz_x
 #   tests_fuzz_fuzz_x_SOURCES = tests/fuzz/fuzz_x.c
 #   tests_fuzz_fuzz_x_LDADD = $(FUZZ_MAIN) src/DIR/libDIR.a ... $(BASE_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_pg
+tests_fuzz_fuzz_pg_SOURCES = tests/fuzz/fuzz_pg.c
+tests_fuzz_fuzz_pg_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pg/extended tests/fuzz/corpus/fuzz_pg/simple tests/fuzz/corpus/fuzz_pg/result \
+	tests/fuzz/corpus/fuzz_pg/misc tests/fuzz/corpus/fuzz_pg/startup
