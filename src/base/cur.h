@@ -85,7 +85,7 @@ static inline uint16_t cur_u16be(struct cur *c)
 {
 	struct span s = cur_take(c, 2);
 
-	return s.n == 2 ? (uint16_t)((s.p[0] << 8) | s.p[1]) : 0;
+	return (uint16_t)(s.n == 2 ? ((unsigned)s.p[0] << 8) | s.p[1] : 0);
 }
 
 static inline uint32_t cur_u32be(struct cur *c)
