@@ -29,6 +29,7 @@ enum verb_id {
 	VERB_STATUS,
 	VERB_TARGETS,
 	VERB_VERIFY,
+	VERB_WELCOME,
 	VERB_WHOAMI,
 	VERB_N
 };
@@ -52,6 +53,7 @@ struct verb {
 	enum verb_who who;
 	const char *right;   /* for WHO_RIGHT */
 	unsigned transports; /* VERB_LOCAL | VERB_SSH */
+	const char *rest;    /* over ssh this option takes the rest of the line: ssh drops the user's quotes; or NULL */
 	const char *usage;   /* arguments */
 	const char *summary;
 };
