@@ -7,3 +7,8 @@ tests_fuzz_fuzz_pg_SOURCES = tests/fuzz/fuzz_pg.c
 tests_fuzz_fuzz_pg_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_pg/extended tests/fuzz/corpus/fuzz_pg/simple tests/fuzz/corpus/fuzz_pg/result \
 	tests/fuzz/corpus/fuzz_pg/misc tests/fuzz/corpus/fuzz_pg/startup
+FUZZ_TARGETS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
+tests_fuzz_fuzz_conf_LDADD = $(FUZZ_MAIN) $(CONF_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_conf/sample.yaml tests/fuzz/corpus/fuzz_conf/alias tests/fuzz/corpus/fuzz_conf/small \
+	tests/fuzz/corpus/fuzz_conf/deep tests/fuzz/corpus/fuzz_conf/rules
