@@ -13,12 +13,10 @@ struct pgparse {
 	char *error;  /* the parser's message */
 	int where;    /* 1-based character of the error, 0 unknown */
 	void *result; /* private */
-	int kind;     /* private */
 };
 
 /* text is NUL-terminated, bounded and measured by the caller: the parser recurses. */
 void pgparse_sql(const char *text, struct pgparse *out);
-void pgparse_plpgsql(const char *text, struct pgparse *out);
 void pgparse_free(struct pgparse *p);
 
 #endif

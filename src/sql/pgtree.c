@@ -22,10 +22,11 @@
 
 struct pgtree {
 	struct arena mem;
-	struct pgnode *root;  /* list of statements (RawStmt fields), or PL/pgSQL's list */
+	struct pgnode *root;
 	struct pgnode **stmt; /* the statements' objects in the list */
 	size_t n_stmts;
 	uint32_t text_len;
+	struct pglex_shape shape;
 };
 
 struct reader {
@@ -98,15 +99,34 @@ static void node_fold(struct reader *rd, struct pgnode *n)
 	rd->free = c;
 }
 
+/* Fields whose struct type is fixed carry no kind in the JSON; these get it back. */
+static const char *kind_of_field(const char *key)
+{
+	static const struct {
+		const char *key, *kind;
+	} fixed[] = {
+		{"larg", "SelectStmt"}, {"rarg", "SelectStmt"}, {"funccall", "FuncCall"},
+		{"withClause", "WithClause"}, {"into", "IntoClause"}, {"typeName", "TypeName"},
+	};
+	size_t i;
+
+	for (i = 0; key != NULL && i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (strcmp(key, fixed[i].key) == 0)
+			return fixed[i].kind;
+	return NULL;
+}
+
 static void node_close(struct reader *rd)
 {
 	struct pgnode *n = rd->open;
 
 	rd->open = n->parent;
 	rd->depth--;
-	if (n->type == PGN_OBJ)
+	if (n->type == PGN_OBJ) {
 		node_fold(rd, n);
-	else
+		if (n->kind == NULL)
+			n->kind = kind_of_field(n->key);
+	} else
 		n->v.last = NULL;
 }
 
@@ -342,8 +362,11 @@ static void read_value(struct reader *rd)
 	case '"':
 		(void)cur_u8(&rd->c);
 		n = node_new(rd, PGN_STR);
-		if (n != NULL)
-			n->v.str = take_string(rd);
+		if (n == NULL)
+			return;
+		n->v.str = take_string(rd);
+		if (n->key != NULL && strcmp(n->key, "relname") == 0 && n->parent->kind == NULL)
+			n->parent->kind = "RangeVar";
 		return;
 	case 't':
 	case 'f':
@@ -380,9 +403,10 @@ static void read_key(struct reader *rd)
 		rd->key = name;
 		return;
 	}
-	if (o->kind != NULL || o->child != NULL || !take_if(&rd->c, '{'))
+	if (o->wrapped || o->child != NULL || !take_if(&rd->c, '{'))
 		cur_fail(&rd->c, E_FORMAT);
 	o->kind = name;
+	o->wrapped = true;
 }
 
 /* Behind a value: commas and closing brackets, until the next value is due or the document ends. */
@@ -396,7 +420,7 @@ static bool read_after(struct reader *rd)
 		skip_blank(c);
 		if (o->type == PGN_LIST ? take_if(c, ']') : take_if(c, '}')) {
 			skip_blank(c);
-			if (o->type == PGN_OBJ && o->kind != NULL && !take_if(c, '}'))
+			if (o->wrapped && !take_if(c, '}'))
 				cur_fail(c, E_FORMAT);
 			node_close(rd);
 			continue;
@@ -407,7 +431,7 @@ static bool read_after(struct reader *rd)
 		if (o->type == PGN_OBJ) {
 			read_key(rd);
 			skip_blank(c);
-			if (o->kind != NULL && rd->key == NULL && cur_ok(c))
+			if (o->wrapped && rd->key == NULL && cur_ok(c))
 				continue; /* {"Kind":{ : its first field or its end */
 		}
 		return cur_ok(c);
@@ -480,58 +504,48 @@ static int tree_read(struct pgtree *t, struct span json, bool sql, struct why *w
 	return r == 0 ? 0 : why_set(w, E_FORMAT, "the parse tree is malformed");
 }
 
-static int tree_check_text(struct span sql, struct why *w)
+static int tree_check_text(struct span sql, struct pglex_shape *shape, struct why *w)
 {
-	struct pglex_shape shape;
-
 	if (sql.n > SQL_MAX_TEXT)
 		return why_set(w, E_TOOBIG, "longer than %d bytes", SQL_MAX_TEXT);
 	if (span_has_nul(sql))
 		return why_set(w, E_FORMAT, "a NUL byte in the text");
 	if (!span_is_utf8(sql))
 		return why_set(w, E_FORMAT, "invalid UTF-8 in the text");
-	return pglex_measure(sql, &shape, w);
+	return pglex_measure(sql, shape, w);
 }
 
-static int tree_parse(struct span sql, bool plpgsql, struct pgtree **out, struct why *w)
+int pgtree_parse(struct span sql, struct pgtree **out, struct why *w)
 {
+	struct pglex_shape shape;
 	struct pgtree *t;
 	struct pgparse p;
 	char *text;
 	int r;
 
 	*out = NULL;
-	r = tree_check_text(sql, w);
+	r = tree_check_text(sql, &shape, w);
 	if (r != 0)
 		return r;
 	t = tree_new();
 	t->text_len = (uint32_t)sql.n;
+	t->shape = shape;
 	text = arena_strndup(&t->mem, sql.p, sql.n);
 	if (text == NULL) {
 		pgtree_free(t);
 		return why_set(w, E_TOOBIG, "out of memory");
 	}
-	(plpgsql ? pgparse_plpgsql : pgparse_sql)(text, &p);
+	pgparse_sql(text, &p);
 	if (p.error != NULL || p.json == NULL)
 		r = why_set(w, E_FORMAT, "%s", p.error != NULL ? p.error : "the parser gave no tree");
 	else
-		r = tree_read(t, span_str(p.json), !plpgsql, w);
+		r = tree_read(t, span_str(p.json), true, w);
 	pgparse_free(&p);
 	if (r == 0)
 		*out = t;
 	else
 		pgtree_free(t);
 	return r;
-}
-
-int pgtree_parse(struct span sql, struct pgtree **out, struct why *w)
-{
-	return tree_parse(sql, false, out, w);
-}
-
-int pgtree_parse_plpgsql(struct span sql, struct pgtree **out, struct why *w)
-{
-	return tree_parse(sql, true, out, w);
 }
 
 int pgtree_read_json(struct span json, struct pgtree **out, struct why *w)
@@ -570,4 +584,9 @@ const struct pgnode *pgtree_stmt(const struct pgtree *t, size_t i, uint32_t *off
 const struct pgnode *pgtree_root(const struct pgtree *t)
 {
 	return t->root;
+}
+
+const struct pglex_shape *pgtree_shape(const struct pgtree *t)
+{
+	return &t->shape;
 }

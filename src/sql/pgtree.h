@@ -2,7 +2,9 @@
  *
  * The raw parse tree of a PostgreSQL text, read from libpg_query's JSON into one arena. Shapes:
  *   {"SelectStmt":{...}}   one node, kind "SelectStmt", children = its fields
- *   "relation":{...}       a field of a fixed type: a node without kind, key "relation"
+ *   "alias":{...}          a field of a fixed type: a node without kind, key "alias"; but a range variable
+ *                          ("relation", "rel", ...) has kind "RangeVar", larg and rarg "SelectStmt", funccall
+ *                          "FuncCall", withClause "WithClause", into "IntoClause", typeName "TypeName" all the same
  *   [...]                  a list; its items have no key
  *   {"String":{"sval":s}}  one node of kind "String" whose string value is s; Integer, Float, Boolean likewise
  *   {"List":{"items":[]}}  one node of kind "List" with a field "items"
@@ -29,17 +31,17 @@ struct pgnode {
 	int32_t loc;      /* byte offset in the text, -1 when unknown */
 	uint8_t type;     /* enum pgnode_type */
 	bool scalar_kind; /* kind String, Integer, ... with its value in v */
+	bool wrapped;     /* private: the kind stood in the JSON */
 };
 
 struct pgtree;
+struct pglex_shape;
 
 /* Parse one message. 0 and *out (free with pgtree_free), or with *out == NULL:
  *   E_FORMAT  the parser refuses it, or it is not clean UTF-8, or it holds a NUL
  *   E_TOOBIG  over a cap of sql/facts.h (bytes, tokens, nesting, operator chain) or of memory
  * and w says which, in words for a person. Text without any statement gives a tree of 0 statements. */
 int pgtree_parse(struct span sql, struct pgtree **out, struct why *w) MUST_CHECK;
-/* The bodies of CREATE FUNCTION ... LANGUAGE plpgsql and DO: PL/pgSQL's own tree. Same rules; the root is a list. */
-int pgtree_parse_plpgsql(struct span sql, struct pgtree **out, struct why *w) MUST_CHECK;
 /* NULL is fine. */
 void pgtree_free(struct pgtree *t);
 
@@ -47,6 +49,8 @@ size_t pgtree_count(const struct pgtree *t);
 /* The i-th statement's node (kind "SelectStmt", ...), never NULL for i < count; off, len: its bytes in the text. */
 const struct pgnode *pgtree_stmt(const struct pgtree *t, size_t i, uint32_t *off, uint32_t *len);
 const struct pgnode *pgtree_root(const struct pgtree *t);
+/* What the text's literals hold, for standard_conforming_strings: see sql/pglex.h. */
+const struct pglex_shape *pgtree_shape(const struct pgtree *t);
 
 /* All of these take NULL and return NULL, "" , 0 or false then. */
 const char *pgnode_kind(const struct pgnode *n);                           /* "" without kind */

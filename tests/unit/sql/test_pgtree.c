@@ -39,6 +39,7 @@ Test(pgtree, reads_a_select)
 	cr_assert_eq(len, 58);
 	cr_assert_str_eq(pgnode_kind(s), "SelectStmt");
 	cr_assert_str_eq(pgnode_field_str(s, "op"), "SETOP_NONE");
+	cr_assert(!pgtree_shape(t)->backslash);
 	from = pgnode_field(s, "fromClause");
 	cr_assert_eq(pgnode_len(from), 1);
 	cr_assert_str_eq(pgnode_field_str(pgnode_first(from), "relname"), "pgbench_accounts");
@@ -96,6 +97,18 @@ Test(pgtree, walk_visits_every_node_once)
 	for (n = root; n != NULL; n = pgnode_walk(root, n, false))
 		calls += pgnode_is(n, "FuncCall");
 	cr_assert_eq(calls, 3);
+	pgtree_free(t);
+}
+
+Test(pgtree, fields_of_a_fixed_type_have_their_kind)
+{
+	struct pgtree *t = parse("DELETE FROM a.t; SELECT 1 INTO x UNION SELECT 2; CALL f(1); SELECT 'x'::int");
+	const struct pgnode *s = pgtree_stmt(t, 1, NULL, NULL);
+
+	cr_assert(pgnode_is(pgnode_field(pgtree_stmt(t, 0, NULL, NULL), "relation"), "RangeVar"));
+	cr_assert(pgnode_is(pgnode_field(s, "larg"), "SelectStmt"));
+	cr_assert(pgnode_is(pgnode_field(pgnode_field(pgnode_field(s, "larg"), "intoClause"), "rel"), "RangeVar"));
+	cr_assert(pgnode_is(pgnode_field(pgtree_stmt(t, 2, NULL, NULL), "funccall"), "FuncCall"));
 	pgtree_free(t);
 }
 
@@ -178,23 +191,6 @@ Test(pgtree, allowed_depth_fits_the_stack)
 	cr_assert_eq(repeat_parse("SELECT 1", "::int", 2900, ""), 0);
 	(void)repeat_parse("SELECT ", "NOT ", 2900, "true");
 	(void)repeat_parse("SELECT ", "- ", 2900, "1");
-}
-
-Test(pgtree, plpgsql_bodies)
-{
-	struct pgtree *t = NULL;
-	struct why w;
-	const struct pgnode *n;
-	const char *query = NULL;
-	int r = pgtree_parse_plpgsql(span_str("DO $$ BEGIN DELETE FROM t; EXECUTE 'x'; END $$"), &t, &w);
-
-	cr_assert_eq(r, 0);
-	for (n = pgtree_root(t); n != NULL; n = pgnode_walk(pgtree_root(t), n, false))
-		if (n->key != NULL && strcmp(n->key, "query") == 0 && query == NULL)
-			query = pgnode_str(n);
-	cr_assert_not_null(query);
-	cr_assert_str_eq(query, "DELETE FROM t");
-	pgtree_free(t);
 }
 
 static const char nasty[] =
