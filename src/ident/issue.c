@@ -28,7 +28,8 @@ static int check_principals(const struct issue_request *r, struct why *w)
 	char shown[64];
 
 	if (r->n_principals == 0 || r->n_principals > SSHCERT_LIST_MAX)
-		return why_set(w, E_DENIED, "a certificate needs 1 to %d principals", SSHCERT_LIST_MAX);
+		return why_set(
+		    w, E_DENIED, "a certificate needs 1 to %d principals", SSHCERT_LIST_MAX);
 	for (size_t i = 0; i < r->n_principals; i++) {
 		struct span s = span_str(r->principals[i]);
 
@@ -36,7 +37,8 @@ static int check_principals(const struct issue_request *r, struct why *w)
 			continue;
 		span_escape(s, shown, sizeof(shown));
 		why_set(w, E_DENIED, "\"%s\" cannot be a principal", shown);
-		why_hint(w, "no commas, blanks, control bytes or wildcards; at most %d bytes", SSHCERT_PRINCIPAL_MAX);
+		why_hint(w, "no commas, blanks, control bytes or wildcards; at most %d bytes",
+		    SSHCERT_PRINCIPAL_MAX);
 		return E_DENIED;
 	}
 	return 0;
@@ -47,14 +49,16 @@ static int check_groups(const struct issue_request *r, struct why *w)
 	char shown[64];
 
 	if (r->n_groups > SSHCERT_LIST_MAX)
-		return why_set(w, E_TOOBIG, "a certificate holds at most %d groups", SSHCERT_LIST_MAX);
+		return why_set(
+		    w, E_TOOBIG, "a certificate holds at most %d groups", SSHCERT_LIST_MAX);
 	for (size_t i = 0; i < r->n_groups; i++) {
 		struct span s = span_str(r->groups[i]);
 
 		if (sshcert_name_ok(s))
 			continue;
 		span_escape(s, shown, sizeof(shown));
-		return why_set(w, E_DENIED, "\"%s\" cannot be a group name in a certificate", shown);
+		return why_set(
+		    w, E_DENIED, "\"%s\" cannot be a group name in a certificate", shown);
 	}
 	return 0;
 }
@@ -64,20 +68,22 @@ static int check_texts(const struct issue_request *r, struct why *w)
 	const struct {
 		const char *what, *value;
 	} texts[] = {
-		{ "source address list", r->source_address },
-		{ "target list", r->targets },
-		{ "risk class", r->max_risk },
-		{ "person acted for", r->on_behalf_of },
-		{ "issuer", r->issuer },
-		{ "login id", r->login_id },
-		{ "person", r->person },
+	    {"source address list", r->source_address},
+	    {"target list", r->targets},
+	    {"risk class", r->max_risk},
+	    {"person acted for", r->on_behalf_of},
+	    {"issuer", r->issuer},
+	    {"login id", r->login_id},
+	    {"person", r->person},
 	};
 
 	if (!sshcert_name_ok(span_str(r->gateway)))
 		return why_set(w, E_DENIED, "the gateway has no usable name for certificates");
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (is_set(texts[i].value) && !sshcert_text_ok(span_str(texts[i].value), ISSUE_TEXT_MAX))
-			return why_set(w, E_DENIED, "the %s cannot be written into a certificate", texts[i].what);
+		if (is_set(texts[i].value) &&
+		    !sshcert_text_ok(span_str(texts[i].value), ISSUE_TEXT_MAX))
+			return why_set(w, E_DENIED, "the %s cannot be written into a certificate",
+			    texts[i].what);
 	}
 	return 0;
 }
@@ -94,7 +100,8 @@ static int check_keys(const struct issue_request *r, struct sshpk *user, struct 
 	if (rc == 0 && ca.kind->alg != SSHPK_ED25519)
 		rc = why_set(w, E_DENIED, "the certificate authority's key is not Ed25519");
 	if (rc == 0 && span_eq(r->user_key, r->ca))
-		rc = why_set(w, E_DENIED, "the certificate authority's own key cannot be certified");
+		rc =
+		    why_set(w, E_DENIED, "the certificate authority's own key cannot be certified");
 	return rc;
 }
 
@@ -159,7 +166,7 @@ static int assemble(const struct issue_request *r, const struct sshpk *user, str
 {
 	uint8_t nonce[NONCE_LEN];
 	struct buf id, names, critical, ext;
-	struct sshcert c = { .key = *user, .serial = r->serial, .type = SSHCERT_USER, .ca = r->ca };
+	struct sshcert c = {.key = *user, .serial = r->serial, .type = SSHCERT_USER, .ca = r->ca};
 	int rc;
 
 	buf_init(&id, ISSUE_KEY_ID_MAX + SSHCERT_PRINCIPAL_MAX + 16);

@@ -10,14 +10,14 @@
 
 #define TEXT_MAX 64 /* longer than any address */
 
-static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* inet_pton as it is, without joining mapped addresses with IPv4. */
 static int parse_plain(struct span text, struct address *out)
 {
 	char z[TEXT_MAX];
 
-	*out = (struct address){ 0 };
+	*out = (struct address){0};
 	if (text.n == 0 || text.n >= sizeof(z) || span_has_nul(text))
 		return E_FORMAT;
 	memcpy(z, text.p, text.n);
@@ -36,7 +36,7 @@ static bool is_mapped(const struct address *a)
 
 static void unmap(struct address *a)
 {
-	struct address v4 = { .v4 = true };
+	struct address v4 = {.v4 = true};
 
 	memcpy(v4.b, a->b + sizeof(mapped_prefix), 4);
 	*a = v4;
@@ -96,7 +96,7 @@ int cidr_parse(struct span text, struct cidr *out)
 	size_t n = slash != NULL ? (size_t)(slash - text.p) : text.n;
 	int max, r;
 
-	*out = (struct cidr){ 0 };
+	*out = (struct cidr){0};
 	r = parse_plain(span_of(text.p, n), &out->net);
 	if (r != 0)
 		return r;

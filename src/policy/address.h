@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numeric IPv4 and IPv6 addresses and CIDR ranges: parse, match. No names, no ports, no resolving. IPv4-mapped
- * IPv6 (::ffff:a.b.c.d) is the same address as its IPv4 form everywhere; otherwise the families never match.
+ * Numeric IPv4 and IPv6 addresses and CIDR ranges: parse, match. No names, no ports, no resolving.
+ * IPv4-mapped IPv6 (::ffff:a.b.c.d) is the same address as its IPv4 form everywhere; otherwise the
+ * families never match.
  */
 #ifndef SP_POLICY_ADDRESS_H
 #define SP_POLICY_ADDRESS_H
@@ -21,10 +22,12 @@ struct cidr {
 
 /* "192.0.2.1", "2001:db8::1". Zone ids, brackets and anything else: E_FORMAT. */
 int address_parse(struct span text, struct address *out) MUST_CHECK;
-/* An address, or address/bits. Host bits behind the prefix must be zero (a typing error otherwise): E_FORMAT. */
+/* An address, or address/bits. Host bits behind the prefix must be zero (a typing error otherwise):
+ * E_FORMAT. */
 int cidr_parse(struct span text, struct cidr *out) MUST_CHECK;
 bool cidr_match(const struct cidr *c, const struct address *a);
-/* Comma list of CIDRs: 1 = a member matches, 0 = none does, E_FORMAT when any part (or the list) is malformed. */
+/* Comma list of CIDRs: 1 = a member matches, 0 = none does, E_FORMAT when any part (or the list) is
+ * malformed. */
 int cidr_list_match(struct span list, const struct address *a);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Certificate verification. The order is: form, authority, signature, and only then what the certificate says,
- * so that no sentence to the client is based on bytes that nobody trusted has signed.
+ * Certificate verification. The order is: form, authority, signature, and only then what the
+ * certificate says, so that no sentence to the client is based on bytes that nobody trusted has
+ * signed.
  */
 #include "policy/certcheck.h"
 
@@ -17,9 +18,15 @@
 void cert_identity_clear(struct cert_identity *id)
 {
 	free(id->mem);
-	*id = (struct cert_identity){ .user = "", .key_id = "", .gateway = "", .issuer = "", .login_id = "",
-				      .person = "", .source_address = "", .on_behalf_of = "",
-				      .max_risk = SQL_ESCAPE };
+	*id = (struct cert_identity){.user = "",
+	    .key_id = "",
+	    .gateway = "",
+	    .issuer = "",
+	    .login_id = "",
+	    .person = "",
+	    .source_address = "",
+	    .on_behalf_of = "",
+	    .max_risk = SQL_ESCAPE};
 }
 
 static void identity_init(struct cert_identity *id)
@@ -29,7 +36,8 @@ static void identity_init(struct cert_identity *id)
 	id->mem = xcalloc(1, MEM_SIZE);
 }
 
-/* Keep s as a C string. The certificate's size bounds the sum of all strings, each of which had a length word. */
+/* Keep s as a C string. The certificate's size bounds the sum of all strings, each of which had a
+ * length word. */
 static const char *keep(struct cert_identity *id, struct span s)
 {
 	char *at = id->mem + id->mem_used;
@@ -54,23 +62,23 @@ struct opt_rule {
 #define AT(f) offsetof(struct cert_identity, f)
 
 static const struct opt_rule critical_rules[] = {
-	{ SSHCERT_GATEWAY, OPT_STRING, AT(gateway) },
-	{ SSHCERT_MAX_RISK, OPT_RISK, AT(max_risk) },
-	{ SSHCERT_ON_BEHALF_OF, OPT_STRING, AT(on_behalf_of) },
-	{ SSHCERT_SOURCE_ADDRESS, OPT_STRING, AT(source_address) },
-	{ SSHCERT_TARGETS, OPT_LIST, AT(targets) },
-	/* Known, and refused: we run no commands for users, and libssh hides the user-verified flag. */
-	{ SSHCERT_FORCE_COMMAND, OPT_REFUSE, 0 },
-	{ SSHCERT_VERIFY_REQUIRED, OPT_REFUSE, 0 },
+    {SSHCERT_GATEWAY, OPT_STRING, AT(gateway)},
+    {SSHCERT_MAX_RISK, OPT_RISK, AT(max_risk)},
+    {SSHCERT_ON_BEHALF_OF, OPT_STRING, AT(on_behalf_of)},
+    {SSHCERT_SOURCE_ADDRESS, OPT_STRING, AT(source_address)},
+    {SSHCERT_TARGETS, OPT_LIST, AT(targets)},
+    /* Known, and refused: we run no commands for users, and libssh hides the user-verified flag. */
+    {SSHCERT_FORCE_COMMAND, OPT_REFUSE, 0},
+    {SSHCERT_VERIFY_REQUIRED, OPT_REFUSE, 0},
 };
 
 static const struct opt_rule extension_rules[] = {
-	{ SSHCERT_GROUPS, OPT_LIST, AT(groups) },
-	{ SSHCERT_ISSUER, OPT_STRING, AT(issuer) },
-	{ SSHCERT_LOGIN_ID, OPT_STRING, AT(login_id) },
-	{ SSHCERT_FORWARD, OPT_FLAG, AT(forward) },
-	{ SSHCERT_PTY, OPT_FLAG, AT(pty) },
-	{ SSHCERT_PERSON, OPT_STRING, AT(person) },
+    {SSHCERT_GROUPS, OPT_LIST, AT(groups)},
+    {SSHCERT_ISSUER, OPT_STRING, AT(issuer)},
+    {SSHCERT_LOGIN_ID, OPT_STRING, AT(login_id)},
+    {SSHCERT_FORWARD, OPT_FLAG, AT(forward)},
+    {SSHCERT_PTY, OPT_FLAG, AT(pty)},
+    {SSHCERT_PERSON, OPT_STRING, AT(person)},
 };
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -156,37 +164,45 @@ static int take_critical(const struct sshcert *c, struct cert_identity *id, stru
 
 		span_escape(name, shown, sizeof(shown));
 		if (rule == NULL)
-			return why_set(w, E_DENIED, "the certificate has the unknown critical option \"%s\"", shown);
+			return why_set(w, E_DENIED,
+			    "the certificate has the unknown critical option \"%s\"", shown);
 		if (rule->kind == OPT_REFUSE)
-			return why_set(w, E_DENIED, "certificates with the critical option %s are not accepted here",
-				       shown);
+			return why_set(w, E_DENIED,
+			    "certificates with the critical option %s are not accepted here",
+			    shown);
 		if (take_option(id, rule, data) != 0)
-			return why_set(w, E_FORMAT, "the certificate's critical option %s is malformed", shown);
+			return why_set(w, E_FORMAT,
+			    "the certificate's critical option %s is malformed", shown);
 		if (rule->kind == OPT_LIST)
 			id->has_targets = true;
 	}
 	return 0;
 }
 
-static int take_extensions(const struct sshcert *c, bool only_known, struct cert_identity *id, struct why *w)
+static int take_extensions(
+    const struct sshcert *c, bool only_known, struct cert_identity *id, struct why *w)
 {
 	struct cur cur = cur_of(c->extensions);
 	struct span name, data;
 	char shown[64];
 
 	while (sshcert_next_option(&cur, &name, &data)) {
-		const struct opt_rule *rule = rule_find(extension_rules, N_OF(extension_rules), name);
+		const struct opt_rule *rule =
+		    rule_find(extension_rules, N_OF(extension_rules), name);
 
 		span_escape(name, shown, sizeof(shown));
 		if (rule == NULL && only_known)
-			return why_set(w, E_DENIED, "the certificate has the unknown extension \"%s\"", shown);
+			return why_set(
+			    w, E_DENIED, "the certificate has the unknown extension \"%s\"", shown);
 		if (rule != NULL && take_option(id, rule, data) != 0)
-			return why_set(w, E_FORMAT, "the certificate's extension %s is malformed", shown);
+			return why_set(
+			    w, E_FORMAT, "the certificate's extension %s is malformed", shown);
 	}
 	return 0;
 }
 
-/* Every principal must be one that no reader could split or expand; an empty list would mean "anyone". */
+/* Every principal must be one that no reader could split or expand; an empty list would mean
+ * "anyone". */
 static int check_principals(const struct sshcert *c, struct why *w)
 {
 	struct cur cur = cur_of(c->principals);
@@ -201,7 +217,8 @@ static int check_principals(const struct sshcert *c, struct why *w)
 		if (s.n == 0)
 			return why_set(w, E_DENIED, "the certificate has an empty principal");
 		span_escape(s, shown, sizeof(shown));
-		return why_set(w, E_DENIED, "the certificate's principal \"%s\" is not a usable name", shown);
+		return why_set(
+		    w, E_DENIED, "the certificate's principal \"%s\" is not a usable name", shown);
 	}
 	return 0;
 }
@@ -211,23 +228,28 @@ static int64_t clamp_time(uint64_t t)
 	return t > INT64_MAX ? INT64_MAX : (int64_t)t;
 }
 
-static int check_gateway(const struct cert_identity *id, const char *gateway, bool required, struct why *w)
+static int check_gateway(
+    const struct cert_identity *id, const char *gateway, bool required, struct why *w)
 {
 	char shown[64];
 
 	if (id->gateway[0] == '\0')
-		return !required ? 0 : why_set(w, E_DENIED, "the certificate is not bound to a gateway");
+		return !required
+			   ? 0
+			   : why_set(w, E_DENIED, "the certificate is not bound to a gateway");
 	if (gateway != NULL && strcmp(id->gateway, gateway) == 0)
 		return 0;
 	span_escape(span_str(id->gateway), shown, sizeof(shown));
-	return why_set(w, E_DENIED, "the certificate is for the gateway \"%s\", not for this one", shown);
+	return why_set(
+	    w, E_DENIED, "the certificate is for the gateway \"%s\", not for this one", shown);
 }
 
 static int check_source_form(const struct cert_identity *id, struct why *w)
 {
-	const struct address any = { .v4 = true };
+	const struct address any = {.v4 = true};
 
-	if (id->source_address[0] == '\0' || cidr_list_match(span_str(id->source_address), &any) >= 0)
+	if (id->source_address[0] == '\0' ||
+	    cidr_list_match(span_str(id->source_address), &any) >= 0)
 		return 0;
 	return why_set(w, E_FORMAT, "the certificate's source-address list is malformed");
 }
@@ -237,13 +259,15 @@ static int check_type(const struct sshcert *c, struct why *w)
 	if (c->type == SSHCERT_HOST)
 		return why_set(w, E_DENIED, "this is a host certificate, not a user certificate");
 	if (c->type != SSHCERT_USER)
-		return why_set(w, E_DENIED, "the certificate is neither a user nor a host certificate");
+		return why_set(
+		    w, E_DENIED, "the certificate is neither a user nor a host certificate");
 	if (c->valid_after >= c->valid_before)
 		return why_set(w, E_DENIED, "the certificate's validity ends before it begins");
 	return sshpk_check_strength(&c->key, w);
 }
 
-static int fill_body(const struct sshcert *c, bool only_known, struct cert_identity *out, struct why *w)
+static int fill_body(
+    const struct sshcert *c, bool only_known, struct cert_identity *out, struct why *w)
 {
 	int r = take_critical(c, out, w);
 
@@ -259,8 +283,8 @@ static int fill_body(const struct sshcert *c, bool only_known, struct cert_ident
 	return 0;
 }
 
-int certcheck_body(const struct sshcert *c, const char *gateway, bool require_gateway, bool only_known,
-		   struct cert_identity *out, struct why *w)
+int certcheck_body(const struct sshcert *c, const char *gateway, bool require_gateway,
+    bool only_known, struct cert_identity *out, struct why *w)
 {
 	int r;
 
@@ -300,10 +324,10 @@ static bool is_cert_blob(struct span blob)
 	return is_cert;
 }
 
-/* The authority: no certificate itself (a user could sign for others with a certified key), trusted, strong, and
- * its signature holds. */
+/* The authority: no certificate itself (a user could sign for others with a certified key),
+ * trusted, strong, and its signature holds. */
 static int check_authority(const struct certcheck_input *in, const struct sshcert *c,
-			   const struct certcheck_ca **ca, struct why *w)
+    const struct certcheck_ca **ca, struct why *w)
 {
 	struct sshpk key;
 	char fp[SSHPK_FP_CAP];
@@ -314,13 +338,15 @@ static int check_authority(const struct certcheck_input *in, const struct sshcer
 	*ca = ca_find(in, c->ca);
 	if (*ca == NULL) {
 		sshpk_fingerprint(c->ca, fp);
-		return why_set(w, E_DENIED, "the certificate's authority %s is not trusted here", fp);
+		return why_set(
+		    w, E_DENIED, "the certificate's authority %s is not trusted here", fp);
 	}
 	r = sshpk_parse(c->ca, &key, w);
 	if (r != 0)
 		return r;
 	if (sshpk_check_strength(&key, NULL) != 0)
-		return why_set(w, E_DENIED, "the certificate authority's RSA key has only %d bits", key.bits);
+		return why_set(
+		    w, E_DENIED, "the certificate authority's RSA key has only %d bits", key.bits);
 	return sshpk_verify(&key, c->body, c->signature, w);
 }
 
@@ -335,7 +361,8 @@ static int check_time(const struct cert_identity *id, int64_t now_s, struct why 
 	return E_EXPIRED;
 }
 
-static int check_user(const struct sshcert *c, const char *user, struct cert_identity *id, struct why *w)
+static int check_user(
+    const struct sshcert *c, const char *user, struct cert_identity *id, struct why *w)
 {
 	struct cur cur = cur_of(c->principals);
 	struct span s;
@@ -344,7 +371,9 @@ static int check_user(const struct sshcert *c, const char *user, struct cert_ide
 	while (sshcert_next_string(&cur, &s)) {
 		if (user != NULL && span_is(s, user)) {
 			id->user = keep(id, s);
-			return id->user != NULL ? 0 : why_set(w, E_TOOBIG, "the certificate is too long");
+			return id->user != NULL
+				   ? 0
+				   : why_set(w, E_TOOBIG, "the certificate is too long");
 		}
 	}
 	span_escape(span_str(user), shown, sizeof(shown));
@@ -365,11 +394,11 @@ static int check_source(const struct cert_identity *id, const char *peer, struct
 }
 
 static int check_revoked(const struct certcheck_input *in, const struct sshcert *c,
-			 const struct cert_identity *id, struct why *w)
+    const struct cert_identity *id, struct why *w)
 {
 	struct cur cur = cur_of(c->principals);
 	char name[SSHCERT_PRINCIPAL_MAX + 1];
-	struct certcheck_revocable x = { id->serial, name, id->key_id, id->key_fp, id->ca_fp };
+	struct certcheck_revocable x = {id->serial, name, id->key_id, id->key_fp, id->ca_fp};
 	struct span s;
 	int r;
 
@@ -382,13 +411,14 @@ static int check_revoked(const struct certcheck_input *in, const struct sshcert 
 		if (r < 0)
 			return why_set(w, r, "revocation cannot be checked: %s", err_str(r));
 		if (r > 0)
-			return why_set(w, E_DENIED, "the certificate, its key, its user or its authority is revoked");
+			return why_set(w, E_DENIED,
+			    "the certificate, its key, its user or its authority is revoked");
 	}
 	return 0;
 }
 
-static int verify(const struct certcheck_input *in, const struct sshcert *c, struct cert_identity *out,
-		  struct why *w)
+static int verify(const struct certcheck_input *in, const struct sshcert *c,
+    struct cert_identity *out, struct why *w)
 {
 	const struct certcheck_ca *ca = NULL;
 	int r = check_authority(in, c, &ca, w);
@@ -403,8 +433,8 @@ static int verify(const struct certcheck_input *in, const struct sshcert *c, str
 	r = sshpk_key_fingerprint(&c->key, out->key_fp);
 	if (r != 0)
 		return why_set(w, r, "the certified key has no fingerprint");
-	if ((r = check_time(out, in->now_s, w)) != 0 || (r = check_user(c, in->user, out, w)) != 0 ||
-	    (r = check_source(out, in->peer, w)) != 0)
+	if ((r = check_time(out, in->now_s, w)) != 0 ||
+	    (r = check_user(c, in->user, out, w)) != 0 || (r = check_source(out, in->peer, w)) != 0)
 		return r;
 	return check_revoked(in, c, out, w);
 }
@@ -414,7 +444,7 @@ int certcheck_verify(const struct certcheck_input *in, struct cert_identity *out
 	struct sshcert c;
 	int r;
 
-	*out = (struct cert_identity){ 0 };
+	*out = (struct cert_identity){0};
 	cert_identity_clear(out);
 	r = sshcert_parse(in->cert, &c, w);
 	if (r == 0)

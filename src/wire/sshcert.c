@@ -51,23 +51,27 @@ static int name_cmp(struct span a, struct span b)
 static int check_options(struct span packed, const char *what, struct why *w)
 {
 	struct cur c = cur_of(packed);
-	struct span name, data, last = { NULL, 0 };
+	struct span name, data, last = {NULL, 0};
 	size_t n = 0;
 
 	while (sshcert_next_option(&c, &name, &data)) {
 		int d = n > 0 ? name_cmp(last, name) : -1;
 
 		if (++n > SSHCERT_LIST_MAX)
-			return why_set(w, E_TOOBIG, "the certificate has more than %d %ss", SSHCERT_LIST_MAX, what);
+			return why_set(w, E_TOOBIG, "the certificate has more than %d %ss",
+			    SSHCERT_LIST_MAX, what);
 		if (name.n == 0)
-			return why_set(w, E_FORMAT, "the certificate has a %s without a name", what);
+			return why_set(
+			    w, E_FORMAT, "one of the certificate's %ss has no name", what);
 		if (d == 0)
-			return why_set(w, E_FORMAT, "the certificate has a %s twice", what);
+			return why_set(w, E_FORMAT, "two of the certificate's %ss have the same name", what);
 		if (d > 0)
-			return why_set(w, E_FORMAT, "the certificate's %ss are not sorted by name", what);
+			return why_set(
+			    w, E_FORMAT, "the certificate's %ss are not sorted by name", what);
 		last = name;
 	}
-	return cur_ok(&c) ? 0 : why_set(w, c.err, "the certificate's list of %ss is malformed", what);
+	return cur_ok(&c) ? 0
+			  : why_set(w, c.err, "the certificate's list of %ss is malformed", what);
 }
 
 static int check_principals(struct span packed, struct why *w)
@@ -78,9 +82,11 @@ static int check_principals(struct span packed, struct why *w)
 
 	while (sshcert_next_string(&c, &s)) {
 		if (++n > SSHCERT_LIST_MAX)
-			return why_set(w, E_TOOBIG, "the certificate has more than %d principals", SSHCERT_LIST_MAX);
+			return why_set(w, E_TOOBIG, "the certificate has more than %d principals",
+			    SSHCERT_LIST_MAX);
 	}
-	return cur_ok(&c) ? 0 : why_set(w, c.err, "the certificate's list of principals is malformed");
+	return cur_ok(&c) ? 0
+			  : why_set(w, c.err, "the certificate's list of principals is malformed");
 }
 
 static int check_lists(const struct sshcert *c, struct why *w)
@@ -102,7 +108,7 @@ static int parse(struct span blob, bool is_signed, struct sshcert *out, struct w
 	const struct sshpk_kind *kind = NULL;
 	int r;
 
-	*out = (struct sshcert){ 0 };
+	*out = (struct sshcert){0};
 	if (blob.n > SSHCERT_MAX)
 		return why_set(w, E_TOOBIG, "the certificate is longer than %d bytes", SSHCERT_MAX);
 	r = get_kind(&c, &kind, w);
@@ -199,7 +205,8 @@ bool sshcert_text_ok(struct span s, size_t max)
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
 			return false;
-		if (s.p[i] == 0xc2 && i + 1 < s.n && s.p[i + 1] < 0xa0) /* U+0080..U+009F: C1 controls */
+		if (s.p[i] == 0xc2 && i + 1 < s.n &&
+		    s.p[i + 1] < 0xa0) /* U+0080..U+009F: C1 controls */
 			return false;
 	}
 	return true;
@@ -214,6 +221,6 @@ bool sshcert_name_ok(struct span s)
 
 bool sshcert_principal_ok(struct span s)
 {
-	return sshcert_name_ok(s) && memchr(s.p, ' ', s.n) == NULL && memchr(s.p, '*', s.n) == NULL &&
-	       memchr(s.p, '?', s.n) == NULL;
+	return sshcert_name_ok(s) && memchr(s.p, ' ', s.n) == NULL &&
+	       memchr(s.p, '*', s.n) == NULL && memchr(s.p, '?', s.n) == NULL;
 }

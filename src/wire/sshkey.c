@@ -9,10 +9,10 @@
 #include "wire/sshw.h"
 
 #define BEGIN_LINE "-----BEGIN OPENSSH PRIVATE KEY-----"
-#define END_LINE "-----END OPENSSH PRIVATE KEY-----"
-#define MAGIC "openssh-key-v1" /* with its NUL */
-#define COLUMNS 70
-#define BLOCK 8 /* padding block of cipher "none" */
+#define END_LINE   "-----END OPENSSH PRIVATE KEY-----"
+#define MAGIC      "openssh-key-v1" /* with its NUL */
+#define COLUMNS    70
+#define BLOCK      8 /* padding block of cipher "none" */
 
 void sshkey_wipe(struct sshkey *k)
 {
@@ -72,26 +72,31 @@ static bool padding_ok(struct span pad)
 	return pad.n < BLOCK;
 }
 
-/* The private section: two equal check words, type, public key, seed and public key, comment, padding. */
+/* The private section: two equal check words, type, public key, seed and public key, comment,
+ * padding. */
 static int parse_private(struct cur *c, struct span pub_blob, struct sshkey *out, struct why *w)
 {
 	uint32_t check1 = cur_u32be(c), check2 = cur_u32be(c);
-	struct span type = sshw_get_string(c), pub = sshw_get_string(c), priv = sshw_get_string(c), pad;
+	struct span type = sshw_get_string(c), pub, priv, pad;
 	struct sshpk outer;
 
+	if (cur_ok(c) && check1 == check2 && !span_is(type, "ssh-ed25519"))
+		return why_set(w, E_UNKNOWN, "only Ed25519 private keys are supported");
+	pub = sshw_get_string(c);
+	priv = sshw_get_string(c);
 	(void)sshw_get_string(c); /* comment */
 	pad = cur_rest(c);
 	if (!cur_ok(c) || check1 != check2 || !padding_ok(pad))
 		return why_set(w, E_FORMAT, "the private key's inner section is malformed");
-	if (!span_is(type, "ssh-ed25519"))
-		return why_set(w, E_UNKNOWN, "only Ed25519 private keys are supported");
 	if (pub.n != ED25519_PUB_LEN || priv.n != ED25519_SEED_LEN + ED25519_PUB_LEN)
 		return why_set(w, E_FORMAT, "the private key has a wrong length");
 	if (sshpk_parse(pub_blob, &outer, NULL) != 0 || outer.kind->alg != SSHPK_ED25519 ||
-	    !span_eq(outer.q, pub) || !span_eq(span_of(priv.p + ED25519_SEED_LEN, ED25519_PUB_LEN), pub))
+	    !span_eq(outer.q, pub) ||
+	    !span_eq(span_of(priv.p + ED25519_SEED_LEN, ED25519_PUB_LEN), pub))
 		return why_set(w, E_FORMAT, "the key file's public halves differ");
 	memcpy(out->seed, priv.p, sizeof(out->seed));
-	if (ed25519_pub(out->seed, out->pub) != 0 || !span_eq(span_of(out->pub, sizeof(out->pub)), pub))
+	if (ed25519_pub(out->seed, out->pub) != 0 ||
+	    !span_eq(span_of(out->pub, sizeof(out->pub)), pub))
 		return why_set(w, E_CRYPTO, "the public half does not belong to the private key");
 	return 0;
 }
@@ -100,7 +105,8 @@ static int parse_binary(struct span bin, struct sshkey *out, struct why *w)
 {
 	struct cur c = cur_of(bin), inner;
 	struct span magic = cur_take(&c, sizeof(MAGIC));
-	struct span cipher = sshw_get_string(&c), kdf = sshw_get_string(&c), kdfopt = sshw_get_string(&c);
+	struct span cipher = sshw_get_string(&c), kdf = sshw_get_string(&c),
+		    kdfopt = sshw_get_string(&c);
 	uint32_t n = cur_u32be(&c);
 	struct span pub_blob = sshw_get_string(&c);
 
@@ -109,15 +115,18 @@ static int parse_binary(struct span bin, struct sshkey *out, struct why *w)
 		return why_set(w, E_FORMAT, "the key file is not a complete openssh-key-v1 key");
 	if (!span_is(cipher, "none") || !span_is(kdf, "none") || kdfopt.n != 0) {
 		why_set(w, E_UNKNOWN, "the private key is protected by a passphrase");
-		why_hint(w, "remove it with ssh-keygen -p -N '' -f FILE, or keep the key in an agent");
+		why_hint(
+		    w, "remove it with ssh-keygen -p -N '' -f FILE, or keep the key in an agent");
 		return E_UNKNOWN;
 	}
 	if (n != 1)
-		return why_set(w, E_FORMAT, "the key file holds %u keys instead of one", (unsigned)n);
+		return why_set(
+		    w, E_FORMAT, "the key file holds %u keys instead of one", (unsigned)n);
 	return parse_private(&inner, pub_blob, out, w);
 }
 
-/* Take all the room at once: a growing buffer would leave copies of the key behind in freed memory. */
+/* Take all the room at once: a growing buffer would leave copies of the key behind in freed memory.
+ */
 static void buf_init_secret(struct buf *b)
 {
 	uint8_t *p;

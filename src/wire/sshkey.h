@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unencrypted Ed25519 private keys in the openssh-key-v1 text format (OpenSSH PROTOCOL.key), so that ssh-keygen
- * reads what we write and we read what it writes. Nothing else: no other key types, no passphrases.
+ * Unencrypted Ed25519 private keys in the openssh-key-v1 text format (OpenSSH PROTOCOL.key), so
+ * that ssh-keygen reads what we write and we read what it writes. Nothing else: no other key types,
+ * no passphrases.
  */
 #ifndef SP_WIRE_SSHKEY_H
 #define SP_WIRE_SSHKEY_H

@@ -9,28 +9,33 @@
 #include "wire/sshw.h"
 
 static const struct sshpk_kind kinds[] = {
-	{ "ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", SSHPK_ED25519, NULL, 256 },
-	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256-cert-v01@openssh.com", SSHPK_ECDSA, "nistp256", 256 },
-	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384-cert-v01@openssh.com", SSHPK_ECDSA, "nistp384", 384 },
-	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521-cert-v01@openssh.com", SSHPK_ECDSA, "nistp521", 521 },
-	{ "ssh-rsa", "ssh-rsa-cert-v01@openssh.com", SSHPK_RSA, NULL, 0 },
-	{ "sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", SSHPK_SK_ED25519, NULL, 256 },
-	{ "sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", SSHPK_SK_ECDSA,
-	  "nistp256", 256 },
+    {"ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", SSHPK_ED25519, NULL, 256},
+    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256-cert-v01@openssh.com", SSHPK_ECDSA, "nistp256",
+	256},
+    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384-cert-v01@openssh.com", SSHPK_ECDSA, "nistp384",
+	384},
+    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521-cert-v01@openssh.com", SSHPK_ECDSA, "nistp521",
+	521},
+    {"ssh-rsa", "ssh-rsa-cert-v01@openssh.com", SSHPK_RSA, NULL, 0},
+    {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", SSHPK_SK_ED25519, NULL,
+	256},
+    {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+	SSHPK_SK_ECDSA, "nistp256", 256},
 };
 
-/* Signature algorithms that may stand under a certificate. "ssh-rsa" (SHA-1) is absent on purpose. */
+/* Signature algorithms that may stand under a certificate. "ssh-rsa" (SHA-1) is absent on purpose.
+ */
 static const struct sigalg {
 	const char *name;
 	enum sshpk_alg alg;
 	int bits; /* EC: curve; RSA: hash */
 } sigalgs[] = {
-	{ "ssh-ed25519", SSHPK_ED25519, 256 },
-	{ "ecdsa-sha2-nistp256", SSHPK_ECDSA, 256 },
-	{ "ecdsa-sha2-nistp384", SSHPK_ECDSA, 384 },
-	{ "ecdsa-sha2-nistp521", SSHPK_ECDSA, 521 },
-	{ "rsa-sha2-256", SSHPK_RSA, 256 },
-	{ "rsa-sha2-512", SSHPK_RSA, 512 },
+    {"ssh-ed25519", SSHPK_ED25519, 256},
+    {"ecdsa-sha2-nistp256", SSHPK_ECDSA, 256},
+    {"ecdsa-sha2-nistp384", SSHPK_ECDSA, 384},
+    {"ecdsa-sha2-nistp521", SSHPK_ECDSA, 521},
+    {"rsa-sha2-256", SSHPK_RSA, 256},
+    {"rsa-sha2-512", SSHPK_RSA, 512},
 };
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -84,7 +89,7 @@ static void get_rsa(struct cur *c, struct sshpk *out)
 
 void sshpk_get_fields(struct cur *c, const struct sshpk_kind *kind, struct sshpk *out)
 {
-	*out = (struct sshpk){ .kind = kind, .bits = kind->bits };
+	*out = (struct sshpk){.kind = kind, .bits = kind->bits};
 	if (kind->alg == SSHPK_RSA)
 		get_rsa(c, out);
 	else if (kind->curve != NULL)
@@ -125,9 +130,10 @@ int sshpk_parse(struct span blob, struct sshpk *out, struct why *w)
 	bool is_cert;
 	int r;
 
-	*out = (struct sshpk){ 0 };
+	*out = (struct sshpk){0};
 	if (blob.n > SSHPK_BLOB_MAX)
-		return why_set(w, E_TOOBIG, "the public key is longer than %d bytes", SSHPK_BLOB_MAX);
+		return why_set(
+		    w, E_TOOBIG, "the public key is longer than %d bytes", SSHPK_BLOB_MAX);
 	name = sshw_get_string(&c);
 	if (!cur_ok(&c))
 		return why_set(w, c.err, "the public key is cut off in its type name");
@@ -135,10 +141,12 @@ int sshpk_parse(struct span blob, struct sshpk *out, struct why *w)
 	if (kind == NULL)
 		return why_type(w, name);
 	if (is_cert)
-		return why_set(w, E_UNKNOWN, "a certificate stands where a plain public key is required");
+		return why_set(
+		    w, E_UNKNOWN, "a certificate stands where a plain public key is required");
 	sshpk_get_fields(&c, kind, out);
 	r = cur_done(&c);
-	return r == 0 ? 0 : why_set(w, r, "the %s public key is malformed: %s", kind->name, err_str(r));
+	return r == 0 ? 0
+		      : why_set(w, r, "the %s public key is malformed: %s", kind->name, err_str(r));
 }
 
 void sshpk_put_blob(struct buf *b, const struct sshpk *k)
@@ -181,7 +189,7 @@ int sshpk_check_strength(const struct sshpk *k, struct why *w)
 	if (k->kind->alg != SSHPK_RSA || k->bits >= SSHPK_RSA_MIN_BITS)
 		return 0;
 	return why_set(w, E_DENIED, "the RSA key has %d bits, at least %d are required", k->bits,
-		       SSHPK_RSA_MIN_BITS);
+	    SSHPK_RSA_MIN_BITS);
 }
 
 static int verify_ec(const struct sshpk *k, struct span msg, struct span sig)
@@ -193,7 +201,8 @@ static int verify_ec(const struct sshpk *k, struct span msg, struct span sig)
 	return err != 0 ? err : ecdsa_verify(k->bits, k->q, r, s, msg);
 }
 
-static int verify_with(const struct sshpk *k, const struct sigalg *a, struct span msg, struct span sig)
+static int verify_with(
+    const struct sshpk *k, const struct sigalg *a, struct span msg, struct span sig)
 {
 	switch (a->alg) {
 	case SSHPK_ED25519:
@@ -226,13 +235,15 @@ int sshpk_verify(const struct sshpk *k, struct span msg, struct span sig_blob, s
 	if (r != 0)
 		return why_set(w, r, "the signature is malformed: %s", err_str(r));
 	if (span_is(name, "ssh-rsa"))
-		return why_set(w, E_DENIED, "the signature uses ssh-rsa (SHA-1), which is not accepted");
+		return why_set(
+		    w, E_DENIED, "the signature uses ssh-rsa (SHA-1), which is not accepted");
 	a = sigalg_find(name);
 	if (a == NULL)
 		return why_set(w, E_DENIED, "the signature algorithm is not in the accepted list");
 	if (a->alg != k->kind->alg || (a->alg == SSHPK_ECDSA && a->bits != k->bits))
-		return why_set(w, E_DENIED, "the signature algorithm %s does not belong to a %s key", a->name,
-			       k->kind->name);
+		return why_set(w, E_DENIED,
+		    "the signature algorithm %s does not belong to a %s key", a->name,
+		    k->kind->name);
 	r = verify_with(k, a, msg, sig);
 	return r == 0 ? 0 : why_set(w, E_CRYPTO, "the signature does not verify");
 }
@@ -293,11 +304,12 @@ int sshpk_line_parse(struct span line, struct buf *blob, struct span *comment, s
 	}
 	b64 = next_word(&c);
 	if (b64.n == 0 || base64_decode(b64, blob) != 0 || buf_err(blob) != 0)
-		return why_set(w, E_FORMAT, "the key behind %.*s is not base64", (int)type.n, (const char *)type.p);
+		return why_set(w, E_FORMAT, "the key behind %.*s is not base64", (int)type.n,
+		    (const char *)type.p);
 	in = cur_of(buf_span(blob));
 	if (!span_eq(sshw_get_string(&in), type) || !cur_ok(&in))
-		return why_set(w, E_FORMAT, "the key type in the base64 differs from %.*s", (int)type.n,
-			       (const char *)type.p);
+		return why_set(w, E_FORMAT, "the key type in the base64 differs from %.*s",
+		    (int)type.n, (const char *)type.p);
 	while (is_blank(cur_peek(&c)))
 		(void)cur_u8(&c);
 	if (comment != NULL)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * SSH data types (RFC 4251 section 5) over struct cur and struct buf: string, mpint, name-list.
- * Not packets, not keys. mpints are taken as non-negative and must be minimal, so that a value has one encoding.
+ * Not packets, not keys. mpints are taken as non-negative and must be minimal, so that a value has
+ * one encoding.
  */
 #ifndef SP_WIRE_SSHW_H
 #define SP_WIRE_SSHW_H
@@ -13,12 +14,13 @@
 struct span sshw_get_string(struct cur *c);
 /* A child cursor over a string's bytes. */
 struct cur sshw_get_sub(struct cur *c);
-/* mpint, as its big-endian magnitude without leading zeros (empty for zero). Negative or padded: E_FORMAT. */
+/* mpint, as its big-endian magnitude without leading zeros (empty for zero). Negative or padded:
+ * E_FORMAT. */
 struct span sshw_get_mpint(struct cur *c);
 /* Number of significant bits of a magnitude. */
 int sshw_mpint_bits(struct span magnitude);
-/* Next name of a comma-separated list; true while there was one. An empty name (",,", leading or trailing
- * comma) is E_FORMAT on the cursor and ends the loop. */
+/* Next name of a comma-separated list; true while there was one. An empty name (",,", leading or
+ * trailing comma) is E_FORMAT on the cursor and ends the loop. */
 bool sshw_next_name(struct cur *list, struct span *name);
 
 void sshw_put_string(struct buf *b, struct span s);

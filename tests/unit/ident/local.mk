@@ -1,1 +1,6 @@
 # unit tests of src/ident
+check_PROGRAMS += tests/unit/ident/test_issue
+TESTS += tests/unit/ident/test_issue
+tests_unit_ident_test_issue_SOURCES = tests/unit/ident/test_issue.c tests/support/keygen.c tests/support/keygen.h
+tests_unit_ident_test_issue_CFLAGS = $(TEST_CFLAGS)
+tests_unit_ident_test_issue_LDADD = $(IDENT_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The signer process: start, the two decisions, the message loop.
+ */
+#include "server/signer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "policy/certcheck.h"
+#include "server/signhead.h"
+#include "wire/ipc.h"
+#include "wire/sshcert.h"
+
+#define NONCE_MIN      16
+#define KEY_ID_MAX     1024
+#define BACKDATE_MAX_S 300
+#define ROOT_B64_LEN   44
+#define BROKEN         1 /* a handler's word for "end the process" */
+
+struct signer {
+	const struct signer_params *p;
+	struct signkey ca, log;
+	struct buf ca_blob;
+	struct signhead head;
+	uint64_t last_serial;
+};
+
+/* --- start --- */
+
+static int open_ca(struct signer *s, struct why *w)
+{
+	const char *path = s->p->ca;
+	int r;
+
+	if (strncmp(path, "agent:", 6) == 0) {
+		why_set(w, E_CONFIG, "a certificate authority in an agent is not available");
+		why_hint(w, "set ca to file:PATH");
+		return E_CONFIG;
+	}
+	if (strncmp(path, "file:", 5) != 0)
+		return why_set(
+		    w, E_CONFIG, "the certificate authority \"%s\" is not file:PATH", path);
+	path += 5;
+	r = signkey_load(path, &s->ca, w);
+	if (r == -ENOENT) {
+		r = signkey_generate(&s->ca, w);
+		if (r == 0)
+			r = signkey_save(path, &s->ca, "sallyport certificate authority", w);
+		if (r == 0)
+			log_warn("ca-key-created", "path", path);
+	}
+	if (r == 0)
+		sshpk_put_ed25519_blob(&s->ca_blob, s->ca.pub);
+	return r == 0 ? buf_err(&s->ca_blob) : r;
+}
+
+/* A new log key starts with a head that says "nothing signed", written before the key: a key
+ * without a head can then only mean that the head was taken away. */
+static int open_log(struct signer *s, struct why *w)
+{
+	char head[PATH_MAX];
+	int r;
+
+	if (snprintf(head, sizeof(head), "%s.head", s->p->log_key) >= (int)sizeof(head))
+		return why_set(w, E_CONFIG, "the log key's path is too long");
+	r = signhead_lock(&s->head, head, w);
+	if (r != 0)
+		return r;
+	r = signkey_load(s->p->log_key, &s->log, w);
+	if (r == 0)
+		return signhead_load(&s->head, &s->log, s->p->origin, w);
+	if (r != -ENOENT)
+		return r;
+	r = signkey_generate(&s->log, w);
+	if (r == 0)
+		r = signhead_init(&s->head, &s->log, s->p->origin, w);
+	if (r == 0)
+		r = signkey_save(s->p->log_key, &s->log, "sallyport log", w);
+	if (r == 0)
+		log_warn("log-key-created", "path", s->p->log_key);
+	return r;
+}
+
+static int signer_open(struct signer *s, const struct signer_params *p, struct why *w)
+{
+	int r;
+
+	*s = (struct signer){.p = p, .head.fd = -1};
+	buf_init(&s->ca_blob, SSHPK_BLOB_MAX);
+	if (p->max_ttl_s <= 0 || !sshcert_name_ok(span_str(p->gateway)) ||
+	    !sshcert_text_ok(span_str(p->origin), 255))
+		return why_set(w, E_CONFIG,
+		    "the signer has no usable gateway name, log origin or longest life time");
+	r = open_log(s, w); /* first: its lock keeps a second signer away from both keys */
+	if (r == 0)
+		r = open_ca(s, w);
+	if (r == 0 && p->enter != NULL)
+		r = p->enter(p->enter_ctx, w);
+	return r;
+}
+
+static void signer_close(struct signer *s)
+{
+	signkey_clear(&s->ca);
+	signkey_clear(&s->log);
+	signhead_close(&s->head);
+	buf_clear(&s->ca_blob);
+}
+
+/* --- certificates --- */
+
+static int check_life(const struct signer *s, const struct sshcert *c, struct why *w)
+{
+	int64_t now = clock_wall_s();
+	uint64_t now_u = now > 0 ? (uint64_t)now : 0, max = (uint64_t)s->p->max_ttl_s;
+
+	if (c->valid_before <= now_u)
+		return why_set(w, E_DENIED, "the certificate would be expired from the start");
+	if (c->valid_before - now_u > max)
+		return why_set(
+		    w, E_DENIED, "the certificate would live longer than %" PRIu64 " seconds", max);
+	if (c->valid_after > now_u)
+		return why_set(w, E_DENIED, "the certificate would begin in the future");
+	if (now_u - c->valid_after > BACKDATE_MAX_S)
+		return why_set(w, E_DENIED, "the certificate would begin more than %d seconds ago",
+		    BACKDATE_MAX_S);
+	return 0;
+}
+
+static int check_fields(const struct signer *s, const struct sshcert *c, struct why *w)
+{
+	if (!span_eq(c->ca, buf_span(&s->ca_blob)))
+		return why_set(w, E_DENIED, "the certificate names another authority");
+	if (c->key.kind->alg == SSHPK_ED25519 &&
+	    span_eq(c->key.q, span_of(s->ca.pub, sizeof(s->ca.pub))))
+		return why_set(w, E_DENIED, "the authority's own key cannot be certified");
+	if (c->nonce.n < NONCE_MIN)
+		return why_set(w, E_DENIED, "the certificate's nonce is too short");
+	if (!sshcert_text_ok(c->key_id, KEY_ID_MAX))
+		return why_set(w, E_DENIED, "the certificate's key id is empty or not text");
+	if (c->serial == 0 || c->serial <= s->last_serial)
+		return why_set(
+		    w, E_DENIED, "the certificate's serial %" PRIu64 " was used before", c->serial);
+	return 0;
+}
+
+static int check_cert(const struct signer *s, struct span tbs, struct sshcert *c, struct why *w)
+{
+	struct cert_identity id;
+	int r = sshcert_parse_body(tbs, c, w);
+
+	if (r == 0)
+		r = check_fields(s, c, w);
+	if (r == 0)
+		r = check_life(s, c, w);
+	if (r != 0)
+		return r;
+	r = certcheck_body(c, s->p->gateway, true, true, &id, w);
+	if (r == 0)
+		cert_identity_clear(&id);
+	return r;
+}
+
+static void log_signed(const struct sshcert *c)
+{
+	char id[256], fp[SSHPK_FP_CAP];
+
+	span_escape(c->key_id, id, sizeof(id));
+	if (sshpk_key_fingerprint(&c->key, fp) != 0)
+		fp[0] = '\0';
+	log_info("certificate-signed", "serial", log_num((long long)c->serial), "key-id", id, "key",
+	    fp, "before", log_num((long long)c->valid_before));
+}
+
+static int on_sign_cert(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
+{
+	const struct mp_val *v = ipc_get(m, "tbs");
+	uint8_t sig[ED25519_SIG_LEN];
+	struct sshcert c;
+	struct buf blob;
+	int r;
+
+	if (mp_type(v) != MP_BIN)
+		return BROKEN;
+	r = check_cert(s, mp_span(v), &c, w);
+	if (r != 0)
+		return r;
+	r = signkey_sign(&s->ca, mp_span(v), sig);
+	if (r != 0)
+		return why_set(w, r, "the certificate could not be signed");
+	s->last_serial = c.serial;
+	log_signed(&c);
+	buf_init(&blob, 256);
+	sshpk_put_ed25519_sig(&blob, sig);
+	ipc_begin(out, IPC_OK, ipc_id(m));
+	ipc_bin(out, "sig", buf_span(&blob));
+	buf_clear(&blob);
+	return 0;
+}
+
+/* --- checkpoints --- */
+
+/* The bytes before the next newline, which is consumed; a missing one is E_FORMAT. */
+static struct span take_line(struct cur *c)
+{
+	struct span line = cur_take(c, 0);
+
+	while (cur_left(c) > 0 && cur_peek(c) != '\n') {
+		(void)cur_u8(c);
+		line.n++;
+	}
+	if (cur_u8(c) != '\n')
+		cur_fail(c, E_FORMAT);
+	return line;
+}
+
+/* Decimal without sign or leading zeros, at most 18 digits. */
+static int parse_size(struct span s, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0 || s.n > 18 || (s.n > 1 && s.p[0] == '0'))
+		return E_FORMAT;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return E_FORMAT;
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	*out = v;
+	return 0;
+}
+
+/* origin, size, root in base64; nothing else (C2SP tlog-checkpoint without extension lines). */
+static int parse_checkpoint(const struct signer *s, struct span body, uint64_t *size,
+    uint8_t root[SHA256_LEN], struct why *w)
+{
+	struct cur c = cur_of(body);
+	struct span origin = take_line(&c), digits = take_line(&c), b64 = take_line(&c);
+	struct buf bin;
+	int r;
+
+	if (cur_done(&c) != 0)
+		return why_set(w, E_FORMAT, "the checkpoint does not consist of three lines");
+	if (!span_is(origin, s->p->origin))
+		return why_set(w, E_DENIED, "the checkpoint is of another log");
+	if (parse_size(digits, size) != 0)
+		return why_set(w, E_FORMAT, "the checkpoint's size is malformed");
+	buf_init(&bin, 64);
+	r = b64.n == ROOT_B64_LEN ? base64_decode(b64, &bin) : E_FORMAT;
+	if (r == 0 && buf_len(&bin) == SHA256_LEN)
+		memcpy(root, buf_span(&bin).p, SHA256_LEN);
+	else
+		r = why_set(w, E_FORMAT, "the checkpoint's root hash is malformed");
+	buf_clear(&bin);
+	return r;
+}
+
+static int on_sign_checkpoint(
+    struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
+{
+	const struct mp_val *v = ipc_get(m, "body");
+	int64_t told = ipc_get_int(m, "size", -1);
+	uint8_t root[SHA256_LEN], sig[ED25519_SIG_LEN];
+	uint64_t size = 0;
+	int r;
+
+	/* Bytes or text: the body is both. */
+	if ((mp_type(v) != MP_BIN && mp_type(v) != MP_STR) || told < 0)
+		return BROKEN;
+	r = parse_checkpoint(s, mp_span(v), &size, root, w);
+	if (r == 0 && size != (uint64_t)told)
+		r = why_set(w, E_DENIED, "the checkpoint's size differs from the announced one");
+	if (r == 0)
+		r = signhead_advance(&s->head, size, root, w);
+	if (r != 0)
+		return r;
+	r = signkey_sign(&s->log, mp_span(v), sig);
+	if (r != 0)
+		return why_set(w, r, "the checkpoint could not be signed");
+	ipc_begin(out, IPC_OK, ipc_id(m));
+	ipc_bin(out, "sig", span_of(sig, sizeof(sig)));
+	return 0;
+}
+
+static int on_keys(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
+{
+	(void)w;
+	ipc_begin(out, IPC_OK, ipc_id(m));
+	ipc_bin(out, "ca", buf_span(&s->ca_blob));
+	ipc_bin(out, "log", span_of(s->log.pub, sizeof(s->log.pub)));
+	return 0;
+}
+
+/* --- messages --- */
+
+static const struct {
+	enum ipc_type type;
+	int (*fn)(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w);
+	const char *refused; /* log event */
+} handlers[] = {
+    {IPC_SIGN_CERT, on_sign_cert, "certificate-refused"},
+    {IPC_SIGN_CHECKPOINT, on_sign_checkpoint, "checkpoint-refused"},
+    {IPC_SIGNER_KEYS, on_keys, "keys-refused"},
+};
+
+static void put_fail(struct buf *out, uint32_t id, const struct why *w)
+{
+	ipc_begin(out, IPC_FAIL, id);
+	ipc_int(out, "code", w->code);
+	ipc_str(out, "text", w->text);
+	ipc_str(out, "hint", w->hint);
+	ipc_str(out, "sqlstate", "");
+}
+
+/* 0 with the answer in out, or BROKEN. */
+static int handle(struct signer *s, const struct ipc_msg *m, struct buf *out)
+{
+	struct why w = {0};
+
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		int r;
+
+		if (ipc_type_of(m) != (int)handlers[i].type || ipc_id(m) == 0)
+			continue;
+		r = handlers[i].fn(s, m, out, &w);
+		if (r == BROKEN)
+			return BROKEN;
+		if (r != 0) {
+			log_error(handlers[i].refused, "why", w.text);
+			put_fail(out, ipc_id(m), &w);
+		}
+		return ipc_end(out) == 0 ? 0 : BROKEN;
+	}
+	return BROKEN;
+}
+
+static void wait_for(int sock, short events)
+{
+	struct pollfd p = {.fd = sock, .events = events};
+
+	(void)poll(&p, 1, -1);
+}
+
+static int send_all(int sock, struct buf *out)
+{
+	int r;
+
+	while ((r = ipc_send(sock, out, NULL, 0)) == E_MORE)
+		wait_for(sock, POLLOUT);
+	return r;
+}
+
+static int serve(struct signer *s, int sock)
+{
+	struct buf in, out;
+	struct ipc_msg *m = NULL;
+	int r;
+
+	buf_init(&in, IPC_MAX);
+	buf_init(&out, IPC_MAX);
+	do {
+		r = ipc_recv(sock, &in, &m, NULL, NULL);
+		if (r == E_MORE) {
+			wait_for(sock, POLLIN);
+			r = 0;
+			continue;
+		}
+		if (r == 0)
+			r = handle(s, m, &out);
+		ipc_free(m);
+		m = NULL;
+		if (r == 0)
+			r = send_all(sock, &out);
+	} while (r == 0);
+	buf_clear(&in);
+	buf_clear(&out);
+	if (r == E_CLOSED)
+		return 0;
+	log_error("signer-contract-broken", "code", log_num(r));
+	return 2;
+}
+
+static void report_start(int sock, const struct why *w)
+{
+	struct buf out;
+
+	log_error("signer-not-started", "why", w->text, "hint", w->hint);
+	buf_init(&out, IPC_MAX);
+	put_fail(&out, 0, w);
+	if (ipc_end(&out) == 0 && ipc_send(sock, &out, NULL, 0) != 0)
+		log_error("signer-report-lost", "why", w->text);
+	buf_clear(&out);
+}
+
+int signer_run(int sock, const struct signer_params *p)
+{
+	struct why w = {0};
+	struct signer s;
+	int status = 1;
+
+	if (signer_open(&s, p, &w) == 0)
+		status = serve(&s, sock);
+	else
+		report_start(sock, &w);
+	signer_close(&s);
+	return status;
+}
