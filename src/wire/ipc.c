@@ -172,6 +172,12 @@ int ipc_get_str(const struct ipc_msg *m, const char *key, char *out, size_t cap)
 	return 0;
 }
 
+void ipc_take_str(const struct ipc_msg *m, const char *key, char *out, size_t cap)
+{
+	if (ipc_get_str(m, key, out, cap) != 0)
+		out[0] = '\0';
+}
+
 int64_t ipc_get_int(const struct ipc_msg *m, const char *key, int64_t dflt)
 {
 	return mp_i64(ipc_get(m, key), dflt);

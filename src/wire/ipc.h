@@ -92,6 +92,8 @@ const struct mp_val *ipc_get(const struct ipc_msg *m, const char *key);
 struct span ipc_get_span(const struct ipc_msg *m, const char *key);
 /* Copy a string field into out; E_NOTFOUND when absent, E_FORMAT when it has a NUL, E_TOOBIG when cut. */
 int ipc_get_str(const struct ipc_msg *m, const char *key, char *out, size_t cap) MUST_CHECK;
+/* The same when absence is fine: out is "" on any failure. */
+void ipc_take_str(const struct ipc_msg *m, const char *key, char *out, size_t cap);
 int64_t ipc_get_int(const struct ipc_msg *m, const char *key, int64_t dflt);
 bool ipc_get_bool(const struct ipc_msg *m, const char *key, bool dflt);
 

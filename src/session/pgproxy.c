@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One PostgreSQL session: its life, its buffers and its one way upstream. Protocol steps are in px_start.c (before
+ * the welcome), px_front.c (client messages), px_back.c (server messages); see px.h for the rules.
+ */
+#include "session/pgproxy.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "policy/view.h"
+#include "session/px.h"
+
+static struct pgproxy *sessions;
+
+/* ---- what the monitor pushes ---- */
+
+static bool mine(const struct pgproxy *x, const struct ipc_msg *m)
+{
+	return x->sid[0] != '\0' && span_is(ipc_get_span(m, "sid"), x->sid);
+}
+
+static void policy_pushed(void *ctx, const struct ipc_msg *m)
+{
+	struct pgproxy *x = ctx;
+
+	if (mine(x, m))
+		policy_view_get(ipc_get(m, "view"), &x->view);
+}
+
+static void kill_pushed(void *ctx, const struct ipc_msg *m)
+{
+	struct pgproxy *x = ctx;
+	char reason[200] = "", sqlstate[6] = "";
+
+	if (!mine(x, m) || ipc_get_str(m, "reason", reason, sizeof(reason)) != 0)
+		return;
+	if (ipc_get_str(m, "sqlstate", sqlstate, sizeof(sqlstate)) != 0)
+		sqlstate[0] = '\0';
+	pgproxy_kill(x, reason, sqlstate);
+}
+
+static void hold_pushed(void *ctx, const struct ipc_msg *m)
+{
+	px_hold_decided(ctx, m);
+}
+
+static void listen_to_monitor(struct pgproxy *x, bool on)
+{
+	monclient_on(x->p.mon, IPC_POLICY, on ? policy_pushed : NULL, x);
+	monclient_on(x->p.mon, IPC_KILL, on ? kill_pushed : NULL, x);
+	monclient_on(x->p.mon, IPC_HOLD_DECIDED, on ? hold_pushed : NULL, x);
+}
+
+struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
+{
+	struct pgproxy *x = xcalloc(1, sizeof(*x));
+
+	x->p = *p;
+	(void)str_copy(x->target, sizeof(x->target), p->target);
+	buf_init(&x->in, PX_MSG_MAX + 4096);
+	buf_init(&x->out, 2 * (size_t)PX_MSG_MAX);
+	buf_init(&x->options, 4096);
+	buf_init(&x->up_in, PX_MSG_MAX + 65536);
+	buf_init(&x->up_out, 2 * (size_t)PX_MSG_MAX);
+	buf_init(&x->row, PX_MSG_MAX);
+	buf_init(&x->hold.settings_text, 4096);
+	buf_init(&x->hold.params, PX_MSG_MAX);
+	buf_init(&x->hold.sql, PX_MSG_MAX);
+	x->up_fd = -1;
+	x->status = 'I';
+	x->exp_tail = &x->exp_head;
+	crypto_random(&x->key_pid, sizeof(x->key_pid));
+	x->key_pid &= 0x7fffffff; /* clients read it as a signed number */
+	crypto_random(&x->key_secret, sizeof(x->key_secret));
+	x->next = sessions;
+	sessions = x;
+	listen_to_monitor(x, true);
+	return x;
+}
+
+static const struct {
+	enum px_phase from, to;
+} px_moves[] = {
+	{PX_STARTUP, PX_TARGET},
+	{PX_TARGET, PX_CONNECT},
+	{PX_CONNECT, PX_LOGIN},
+	{PX_LOGIN, PX_PREPARE},
+	{PX_PREPARE, PX_RELAY},
+};
+
+void px_enter(struct pgproxy *x, enum px_phase to)
+{
+	bool ok = to == PX_ENDED;
+
+	for (size_t i = 0; i < sizeof(px_moves) / sizeof(px_moves[0]); i++)
+		if (px_moves[i].from == x->phase && px_moves[i].to == to)
+			ok = true;
+	if (!ok) {
+		log_error("pgproxy-bad-transition", "from", log_num(x->phase), "to", log_num(to));
+		to = PX_ENDED;
+	}
+	x->phase = to;
+}
+
+void px_wake(struct pgproxy *x)
+{
+	x->p.wake(x->p.ctx);
+}
+
+static void up_close(struct pgproxy *x)
+{
+	if (x->up_fd >= 0)
+		loop_del(x->p.loop, x->up_fd);
+	x->up_fd = -1;
+	pgup_free(x->up);
+	x->up = NULL;
+}
+
+void px_end(struct pgproxy *x, const char *reason)
+{
+	if (x->phase == PX_ENDED)
+		return;
+	(void)str_copy(x->end_reason, sizeof(x->end_reason), reason);
+	px_hold_withdraw(x, reason);
+	px_enter(x, PX_ENDED);
+	px_record_end(x, reason);
+	up_close(x);
+	px_wake(x);
+}
+
+void px_fatal(struct pgproxy *x, const char *sqlstate, const char *msg, const char *hint, const char *reason)
+{
+	struct pg_notice n = {.severity = "FATAL", .sqlstate = sqlstate, .message = msg, .hint = hint};
+
+	if (x->phase == PX_ENDED)
+		return;
+	pg_put_error(&x->out, &n);
+	px_record_kv(x, REC_ERROR, "sqlstate", sqlstate, "message", msg, "hint", hint);
+	px_end(x, reason);
+}
+
+/* The one place where bytes leave for the server: never before the recording has them. */
+void px_flush(struct pgproxy *x)
+{
+	int rc;
+
+	if (x->phase == PX_ENDED || x->up == NULL)
+		return;
+	if (buf_err(&x->up_out) != 0 || buf_err(&x->out) != 0) {
+		px_end(x, "buffer limit");
+		return;
+	}
+	if (px_record_commit(x) != 0) {
+		px_fatal(x, "58030", "the session cannot be recorded, so it ends", "tell the operator of the gateway",
+		    "recording failed");
+		return;
+	}
+	if (x->phase < PX_PREPARE)
+		return;
+	rc = buf_len(&x->up_out) > 0 ? pgup_write(x->up, &x->up_out) : 0;
+	if (rc != 0 && rc != E_MORE) {
+		px_fatal(x, "08006", "the connection to the database was lost", "", "upstream lost");
+		return;
+	}
+	buf_trim(&x->up_out, 65536);
+	loop_mod(x->p.loop, x->up_fd,
+	    (pgup_wants(x->up) & LOOP_OUT) | (rc == E_MORE ? LOOP_OUT : 0u) |
+	    (buf_len(&x->out) < PX_OUT_HIGH ? pgup_wants(x->up) & LOOP_IN : 0u));
+}
+
+static void login_event(struct pgproxy *x)
+{
+	struct why w = {0};
+
+	switch (pgup_poll(x->up, &w)) {
+	case PGUP_CONNECTING:
+		loop_mod(x->p.loop, x->up_fd, pgup_wants(x->up));
+		return;
+	case PGUP_FAILED:
+		px_fatal(x, pgup_sqlstate(x->up), w.text, w.hint, "upstream login failed");
+		return;
+	case PGUP_READY:
+		px_enter(x, PX_PREPARE);
+		px_start_ready(x);
+		return;
+	}
+}
+
+void px_up_event(void *ctx, int fd, unsigned events)
+{
+	struct pgproxy *x = ctx;
+	int rc = 1;
+
+	(void)fd;
+	(void)events;
+	if (x->phase == PX_LOGIN) {
+		login_event(x);
+	} else if (x->phase >= PX_PREPARE && x->phase < PX_ENDED) {
+		if (buf_len(&x->out) < PX_OUT_HIGH)
+			rc = pgup_read(x->up, &x->up_in, 65536);
+		if (rc > 0)
+			px_back_input(x);
+		else if (rc < 0 && rc != E_MORE)
+			px_fatal(x, "08006", "the database closed the connection", "", "upstream lost");
+		px_flush(x);
+	}
+	px_wake(x);
+}
+
+/* Look at what the client already sent, as far as the phase and a pause allow. */
+static void input_run(struct pgproxy *x)
+{
+	if (x->phase == PX_STARTUP)
+		px_start_input(x);
+	if (x->phase == PX_RELAY)
+		px_front_input(x);
+	px_flush(x);
+}
+
+void px_resume(struct pgproxy *x)
+{
+	x->wait = WAIT_NONE;
+	input_run(x);
+	px_wake(x);
+}
+
+size_t pgproxy_feed(struct pgproxy *x, struct span in)
+{
+	if (x->phase == PX_ENDED || x->closing)
+		return in.n; /* nobody will read it */
+	if (buf_len(&x->in) > 0 &&
+	    (x->wait != WAIT_NONE || x->phase != PX_RELAY || buf_len(&x->up_out) > PX_UP_HIGH) && buf_len(&x->in) > 65536)
+		return 0;
+	buf_put_span(&x->in, in);
+	if (buf_err(&x->in) != 0) {
+		px_fatal(x, "54000", "message too large for the gateway (64 MiB)", "", "message too large");
+		return in.n;
+	}
+	input_run(x);
+	return in.n;
+}
+
+void pgproxy_client_eof(struct pgproxy *x)
+{
+	x->client_eof = true;
+	/* What was sent before the end of file is still answered, but nothing waits for a decision any more. */
+	if (x->wait == WAIT_NONE && x->phase == PX_RELAY && x->exp_head != NULL)
+		return;
+	px_end(x, "client closed");
+}
+
+struct buf *pgproxy_out(struct pgproxy *x)
+{
+	return &x->out;
+}
+
+void pgproxy_drained(struct pgproxy *x)
+{
+	if (x->phase != PX_ENDED && x->up != NULL && x->phase >= PX_PREPARE) {
+		if (buf_len(&x->up_in) > 0)
+			px_back_input(x);
+		px_flush(x);
+	}
+	buf_trim(&x->out, 65536);
+}
+
+bool pgproxy_ended(const struct pgproxy *x)
+{
+	return x->phase == PX_ENDED;
+}
+
+void pgproxy_kill(struct pgproxy *x, const char *reason, const char *sqlstate)
+{
+	px_fatal(x, sqlstate != NULL && sqlstate[0] != '\0' ? sqlstate : "57P01", reason, "", "ended by the gateway");
+}
+
+struct pgproxy *pgproxy_by_key(uint32_t pid, uint32_t key)
+{
+	for (struct pgproxy *x = sessions; x != NULL; x = x->next)
+		if (x->key_pid == pid && x->key_secret == key && x->phase == PX_RELAY)
+			return x;
+	return NULL;
+}
+
+void pgproxy_free(struct pgproxy *x, const char *reason)
+{
+	struct pgproxy **at = &sessions;
+
+	if (x == NULL)
+		return;
+	px_end(x, reason);
+	listen_to_monitor(x, false);
+	while (*at != NULL && *at != x)
+		at = &(*at)->next;
+	if (*at == x)
+		*at = x->next;
+	if (x->call != 0)
+		monclient_forget(x->p.mon, x->call);
+	px_hold_clear(x);
+	loop_cancel(x->p.loop, x->sync_timer);
+	while (x->exp_head != NULL)
+		px_exp_pop(x);
+	px_stmts_clear(x);
+	px_portals_clear(x);
+	px_cache_free(x);
+	px_catalog_clear(x);
+	recorder_free(x->rec);
+	sha256_free(x->copy_sha);
+	buf_clear(&x->in);
+	buf_clear(&x->out);
+	buf_clear(&x->options);
+	buf_clear(&x->up_in);
+	buf_clear(&x->up_out);
+	buf_clear(&x->row);
+	buf_clear(&x->hold.settings_text);
+	buf_clear(&x->hold.params);
+	buf_clear(&x->hold.sql);
+	free(x);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the files of the PostgreSQL proxy (pgproxy.c and px_*.c): one database session's state. Rules:
+ *  - px_enter() is the only writer of `phase`.
+ *  - Bytes for the server are appended to `up_out` and leave in px_flush() only, which commits the recording first.
+ *  - Every forwarded message that the server answers has an entry in the queue of expectations (px_exp), in order;
+ *    answers of the gateway itself wait their turn in the same queue.
+ */
+#ifndef SP_SESSION_PX_H
+#define SP_SESSION_PX_H
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "base/secret.h"
+#include "mask/mask.h"
+#include "policy/verdict.h"
+#include "record/recorder.h"
+#include "session/monclient.h"
+#include "session/pgproxy.h"
+#include "session/pgup.h"
+#include "sql/lineage.h"
+#include "wire/pg.h"
+#include "wire/pgbuild.h"
+
+#define PX_MSG_MAX (64u * 1024 * 1024) /* one message of a client or a server */
+#define PX_OUT_HIGH (256u * 1024)      /* stop reading the server above this much undelivered output */
+#define PX_UP_HIGH (256u * 1024)       /* stop taking client bytes above this much unsent */
+#define PX_EXP_MAX 8192                /* outstanding answers */
+#define PX_NAMES_MAX 4096              /* prepared statements, portals */
+#define PX_FD_RECORD 512               /* recording descriptors live at or above this number (server/sandbox.h) */
+
+enum px_phase {
+	PX_STARTUP,  /* reading start-up packets */
+	PX_TARGET,   /* asked the monitor about the target */
+	PX_CONNECT,  /* asked the monitor to connect */
+	PX_LOGIN,    /* libpq authenticates upstream */
+	PX_PREPARE,  /* own queries before the client sees its welcome */
+	PX_RELAY,
+	PX_ENDED,
+};
+
+/* ---- what is known about a text of SQL: shared by queries and prepared statements ---- */
+struct px_colplan {
+	bool mask;
+	bool scan;          /* clean text: still looked at for values that give themselves away */
+	struct mask_col how;
+	char what[96];      /* "email (email)": for the notice */
+};
+
+struct px_plan {
+	uint16_t n;
+	bool any_mask, any_scan;
+	struct px_colplan *col;
+	struct buf body;    /* the RowDescription it was made for */
+	int64_t made_us;    /* monotonic */
+	uint32_t catalog_epoch;
+	char masked[256];   /* "name email" */
+};
+
+struct px_text {
+	unsigned refs;
+	uint64_t hash;
+	uint8_t *key;            /* what the cache finds it by: the text, or its shape */
+	size_t n_key;
+	uint8_t *sql;            /* the text, or the first one of its shape */
+	size_t n_sql;
+	struct sql_facts facts;
+	bool shaped;             /* key is a shape: never equal to a text of the same bytes */
+	bool judged, by_name;    /* by_name: has an EXECUTE, so it is judged at each use */
+	struct judgement j;
+	uint32_t policy_epoch, catalog_epoch;
+	bool touches;            /* mentions a relation with sensitive or unknown columns: scrub error texts */
+	bool has_lineage;
+	struct lineage_result lineage;
+	struct px_plan *plan;    /* of its only result set, or NULL */
+	bool told;               /* the notice about masked columns was given (extended protocol) */
+	struct px_text *next;    /* hash chain of the cache */
+};
+
+/* ---- prepared statements and portals by name ---- */
+struct px_stmt {
+	char *name;
+	struct px_text *text;
+	struct px_stmt *next;
+};
+
+struct px_portal {
+	char *name;
+	struct px_text *text;
+	uint16_t n_formats;
+	uint8_t *formats;        /* result formats as Bind gave them */
+	bool recorded;           /* its Bind is in the recording */
+	uint8_t *bind;           /* body of the Bind until it is recorded */
+	size_t n_bind;
+	struct px_portal *next;
+};
+
+/* ---- expectations ---- */
+enum px_exp_kind {
+	EXP_QUERY,    /* until ReadyForQuery */
+	EXP_PARSE,
+	EXP_BIND,
+	EXP_DESCRIBE, /* 't'? then 'T' or 'n' */
+	EXP_EXECUTE,
+	EXP_CLOSE,
+	EXP_SYNC,
+	EXP_LOCAL,    /* bytes of our own */
+};
+
+struct px_exp {
+	enum px_exp_kind kind;
+	bool own;                /* injected: its answers are not for the client */
+	bool poison;             /* its error is replaced by `local` */
+	bool stmt_target;        /* EXP_DESCRIBE of a statement rather than a portal */
+	bool undo_add;           /* undo: remove the statement `name` */
+	struct px_text *text;    /* EXP_QUERY, EXP_DESCRIBE, EXP_EXECUTE */
+	struct px_text *old;     /* what the name meant before (undo) */
+	char *name;              /* EXP_PARSE, EXP_CLOSE of statements */
+	size_t stmt;             /* EXP_QUERY: index of the running statement */
+	uint64_t seq;            /* statement record */
+	int64_t start_us;
+	uint64_t rows, bytes;
+	uint16_t n_formats;
+	uint8_t *formats;
+	struct px_plan *plan;    /* EXP_QUERY: of the running result (owned) */
+	struct buf local;
+	int (*row)(struct pgproxy *x, struct pg_row *row); /* own queries */
+	void (*done)(struct pgproxy *x, const char *sqlstate); /* own queries, at their end: "" on success */
+	char sqlstate[6];        /* EXP_QUERY: of its error */
+	struct px_exp *next;
+};
+
+/* ---- a statement that waits for its hold, or any step that pauses the client's input ---- */
+enum px_wait {
+	WAIT_NONE,
+	WAIT_DRAIN,     /* the queue must be empty before the message at the front is looked at again */
+	WAIT_CATALOG,   /* own queries load the catalogue */
+	WAIT_SETTINGS,  /* own query reads the settings (hold) */
+	WAIT_MONITOR,   /* a call to the monitor */
+	WAIT_DECISION,  /* an operator */
+	WAIT_RESETTINGS,/* settings again before release */
+	WAIT_CONSUME,   /* monitor marks the approval used */
+};
+
+struct px_hold {
+	bool active;
+	bool extended;           /* at Bind; else at Query */
+	bool release;            /* approved: the message may go when looked at again */
+	bool waits;              /* the client is kept waiting */
+	bool failed;             /* an own query of the hold failed */
+	char approvers[128];
+	char id[24];
+	char by[128], why[200];
+	uint8_t settings[SHA256_LEN];
+	struct buf settings_text;
+	uint32_t call;
+	int64_t since_us;
+	struct loop_timer *timer;
+	struct px_text *text;
+	struct buf sql, params;
+};
+
+struct px_rel;  /* px_catalog.c */
+
+struct pgproxy {
+	struct pgproxy_params p;
+	enum px_phase phase;
+	char target[128];
+	char end_reason[128];
+	struct pgproxy *next;    /* all sessions of this process */
+
+	/* client side */
+	struct buf in, out;
+	bool client_eof, closing, woken;
+	uint32_t key_pid, key_secret; /* the cancel key the client holds */
+	char user[128], database[128], app[128];
+	struct buf options;      /* "-c name=value ..." for the upstream */
+	bool psql;
+
+	/* monitor */
+	uint32_t call;           /* outstanding start-up call */
+	char sid[40];
+	struct policy_view view;
+	char sync_mode;          /* 'w' writes, 'a' all, 'i' interval */
+	bool params_hashed;
+	int64_t max_rows;
+	char login[128], db[128];
+	bool login_mapped;
+
+	/* upstream */
+	struct pgup *up;
+	struct buf up_in, up_out;
+	int up_fd;
+	char status;             /* 'I', 'T', 'E' as of the last ReadyForQuery */
+	bool ext_open;           /* something was forwarded since the last Sync */
+	bool skip;               /* discard extended messages up to the next Sync */
+	bool copy_in;
+	bool tx_wrote;
+	bool ext_failed;         /* the server already skips to Sync: a refusal is only told */
+
+	/* queue */
+	struct px_exp *exp_head, **exp_tail, *exp_last;
+	size_t n_exp;
+
+	/* pause */
+	enum px_wait wait;
+	struct px_hold hold;
+	uint64_t hold_seq;       /* record of the held statement, for its result */
+
+	/* names */
+	struct px_stmt *stmts;
+	size_t n_stmts;
+	struct px_portal *portals;
+	size_t n_portals, n_unrecorded;
+
+	/* catalogue */
+	struct px_rel *rels;
+	size_t n_rels, cap_rels, n_catalog_cols;
+	char **user_funcs;
+	size_t n_user_funcs;
+	uint32_t catalog_epoch;
+	bool catalog_stale, views_stale, catalog_loading, catalog_failed;
+	int64_t catalog_us;
+
+	/* cache of texts */
+	struct px_text **cache;
+	size_t n_cache;
+
+	/* recording */
+	struct recorder *rec;
+	bool need_sync, dirty_sync;
+	struct loop_timer *sync_timer;
+	uint64_t n_statements, n_rows;
+	uint64_t head_seq;
+	struct sha256_ctx *copy_sha;
+	uint64_t copy_bytes;
+	struct buf row;          /* scratch for masked rows */
+	bool segment_asked;
+};
+
+/* pgproxy.c */
+void px_enter(struct pgproxy *x, enum px_phase to);
+void px_end(struct pgproxy *x, const char *reason);       /* after what is in `out` */
+void px_fatal(struct pgproxy *x, const char *sqlstate, const char *msg, const char *hint, const char *reason);
+void px_flush(struct pgproxy *x);                         /* commit, then send upstream; re-arm */
+void px_wake(struct pgproxy *x);
+void px_resume(struct pgproxy *x);                        /* a pause is over: look at the input again */
+void px_up_event(void *ctx, int fd, unsigned events);
+
+/* px_start.c */
+void px_start_input(struct pgproxy *x);
+void px_start_ready(struct pgproxy *x); /* own queries done: welcome */
+
+/* px_front.c */
+void px_front_input(struct pgproxy *x);
+/* Refuse the statement of message type (Query, Bind, ...), atomically. */
+void px_refuse(struct pgproxy *x, bool extended, const struct pg_notice *n);
+void px_refuse_j(struct pgproxy *x, bool extended, const struct judgement *j);
+
+void px_portals_record(struct pgproxy *x);
+
+/* px_back.c */
+void px_back_input(struct pgproxy *x);
+struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind);
+void px_exp_drop(struct pgproxy *x, struct px_exp *e);
+void px_exp_pop(struct pgproxy *x);
+void px_local(struct pgproxy *x, struct buf *bytes); /* emit in turn; takes the bytes */
+/* Send an own simple query (recorded as such). */
+int px_own_query(struct pgproxy *x, const char *why, const char *sql,
+    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *));
+/* The same by the extended protocol, inside whatever is open (Flush) or alone (Sync). */
+int px_own_extended(struct pgproxy *x, const char *why, const char *sql,
+    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *));
+
+/* px_text.c */
+/* One reference for the caller. share: texts that differ only in compared integers may share it. */
+struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share);
+void px_text_ref(struct px_text *t);
+void px_text_unref(struct px_text *t);
+void px_text_judge(struct pgproxy *x, struct px_text *t);   /* under the current epochs */
+void px_cache_free(struct pgproxy *x);
+void px_plan_free(struct px_plan *p);
+
+/* px_names.c */
+struct px_stmt *px_stmt_find(struct pgproxy *x, struct span name);
+int px_stmt_set(struct pgproxy *x, struct span name, struct px_text *t); /* takes a reference of its own */
+void px_stmt_drop(struct pgproxy *x, struct span name);
+void px_stmts_clear(struct pgproxy *x);
+struct px_portal *px_portal_find(struct pgproxy *x, struct span name);
+struct px_portal *px_portal_set(struct pgproxy *x, struct span name, struct px_text *t);
+void px_portal_drop(struct pgproxy *x, struct span name);
+void px_portals_clear(struct pgproxy *x);
+
+/* px_mask.c */
+struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, struct span body);
+bool px_plan_fits(struct pgproxy *x, const struct px_plan *p, struct span body);
+/* Append the row to out, masked. formats: result formats of the portal (n 0 = as the plan says). E_* is fatal. */
+int px_mask_row(struct pgproxy *x, const struct px_plan *p, struct span formats, uint16_t n_formats, struct span body);
+void px_mask_notice(const struct px_plan *p, struct buf *out);
+/* COPY ... TO STDOUT of this text only moves proven clean columns for this role. */
+bool px_copy_clean(struct pgproxy *x, struct px_text *t);
+/* An ErrorResponse or NoticeResponse as the client may see it. */
+void px_scrub(struct pgproxy *x, const struct px_text *t, uint8_t type, struct span body, struct buf *out);
+
+/* px_catalog.c */
+void px_catalog_load(struct pgproxy *x);  /* pauses (WAIT_CATALOG) or, before the welcome, goes on to px_start_ready() */
+bool px_catalog_due(const struct pgproxy *x);
+void px_catalog_clear(struct pgproxy *x);
+struct catalog px_catalog(struct pgproxy *x);
+/* Kind of a column by origin: >= 0 a pii_kind (0 clean), -1 unknown; source filled "table.column". */
+int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, char *source, size_t cap);
+/* Does any of the text's relations hold sensitive or unknown columns? opaque: a view that runs more than a read. */
+bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f, bool *opaque, const char **which);
+bool px_catalog_shadowed(struct pgproxy *x, const struct sql_facts *f, const char **which);
+
+/* px_hold.c */
+void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const struct pg_bind *bind);
+void px_hold_drained(struct pgproxy *x);
+void px_hold_decided(struct pgproxy *x, const struct ipc_msg *m);
+void px_hold_withdraw(struct pgproxy *x, const char *why);
+void px_hold_clear(struct pgproxy *x);
+bool px_hold_cancel(struct pgproxy *x); /* the client cancelled: was a hold waiting? */
+
+/* px_record.c */
+/* sql: the exact bytes (t's own may be another text of the same shape). */
+int64_t px_record_statement(struct pgproxy *x, const char *proto, const struct px_text *t, struct span sql,
+    struct span name, const struct pg_bind *bind, bool forwarded);
+void px_record_result(struct pgproxy *x, const struct px_exp *e, const char *tag, const char *masked, const char *sqlstate,
+    const char *message);
+void px_record_kv(struct pgproxy *x, enum rec_type type, const char *k1, const char *v1, const char *k2, const char *v2,
+    const char *k3, const char *v3);
+void px_record_own(struct pgproxy *x, const char *why, const char *sql);
+int px_record_commit(struct pgproxy *x);
+int px_record_fd(int *fd);
+void px_record_head(struct pgproxy *x);
+void px_record_end(struct pgproxy *x, const char *reason);
+
+#endif

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the server sends, matched against the queue of expectations: passed on, masked, scrubbed, swallowed (answers
+ * to own messages) or replaced (errors of a poisoned refusal). Every message type is in the table; an unknown or
+ * unexpected one ends the session. Source: PostgreSQL documentation 55.2, 55.7.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "session/px.h"
+
+/* ---- the queue ---- */
+
+struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind)
+{
+	struct px_exp *e = xcalloc(1, sizeof(*e));
+
+	e->kind = kind;
+	e->start_us = clock_mono_us();
+	*x->exp_tail = e;
+	x->exp_tail = &e->next;
+	x->exp_last = e;
+	x->n_exp++;
+	return e;
+}
+
+static void exp_free(struct px_exp *e)
+{
+	px_text_unref(e->text);
+	px_text_unref(e->old);
+	px_plan_free(e->plan);
+	free(e->name);
+	free(e->formats);
+	buf_clear(&e->local);
+	free(e);
+}
+
+void px_exp_pop(struct pgproxy *x)
+{
+	struct px_exp *e = x->exp_head;
+
+	x->exp_head = e->next;
+	if (x->exp_head == NULL)
+		x->exp_tail = &x->exp_head;
+	if (x->exp_last == e)
+		x->exp_last = NULL;
+	x->n_exp--;
+	exp_free(e);
+}
+
+/* Answers of our own at the head of the queue are due. */
+static void locals_emit(struct pgproxy *x)
+{
+	while (x->exp_head != NULL && x->exp_head->kind == EXP_LOCAL) {
+		buf_put_span(&x->out, buf_span(&x->exp_head->local));
+		px_exp_pop(x);
+	}
+}
+
+void px_local(struct pgproxy *x, struct buf *bytes)
+{
+	struct px_exp *e = px_expect(x, EXP_LOCAL);
+
+	e->local = *bytes;
+	buf_init(bytes, bytes->max);
+	locals_emit(x);
+}
+
+/* The server skipped this message: what it would have changed about names is taken back. */
+static void exp_undo(struct pgproxy *x, const struct px_exp *e)
+{
+	if (e->name == NULL)
+		return;
+	if (e->undo_add)
+		px_stmt_drop(x, span_str(e->name));
+	if (e->old != NULL)
+		(void)px_stmt_set(x, span_str(e->name), e->old);
+}
+
+/* After an error the server skips to the next Sync: drop those expectations, newest first for the names. */
+static void exp_skip(struct pgproxy *x)
+{
+	struct px_exp *stack[64];
+	size_t n = 0;
+
+	/* The failed message itself: a Parse of the unnamed statement has removed the old one. */
+	if (x->exp_head->undo_add)
+		px_stmt_drop(x, span_str(x->exp_head->name));
+	px_exp_pop(x);
+	for (struct px_exp *e = x->exp_head; e != NULL && e->kind != EXP_SYNC && e->kind != EXP_QUERY; e = e->next)
+		if (e->name != NULL) {
+			if (n == sizeof(stack) / sizeof(stack[0])) {
+				px_end(x, "too many skipped statements"); /* fail closed rather than lose track of names */
+				return;
+			}
+			stack[n++] = e;
+		}
+	while (n > 0)
+		exp_undo(x, stack[--n]);
+	while (x->exp_head != NULL && x->exp_head->kind != EXP_SYNC && x->exp_head->kind != EXP_QUERY)
+		px_exp_pop(x);
+}
+
+static void exp_fail(struct pgproxy *x)
+{
+	exp_skip(x);
+	/* No Sync is on its way yet: what the client still sends belongs to the failed batch. */
+	if (x->exp_head == NULL && x->ext_open)
+		x->skip = true;
+}
+
+/* ---- own queries ---- */
+
+int px_own_query(struct pgproxy *x, const char *why, const char *sql,
+    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *))
+{
+	struct px_exp *e;
+
+	px_record_own(x, why, sql);
+	pg_put_query(&x->up_out, span_str(sql));
+	e = px_expect(x, EXP_QUERY);
+	e->own = true;
+	e->row = row;
+	e->done = done;
+	return 0;
+}
+
+static struct px_exp *own_step(struct pgproxy *x, enum px_exp_kind kind)
+{
+	struct px_exp *e = px_expect(x, kind);
+
+	e->own = true;
+	return e;
+}
+
+int px_own_extended(struct pgproxy *x, const char *why, const char *sql,
+    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *))
+{
+	struct span name = span_str("sallyport_own");
+	bool alone = !x->ext_open;
+	struct px_exp *e;
+
+	px_record_own(x, why, sql);
+	pg_put_close_target(&x->up_out, 'S', name);
+	own_step(x, EXP_CLOSE);
+	pg_put_parse(&x->up_out, name, span_str(sql), NULL, 0);
+	own_step(x, EXP_PARSE);
+	pg_put_bind(&x->up_out, name, name, NULL, 0);
+	own_step(x, EXP_BIND);
+	pg_put_execute(&x->up_out, name, 0);
+	e = own_step(x, EXP_EXECUTE);
+	e->row = row;
+	pg_put_close_target(&x->up_out, 'P', name);
+	own_step(x, EXP_CLOSE);
+	pg_put_close_target(&x->up_out, 'S', name);
+	e = own_step(x, EXP_CLOSE);
+	e->done = done;
+	if (alone) {
+		pg_put_empty(&x->up_out, 'S');
+		own_step(x, EXP_SYNC);
+	} else {
+		pg_put_empty(&x->up_out, 'H');
+	}
+	return 0;
+}
+
+/* ---- handlers: bytes are copied to the client only by pass() ---- */
+
+static void pass(struct pgproxy *x, const struct pg_msg *m)
+{
+	pg_put_msg(&x->out, m);
+}
+
+static void unexpected(struct pgproxy *x, const struct pg_msg *m)
+{
+	char msg[96];
+
+	snprintf(msg, sizeof(msg), "the database sent message '%c' out of place", m->type >= 32 && m->type < 127 ? m->type : '?');
+	px_fatal(x, "08P01", msg, "", "upstream protocol violation");
+}
+
+/* An acknowledgement without content for the expectation at the head. */
+static void ack(struct pgproxy *x, const struct pg_msg *m, enum px_exp_kind kind)
+{
+	struct px_exp *e = x->exp_head;
+
+	if (e == NULL || e->kind != kind) {
+		unexpected(x, m);
+		return;
+	}
+	if (!e->own)
+		pass(x, m);
+	if (e->done != NULL)
+		e->done(x, "");
+	if (x->exp_head == e)
+		px_exp_pop(x);
+}
+
+static void on_parse_complete(struct pgproxy *x, const struct pg_msg *m)
+{
+	ack(x, m, EXP_PARSE);
+}
+
+static void on_bind_complete(struct pgproxy *x, const struct pg_msg *m)
+{
+	ack(x, m, EXP_BIND);
+}
+
+static void on_close_complete(struct pgproxy *x, const struct pg_msg *m)
+{
+	ack(x, m, EXP_CLOSE);
+}
+
+static void on_no_data(struct pgproxy *x, const struct pg_msg *m)
+{
+	ack(x, m, EXP_DESCRIBE);
+}
+
+static void on_param_types(struct pgproxy *x, const struct pg_msg *m)
+{
+	if (x->exp_head == NULL || x->exp_head->kind != EXP_DESCRIBE)
+		unexpected(x, m);
+	else if (!x->exp_head->own)
+		pass(x, m);
+}
+
+static void on_fields(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+
+	if (e == NULL || (e->kind != EXP_QUERY && e->kind != EXP_DESCRIBE)) {
+		unexpected(x, m);
+		return;
+	}
+	if (e->own && e->kind == EXP_QUERY)
+		return;
+	if (e->kind == EXP_QUERY && e->text->facts.n_stmts != 1) {
+		px_plan_free(e->plan);
+		e->plan = px_plan_make(x, e->text, e->stmt, m->body);
+	} else if (e->text != NULL && !px_plan_fits(x, e->text->plan, m->body)) {
+		px_plan_free(e->text->plan);
+		e->text->plan = px_plan_make(x, e->text, 0, m->body);
+	}
+	if (!e->own)
+		pass(x, m);
+	if (e->kind == EXP_DESCRIBE)
+		px_exp_pop(x);
+}
+
+static const struct px_plan *plan_of(const struct px_exp *e)
+{
+	return e->plan != NULL ? e->plan : e->text != NULL ? e->text->plan : NULL;
+}
+
+static void own_row(struct pgproxy *x, struct px_exp *e, const struct pg_msg *m)
+{
+	struct pg_row row;
+
+	if (e->row == NULL)
+		return;
+	if (pg_row_begin(m->body, &row) != 0 || e->row(x, &row) != 0)
+		unexpected(x, m);
+}
+
+static void on_row(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+	const struct px_plan *p;
+
+	if (e == NULL || (e->kind != EXP_QUERY && e->kind != EXP_EXECUTE)) {
+		unexpected(x, m);
+		return;
+	}
+	if (e->own) {
+		own_row(x, e, m);
+		return;
+	}
+	p = plan_of(e);
+	if (p == NULL) {
+		unexpected(x, m); /* rows of unknown columns never pass */
+		return;
+	}
+	e->rows++;
+	e->bytes += m->body.n;
+	if (x->max_rows > 0 && e->rows > (uint64_t)x->max_rows) {
+		px_fatal(x, "54000", "more rows than your role may read in one statement", "ask for less, or for another role",
+		    "row limit");
+		return;
+	}
+	if (!p->any_mask && !p->any_scan) {
+		pass(x, m);
+		return;
+	}
+	if (px_mask_row(x, p, span_of(e->formats, (size_t)e->n_formats * 2), e->kind == EXP_EXECUTE ? e->n_formats : UINT16_MAX,
+		m->body) != 0)
+		unexpected(x, m);
+}
+
+/* A SQL-level PREPARE has named its statement; DEALLOCATE, DISCARD have removed names. */
+static void names_follow(struct pgproxy *x, const struct px_exp *e, const char *tag)
+{
+	const struct sql_stmt *s = e->text != NULL && e->stmt < e->text->facts.n_stmts ? &e->text->facts.stmts[e->stmt] : NULL;
+
+	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0) {
+		px_stmts_clear(x);
+	} else if (s != NULL && strcmp(tag, "DEALLOCATE") == 0 && s->name[0] != '\0') {
+		px_stmt_drop(x, span_str(s->name));
+	} else if (s != NULL && strcmp(tag, "PREPARE") == 0 && s->name[0] != '\0') {
+		(void)px_stmt_set(x, span_str(s->name), e->text);
+	}
+}
+
+static void on_complete(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+	const struct px_plan *p;
+	struct span tag_s;
+	char tag[64];
+
+	if (e == NULL || (e->kind != EXP_QUERY && e->kind != EXP_EXECUTE) || pg_read_string(m->body, &tag_s) != 0) {
+		unexpected(x, m);
+		return;
+	}
+	if (!e->own) {
+		p = plan_of(e);
+		snprintf(tag, sizeof(tag), "%.*s", (int)tag_s.n, tag_s.n > 0 ? (const char *)tag_s.p : "");
+		if (p != NULL && p->any_mask && e->rows > 0 && (e->kind == EXP_QUERY || !e->text->told)) {
+			px_mask_notice(p, &x->out);
+			e->text->told = true;
+		}
+		px_record_result(x, e, tag, p != NULL ? p->masked : "", "", "");
+		names_follow(x, e, tag);
+		pass(x, m);
+		e->rows = e->bytes = 0;
+		e->stmt++;
+		px_plan_free(e->plan);
+		e->plan = NULL;
+	}
+	if (e->kind == EXP_EXECUTE)
+		px_exp_pop(x);
+}
+
+static void on_empty_query(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+
+	if (e == NULL || (e->kind != EXP_QUERY && e->kind != EXP_EXECUTE)) {
+		unexpected(x, m);
+		return;
+	}
+	if (!e->own)
+		pass(x, m);
+	if (e->kind == EXP_EXECUTE)
+		px_exp_pop(x);
+}
+
+static void on_suspended(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+
+	if (e == NULL || e->kind != EXP_EXECUTE || e->own) {
+		unexpected(x, m);
+		return;
+	}
+	px_record_result(x, e, "(suspended)", plan_of(e) != NULL ? plan_of(e)->masked : "", "", "");
+	pass(x, m);
+	px_exp_pop(x);
+}
+
+static void error_record(struct pgproxy *x, const struct px_exp *e, struct span body)
+{
+	struct span code = pg_error_field(body, 'C');
+	struct span msg = pg_error_field(body, 'M');
+	char sqlstate[8], text[512];
+
+	snprintf(sqlstate, sizeof(sqlstate), "%.*s", (int)(code.n < 6 ? code.n : 5), code.n > 0 ? (const char *)code.p : "");
+	snprintf(text, sizeof(text), "%.*s", (int)(msg.n < 500 ? msg.n : 500), msg.n > 0 ? (const char *)msg.p : "");
+	px_record_result(x, e, "", "", sqlstate, text);
+}
+
+/* The text whose secrets an error could spell out: the one at the head, or any in the open pipeline. */
+static const struct px_text *error_text(const struct px_exp *e)
+{
+	for (const struct px_exp *f = e; f != NULL && f->kind != EXP_SYNC; f = f->next)
+		if (f->text != NULL)
+			return f->text;
+	return NULL;
+}
+
+static void error_own(struct pgproxy *x, struct px_exp *e, struct span body)
+{
+	struct span code = pg_error_field(body, 'C');
+	void (*done)(struct pgproxy *, const char *) = NULL;
+
+	snprintf(e->sqlstate, sizeof(e->sqlstate), "%.*s", (int)(code.n < 6 ? code.n : 5),
+	    code.n > 0 ? (const char *)code.p : "XX000");
+	e->row = NULL;
+	if (e->kind == EXP_QUERY)
+		return; /* told at its ReadyForQuery */
+	for (struct px_exp *f = e; f != NULL && f->own && done == NULL; f = f->next)
+		done = f->done;
+	exp_fail(x);
+	if (done != NULL)
+		done(x, "XX000");
+}
+
+static void on_error(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+	size_t at = buf_len(&x->out);
+
+	if (e == NULL) {
+		/* Unsolicited: the server ends the session (shutdown, termination). */
+		px_scrub(x, NULL, m->type, m->body, &x->out);
+		px_end(x, "ended by the database");
+		return;
+	}
+	x->copy_in = false;
+	if (e->poison) {
+		buf_put_span(&x->out, buf_span(&e->local));
+		e->poison = false;
+	} else if (e->own && e->kind != EXP_DESCRIBE) {
+		error_own(x, e, m->body);
+		return;
+	} else {
+		px_scrub(x, error_text(e), m->type, m->body, &x->out);
+		/* The recording holds what the client saw. */
+		error_record(x, e, span_of(buf_span(&x->out).p + at + PG_HEADER_LEN, buf_len(&x->out) - at - PG_HEADER_LEN));
+	}
+	if (e->kind != EXP_QUERY && e->kind != EXP_SYNC)
+		exp_fail(x);
+}
+
+static void on_notice(struct pgproxy *x, const struct pg_msg *m)
+{
+	if (x->exp_head != NULL && x->exp_head->own)
+		return;
+	if (x->phase == PX_RELAY)
+		px_scrub(x, x->exp_head != NULL ? error_text(x->exp_head) : NULL, m->type, m->body, &x->out);
+}
+
+static void on_ready(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+	uint8_t status;
+	void (*done)(struct pgproxy *, const char *);
+	char sqlstate[6];
+	bool own;
+
+	if (e == NULL || (e->kind != EXP_QUERY && e->kind != EXP_SYNC) || pg_read_ready(m->body, &status) != 0) {
+		unexpected(x, m);
+		return;
+	}
+	own = e->own;
+	done = e->done;
+	memcpy(sqlstate, e->sqlstate, sizeof(sqlstate));
+	x->copy_in = false;
+	x->status = (char)status;
+	if (status == 'I' && !x->ext_open) {
+		x->tx_wrote = false;
+		px_portals_clear(x);
+		x->n_unrecorded = 0;
+	}
+	px_exp_pop(x);
+	if (!own)
+		pass(x, m);
+	if (done != NULL)
+		done(x, sqlstate);
+}
+
+static void on_copy_start(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+	struct px_text *t = e != NULL ? e->text : NULL;
+	unsigned want = m->type == 'G' ? SQLF_COPY_IN : SQLF_COPY_OUT;
+
+	/* The server must do only what the text was judged for; COPY BOTH is replication. */
+	if (t == NULL || e->own || m->type == 'W' || (t->facts.flags & want) == 0) {
+		unexpected(x, m);
+		return;
+	}
+	x->copy_in = m->type == 'G';
+	pass(x, m);
+}
+
+static void on_copy_data(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct px_exp *e = x->exp_head;
+
+	if (e == NULL || e->text == NULL || e->own || (e->text->facts.flags & SQLF_COPY_OUT) == 0) {
+		unexpected(x, m);
+		return;
+	}
+	e->rows++;
+	e->bytes += m->body.n;
+	pass(x, m);
+}
+
+static void on_copy_done(struct pgproxy *x, const struct pg_msg *m)
+{
+	if (x->exp_head == NULL || x->exp_head->own)
+		unexpected(x, m);
+	else
+		pass(x, m);
+}
+
+/* Settings whose report the client needs; the pinned ones may not move. */
+static void on_parameter(struct pgproxy *x, const struct pg_msg *m)
+{
+	static const struct {
+		const char *name, *value; /* value NULL: free */
+	} known[] = {{"client_encoding", "UTF8"}, {"standard_conforming_strings", "on"}, {"DateStyle", NULL}, {"TimeZone", NULL},
+	    {"IntervalStyle", NULL}, {"default_transaction_read_only", NULL}, {"in_hot_standby", NULL}, {"is_superuser", NULL},
+	    {"session_authorization", NULL}, {"integer_datetimes", NULL}, {"server_encoding", NULL}, {"server_version", NULL},
+	    {"search_path", NULL}};
+	struct span name, value;
+
+	if (pg_read_parameter_status(m->body, &name, &value) != 0) {
+		unexpected(x, m);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!span_is(name, known[i].name))
+			continue;
+		if (known[i].value != NULL && !span_is(value, known[i].value))
+			px_fatal(x, "57P01", "a setting that the gateway relies on was changed", "", "pinned setting changed");
+		else if (x->phase == PX_RELAY)
+			pass(x, m);
+		return;
+	}
+}
+
+static void on_notification(struct pgproxy *x, const struct pg_msg *m)
+{
+	struct pg_notification n;
+	size_t at;
+
+	if (pg_read_notification(m->body, &n) != 0) {
+		unexpected(x, m);
+		return;
+	}
+	if (x->view.mask == MASK_NONE) {
+		pass(x, m);
+		return;
+	}
+	/* Anyone may have put a value into the payload: the channel is told, the payload is not. */
+	at = pg_open(&x->out, 'A');
+	buf_put_u32be(&x->out, n.pid);
+	pg_put_cstr(&x->out, n.channel);
+	pg_put_cstr(&x->out, span_str(""));
+	pg_close(&x->out, at);
+}
+
+static const struct {
+	uint8_t type;
+	void (*take)(struct pgproxy *x, const struct pg_msg *m);
+} backs[] = {
+	{'D', on_row},
+	{'C', on_complete},
+	{'Z', on_ready},
+	{'T', on_fields},
+	{'1', on_parse_complete},
+	{'2', on_bind_complete},
+	{'3', on_close_complete},
+	{'n', on_no_data},
+	{'t', on_param_types},
+	{'s', on_suspended},
+	{'I', on_empty_query},
+	{'E', on_error},
+	{'N', on_notice},
+	{'S', on_parameter},
+	{'A', on_notification},
+	{'G', on_copy_start},
+	{'H', on_copy_start},
+	{'W', on_copy_start},
+	{'d', on_copy_data},
+	{'c', on_copy_done},
+};
+
+static void back_message(struct pgproxy *x, const struct pg_msg *m)
+{
+	/* Rows are validated where they are walked, or passed whole: their own header is all that clean ones need. */
+	if (m->type != 'D' && m->type != 'd' && pg_check(PG_BACK, m) != 0) {
+		unexpected(x, m);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(backs) / sizeof(backs[0]); i++)
+		if (backs[i].type == m->type) {
+			backs[i].take(x, m);
+			locals_emit(x);
+			return;
+		}
+	unexpected(x, m);
+}
+
+/* A pause that only waited for the queue is over. */
+static void drained_check(struct pgproxy *x)
+{
+	if (x->exp_head != NULL || x->phase != PX_RELAY)
+		return;
+	if (x->wait == WAIT_DRAIN)
+		px_resume(x);
+	else if (x->wait == WAIT_SETTINGS || x->wait == WAIT_RESETTINGS)
+		px_hold_drained(x);
+	else if (x->client_eof && x->wait == WAIT_NONE)
+		px_end(x, "client closed");
+}
+
+void px_back_input(struct pgproxy *x)
+{
+	while (x->phase != PX_ENDED && buf_len(&x->out) < PX_OUT_HIGH) {
+		struct pg_msg m;
+		size_t used;
+		int rc = pg_frame(buf_span(&x->up_in), PX_MSG_MAX, &m, &used);
+
+		if (rc == E_MORE)
+			break;
+		if (rc != 0) {
+			px_fatal(x, "08P01", rc == E_TOOBIG ? "the database sent a row larger than 64 MiB" : "malformed answer of the database",
+			    "", "upstream protocol violation");
+			break;
+		}
+		back_message(x, &m);
+		if (x->phase != PX_ENDED)
+			buf_consume(&x->up_in, used);
+	}
+	buf_trim(&x->up_in, 131072);
+	drained_check(x);
+	if (x->phase == PX_RELAY && x->wait == WAIT_NONE && buf_len(&x->in) > 0)
+		px_front_input(x);
+}

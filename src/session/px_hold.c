@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A statement that waits for an operator, in the live session. Steps: drain what is in flight → read from the server
+ * the settings that give the statement its meaning → ask the monitor → wait → read the settings again → have the
+ * approval consumed → forward. Any difference, cancel, disconnect, or loss of the monitor withdraws; a statement
+ * that does not go has the effect of a server error. The message itself stays at the front of the client's input.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "session/px.h"
+
+#define PART_MAX (64u * 1024)
+#define PARAMS_MAX (64u * 1024)
+
+static const char settings_sql[] =
+    "SELECT pg_catalog.concat_ws(E'\\n', "
+    "pg_catalog.concat('current_user=', current_user), pg_catalog.concat('session_user=', session_user), "
+    "pg_catalog.concat('schemas=', pg_catalog.array_to_string(pg_catalog.current_schemas(true), ',')), "
+    "pg_catalog.concat('search_path=', pg_catalog.current_setting('search_path')), "
+    "pg_catalog.concat('TimeZone=', pg_catalog.current_setting('TimeZone')), "
+    "pg_catalog.concat('DateStyle=', pg_catalog.current_setting('DateStyle')), "
+    "pg_catalog.concat('IntervalStyle=', pg_catalog.current_setting('IntervalStyle')), "
+    "pg_catalog.concat('row_security=', pg_catalog.current_setting('row_security')), "
+    "pg_catalog.concat('session_replication_role=', pg_catalog.current_setting('session_replication_role')), "
+    "pg_catalog.concat('standard_conforming_strings=', pg_catalog.current_setting('standard_conforming_strings')), "
+    "pg_catalog.concat('client_encoding=', pg_catalog.current_setting('client_encoding')), "
+    "pg_catalog.concat('check_function_bodies=', pg_catalog.current_setting('check_function_bodies')))";
+
+enum outcome { OUTCOME_PENDING, OUTCOME_DENIED, OUTCOME_EXPIRED, OUTCOME_WITHDRAWN, OUTCOME_CANCELED };
+
+/* SQLSTATEs that no driver retries or evicts a connection for: doc/errors. */
+static const struct {
+	const char *state, *sqlstate;
+} outcomes[] = {
+	[OUTCOME_PENDING] = {"pending", "SP001"},
+	[OUTCOME_DENIED] = {"denied", "SP002"},
+	[OUTCOME_EXPIRED] = {"expired", "SP003"},
+	[OUTCOME_WITHDRAWN] = {"withdrawn", "SP004"},
+	[OUTCOME_CANCELED] = {"canceled", "57014"},
+};
+
+void px_hold_clear(struct pgproxy *x)
+{
+	struct px_hold *h = &x->hold;
+
+	if (h->timer != NULL)
+		loop_cancel(x->p.loop, h->timer);
+	if (h->call != 0)
+		monclient_forget(x->p.mon, h->call);
+	px_text_unref(h->text);
+	buf_reset(&h->settings_text);
+	buf_trim(&h->settings_text, 0);
+	buf_reset(&h->sql);
+	buf_trim(&h->sql, 0);
+	buf_reset(&h->params);
+	buf_trim(&h->params, 0);
+	h->timer = NULL;
+	h->call = 0;
+	h->text = NULL;
+	h->active = h->waits = h->failed = false;
+	h->id[0] = h->by[0] = h->why[0] = '\0';
+}
+
+static void notice(struct pgproxy *x, const char *msg, const char *hint)
+{
+	struct pg_notice n = {.severity = "NOTICE", .sqlstate = "01000", .message = msg, .hint = hint};
+
+	px_record_kv(x, REC_NOTICE, "message", msg, "hint", hint, NULL, NULL);
+	pg_put_notice(&x->out, &n);
+}
+
+/* End the hold with an error to the client; the message at the front is done with. */
+static void hold_refuse(struct pgproxy *x, const char *sqlstate, const char *msg, const char *hint, const char *retry)
+{
+	char detail[256];
+	struct pg_notice n = {.severity = "ERROR", .sqlstate = sqlstate, .message = msg, .detail = detail, .hint = hint};
+	bool extended = x->hold.extended;
+	struct pg_msg m;
+	size_t used;
+
+	snprintf(detail, sizeof(detail), "request=%s rule=%s policy=%u session=%s retry=%s", x->hold.id,
+	    x->hold.text != NULL ? x->hold.text->j.rule : "", x->view.epoch, x->sid, retry);
+	px_refuse(x, extended, &n);
+	px_hold_clear(x);
+	if (pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) == 0)
+		buf_consume(&x->in, used);
+	px_resume(x);
+}
+
+static void decision_record(struct pgproxy *x, const char *state)
+{
+	px_record_kv(x, REC_DECISION, "id", x->hold.id, "state", state, "by", x->hold.by);
+}
+
+static void hold_outcome(struct pgproxy *x, enum outcome o, const char *hint)
+{
+	const struct px_hold *h = &x->hold;
+	char msg[600] = "";
+
+	decision_record(x, outcomes[o].state);
+	switch (o) {
+	case OUTCOME_PENDING:
+		snprintf(msg, sizeof(msg), "pending: request %s needs approval from %s", h->id, h->approvers);
+		break;
+	case OUTCOME_DENIED:
+		snprintf(msg, sizeof(msg), "denied: request %s was denied by %s: \"%s\"", h->id, h->by, h->why);
+		break;
+	case OUTCOME_EXPIRED:
+		snprintf(msg, sizeof(msg), "expired: nobody decided request %s in time", h->id);
+		break;
+	case OUTCOME_WITHDRAWN:
+		snprintf(msg, sizeof(msg), "withdrawn: request %s: %s", h->id, h->why);
+		break;
+	case OUTCOME_CANCELED:
+		snprintf(msg, sizeof(msg), "canceling statement due to user request (request %s withdrawn)", h->id);
+		break;
+	}
+	hold_refuse(x, outcomes[o].sqlstate, msg, hint, o == OUTCOME_PENDING ? "after-approval" : "no");
+}
+
+void px_hold_withdraw(struct pgproxy *x, const char *why)
+{
+	struct buf *b;
+
+	if (!x->hold.active || x->hold.id[0] == '\0')
+		return;
+	b = monclient_begin(x->p.mon, IPC_HOLD_WITHDRAW);
+	ipc_str(b, "sid", x->sid);
+	ipc_str(b, "id", x->hold.id);
+	ipc_str(b, "why", why);
+	(void)monclient_call(x->p.mon, NULL, NULL);
+	px_record_kv(x, REC_DECISION, "id", x->hold.id, "state", "withdrawn", "why", why);
+	x->hold.id[0] = '\0';
+}
+
+static void hold_withdrawn(struct pgproxy *x, const char *why)
+{
+	char id[sizeof(x->hold.id)];
+
+	(void)str_copy(id, sizeof(id), x->hold.id);
+	px_hold_withdraw(x, why);
+	(void)str_copy(x->hold.id, sizeof(x->hold.id), id);
+	(void)str_copy(x->hold.why, sizeof(x->hold.why), why);
+	hold_outcome(x, OUTCOME_WITHDRAWN, "run the statement again to ask anew");
+}
+
+/* ---- settings ---- */
+
+static int settings_row(struct pgproxy *x, struct pg_row *row)
+{
+	struct pg_value v;
+
+	if (!pg_row_next(row, &v) || v.null || pg_row_end(row) != 0)
+		return E_FORMAT;
+	buf_reset(&x->hold.settings_text);
+	buf_put_span(&x->hold.settings_text, v.data);
+	return buf_err(&x->hold.settings_text);
+}
+
+static void settings_done(struct pgproxy *x, const char *sqlstate)
+{
+	if (sqlstate[0] != '\0')
+		x->hold.failed = true;
+}
+
+static void settings_read(struct pgproxy *x, enum px_wait wait)
+{
+	x->wait = wait;
+	buf_reset(&x->hold.settings_text);
+	(void)px_own_extended(x, "settings for approval", settings_sql, settings_row, settings_done);
+	px_flush(x);
+}
+
+/* ---- asking ---- */
+
+static void params_encode(const struct pg_bind *bind, struct buf *out)
+{
+	struct pg_param_iter it;
+	struct pg_param p;
+
+	mp_put_array(out, bind != NULL ? bind->n_params : 0);
+	if (bind == NULL)
+		return;
+	pg_bind_params(bind, &it);
+	while (pg_param_next(&it, &p)) {
+		mp_put_array(out, 2);
+		mp_put_i64(out, p.format);
+		if (p.value.null)
+			mp_put_nil(out);
+		else
+			mp_put_bin(out, p.value.data);
+	}
+}
+
+void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const struct pg_bind *bind)
+{
+	struct px_hold *h = &x->hold;
+
+	if (x->exp_head != NULL) {
+		x->wait = WAIT_DRAIN;
+		if (x->ext_open)
+			pg_put_empty(&x->up_out, 'H');
+		return;
+	}
+	px_hold_clear(x);
+	h->active = true;
+	h->extended = bind != NULL;
+	h->text = t;
+	px_text_ref(t);
+	h->since_us = clock_mono_us();
+	buf_put_span(&h->sql, sql);
+	params_encode(bind, &h->params);
+	x->hold_seq = (uint64_t)px_record_statement(x, bind != NULL ? "execute" : "query", t, sql,
+	    bind != NULL ? bind->stmt : span_str(""), bind, false);
+	x->need_sync = true;
+	if (buf_err(&h->sql) != 0 || buf_len(&h->params) > PARAMS_MAX) {
+		hold_refuse(x, "54000", "the parameters are too large to be shown for approval (64 KiB)", "", "no");
+		return;
+	}
+	if (x->status == 'E') {
+		hold_refuse(x, "25P02", "current transaction is aborted, commands ignored until end of transaction block", "", "no");
+		return;
+	}
+	settings_read(x, WAIT_SETTINGS);
+}
+
+static const char *mode_of(const struct pgproxy *x)
+{
+	if (x->view.mode != HOLD_AUTO)
+		return hold_mode_name(x->view.mode);
+	if (x->p.console)
+		return x->p.interactive ? "wait" : "reject";
+	return x->psql ? "wait" : "auto";
+}
+
+static void hold_forward(struct pgproxy *x)
+{
+	struct px_hold *h = &x->hold;
+
+	decision_record(x, "consumed");
+	x->need_sync = true;
+	px_hold_clear(x);
+	h->release = true;
+	px_resume(x);
+}
+
+static void consume_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds)
+{
+	struct pgproxy *x = ctx;
+	struct why w = {.text = "the gateway did not answer"};
+	char sqlstate[6];
+
+	(void)fds;
+	(void)nfds;
+	x->hold.call = 0;
+	if (x->phase == PX_ENDED || x->wait != WAIT_CONSUME)
+		return;
+	if (m != NULL && ipc_type_of(m) == IPC_OK) {
+		hold_forward(x);
+		return;
+	}
+	if (m != NULL)
+		monclient_why(m, &w, sqlstate);
+	hold_withdrawn(x, w.text);
+}
+
+static void consume(struct pgproxy *x)
+{
+	struct buf *b;
+	char msg[400];
+
+	if (x->client_eof) {
+		px_end(x, "client closed while a statement was held");
+		return;
+	}
+	if (x->hold.by[0] != '\0') {
+		snprintf(msg, sizeof(msg), "approved by %s after %lld s%s%s%s", x->hold.by,
+		    (long long)((clock_mono_us() - x->hold.since_us) / 1000000), x->hold.why[0] != '\0' ? ": \"" : "", x->hold.why,
+		    x->hold.why[0] != '\0' ? "\"" : "");
+		notice(x, msg, "");
+	}
+	x->wait = WAIT_CONSUME;
+	b = monclient_begin(x->p.mon, IPC_HOLD_CONSUME);
+	ipc_str(b, "sid", x->sid);
+	ipc_str(b, "id", x->hold.id);
+	ipc_bin(b, "settings", span_of(x->hold.settings, SHA256_LEN));
+	x->hold.call = monclient_call(x->p.mon, consume_answer, x);
+	px_flush(x);
+	px_wake(x);
+}
+
+/* ---- waiting ---- */
+
+static void wait_over(void *ctx)
+{
+	struct pgproxy *x = ctx;
+
+	x->hold.timer = NULL;
+	if (x->wait != WAIT_DECISION)
+		return;
+	if (strcmp(mode_of(x), "auto") == 0)
+		hold_outcome(x, OUTCOME_PENDING, "run the same statement again after approval; ssh bastion requests --mine shows it");
+	else
+		hold_outcome(x, OUTCOME_EXPIRED, "run the statement again to ask anew");
+}
+
+static void wait_begin(struct pgproxy *x, int64_t wait_ms, int quorum)
+{
+	char msg[640], hint[200];
+
+	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s)", x->hold.id, quorum,
+	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason);
+	if (wait_ms >= 120000)
+		snprintf(hint, sizeof(hint), "waiting up to %lld min; Ctrl-C withdraws. Approver: ssh bastion approve %s",
+		    (long long)(wait_ms / 60000), x->hold.id);
+	else
+		snprintf(hint, sizeof(hint), "waiting up to %lld s; Ctrl-C withdraws. Approver: ssh bastion approve %s",
+		    (long long)(wait_ms / 1000), x->hold.id);
+	notice(x, msg, hint);
+	x->wait = WAIT_DECISION;
+	/* The monitor expires it; the margin only catches a lost message. */
+	x->hold.timer = loop_after(x->p.loop, wait_ms + (strcmp(mode_of(x), "auto") == 0 ? 0 : 2000), wait_over, x);
+}
+
+static void release(struct pgproxy *x)
+{
+	if (x->hold.timer != NULL)
+		loop_cancel(x->p.loop, x->hold.timer);
+	x->hold.timer = NULL;
+	decision_record(x, "approved");
+	settings_read(x, WAIT_RESETTINGS);
+}
+
+static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds)
+{
+	struct pgproxy *x = ctx;
+	struct px_hold *h = &x->hold;
+	struct why w = {.text = "the gateway cannot ask for approval now"};
+	char sqlstate[6] = "58000", state[16] = "";
+
+	(void)fds;
+	(void)nfds;
+	h->call = 0;
+	if (x->phase == PX_ENDED || x->wait != WAIT_MONITOR)
+		return;
+	if (m == NULL || ipc_type_of(m) != IPC_OK || ipc_get_str(m, "id", h->id, sizeof(h->id)) != 0 ||
+	    ipc_get_str(m, "state", state, sizeof(state)) != 0) {
+		if (m != NULL)
+			monclient_why(m, &w, sqlstate);
+		hold_refuse(x, sqlstate[0] != '\0' ? sqlstate : "58000", w.text, w.hint, "no");
+		px_flush(x);
+		px_wake(x);
+		return;
+	}
+	ipc_take_str(m, "approvers", h->approvers, sizeof(h->approvers));
+	ipc_take_str(m, "by", h->by, sizeof(h->by));
+	ipc_take_str(m, "why", h->why, sizeof(h->why));
+	if (strcmp(state, "approved") == 0) {
+		release(x);
+	} else {
+		decision_record(x, "pending");
+		if (ipc_get_int(m, "wait_ms", 0) <= 0 || strcmp(mode_of(x), "reject") == 0)
+			hold_outcome(x, OUTCOME_PENDING, "run the same statement again after approval; ssh bastion requests --mine shows it");
+		else
+			wait_begin(x, ipc_get_int(m, "wait_ms", 0), (int)ipc_get_int(m, "quorum", 1));
+	}
+	px_flush(x);
+	px_wake(x);
+}
+
+static void ask_parts(struct pgproxy *x, struct span *rest)
+{
+	while (rest->n > PART_MAX) {
+		struct buf *b = monclient_begin(x->p.mon, IPC_HOLD_PART);
+
+		ipc_str(b, "sid", x->sid);
+		ipc_bin(b, "part", span_of(rest->p, PART_MAX));
+		(void)monclient_call(x->p.mon, NULL, NULL);
+		*rest = span_of(rest->p + PART_MAX, rest->n - PART_MAX);
+	}
+}
+
+static void ask(struct pgproxy *x)
+{
+	struct px_hold *h = &x->hold;
+	struct span sql = buf_span(&h->sql);
+	struct buf *b;
+
+	x->wait = WAIT_MONITOR;
+	ask_parts(x, &sql);
+	b = monclient_begin(x->p.mon, IPC_HOLD_NEW);
+	ipc_str(b, "sid", x->sid);
+	ipc_bin(b, "sql", sql);
+	ipc_bin(b, "params", buf_span(&h->params));
+	ipc_str(b, "class", sql_class_name(h->text->j.cls));
+	ipc_str(b, "rule", h->text->j.rule);
+	ipc_str(b, "reason", h->text->j.reason);
+	ipc_bin(b, "settings", span_of(h->settings, SHA256_LEN));
+	ipc_str(b, "settings_text", buf_cstr(&h->settings_text));
+	ipc_str(b, "tx", x->status == 'T' || x->ext_open ? "in transaction" : "");
+	ipc_bool(b, "locks", x->tx_wrote && (x->status == 'T' || x->ext_open));
+	ipc_str(b, "mode", mode_of(x));
+	h->call = monclient_call(x->p.mon, ask_answer, x);
+}
+
+/* The queue is empty: own settings queries have answered. */
+void px_hold_drained(struct pgproxy *x)
+{
+	struct px_hold *h = &x->hold;
+	uint8_t now[SHA256_LEN];
+
+	if (h->failed || buf_len(&h->settings_text) == 0) {
+		/* The server has failed the transaction already (and skips to Sync inside a batch): only tell. */
+		h->failed = false;
+		px_hold_withdraw(x, "the settings could not be read");
+		x->ext_failed = x->ext_open;
+		hold_refuse(x, "58000", "refused: the gateway could not read the settings that give the statement its meaning",
+		    "try again; the transaction has failed", "yes");
+		return;
+	}
+	sha256(buf_span(&h->settings_text), now);
+	if (x->wait == WAIT_SETTINGS) {
+		memcpy(h->settings, now, sizeof(now));
+		ask(x);
+	} else if (memcmp(now, h->settings, sizeof(now)) != 0) {
+		hold_withdrawn(x, "settings changed while it waited");
+	} else {
+		consume(x);
+	}
+}
+
+void px_hold_decided(struct pgproxy *x, const struct ipc_msg *m)
+{
+	struct px_hold *h = &x->hold;
+	char state[16] = "";
+
+	if (!h->active || h->id[0] == '\0' || x->wait != WAIT_DECISION || !span_is(ipc_get_span(m, "id"), h->id) ||
+	    ipc_get_str(m, "state", state, sizeof(state)) != 0)
+		return;
+	ipc_take_str(m, "by", h->by, sizeof(h->by));
+	ipc_take_str(m, "why", h->why, sizeof(h->why));
+	if (strcmp(state, "approved") == 0)
+		release(x);
+	else if (strcmp(state, "denied") == 0)
+		hold_outcome(x, OUTCOME_DENIED, "talk to the approver before asking again");
+	else if (strcmp(state, "expired") == 0)
+		hold_outcome(x, OUTCOME_EXPIRED, "run the statement again to ask anew");
+	else
+		hold_withdrawn(x, h->why[0] != '\0' ? h->why : "withdrawn by the gateway");
+	px_flush(x);
+	px_wake(x);
+}
+
+bool px_hold_cancel(struct pgproxy *x)
+{
+	char id[sizeof(x->hold.id)];
+
+	if (!x->hold.active || (x->wait != WAIT_DECISION && x->wait != WAIT_MONITOR))
+		return false;
+	(void)str_copy(id, sizeof(id), x->hold.id);
+	px_hold_withdraw(x, "cancelled by the client");
+	(void)str_copy(x->hold.id, sizeof(x->hold.id), id);
+	hold_outcome(x, OUTCOME_CANCELED, "");
+	px_flush(x);
+	px_wake(x);
+	return true;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What happens to each result column: the origin that the server states (table oid and column number), lineage
+ * proven from the text, and "unknown is masked". Also which error texts may pass, and which COPY.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "detect/detect.h"
+#include "detect/value.h"
+#include "session/px.h"
+
+/* Types whose text or binary form may hold anything a person typed. */
+static bool type_is_text(uint32_t oid)
+{
+	static const uint32_t text[] = {25, 1043, 1042, 19, 114, 3802, 142, 18, 705, 2275};
+
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		if (text[i] == oid)
+			return true;
+	return false;
+}
+
+/* Partial masking shows what identifies a person and keeps what can be misused: secrets, money and documents. */
+static bool kind_masked(int mode, int kind)
+{
+	static const bool in_partial[PII_KIND_N] = {[PII_NATIONAL] = true, [PII_CARD] = true, [PII_IBAN] = true, [PII_SECRET] = true,
+	    [PII_HEALTH] = true, [PII_MONEY] = true, [PII_OTHER] = true, [PII_DEMOGRAPHIC] = true};
+
+	if (mode == MASK_NONE)
+		return false;
+	return mode == MASK_FULL || kind < 0 || kind >= PII_KIND_N || in_partial[kind];
+}
+
+static const struct lineage_stmt *lineage_of(struct pgproxy *x, struct px_text *t, size_t stmt)
+{
+	if (!t->has_lineage) {
+		struct catalog cat = px_catalog(x);
+
+		pgsql_lineage(span_of(t->sql, t->n_sql), &cat, &t->lineage);
+		t->has_lineage = true;
+	}
+	return stmt < t->lineage.n_stmts ? &t->lineage.stmts[stmt] : NULL;
+}
+
+static void col_mask(struct px_colplan *c, const struct pg_field *f, int kind, bool derived, const char *why)
+{
+	char name[64];
+
+	span_escape(f->name, name, sizeof(name));
+	c->mask = true;
+	c->how = (struct mask_col){.kind = kind > 0 ? kind : 0, .derived = derived, .type = f->type_oid, .format = (int16_t)f->format};
+	snprintf(c->what, sizeof(c->what), "%s (%s)", name, kind > 0 ? pii_kind_name((enum pii_kind)kind) : why);
+}
+
+/* Origin decides for plain columns, lineage for the rest; a contradiction masks; unknown masks. */
+static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const struct pg_field *f, size_t i, struct px_colplan *c)
+{
+	const struct lineage_col *lc = ls != NULL && ls->known && i < ls->n_cols ? &ls->cols[i] : NULL;
+	char source[160];
+	int kind = -1;
+
+	if (f->table_oid != 0 && f->attnum > 0) {
+		kind = px_catalog_origin(x, f->table_oid, f->attnum, source, sizeof(source));
+		if (kind == 0 && lc != NULL && lc->what == LINEAGE_SENSITIVE)
+			kind = lc->kind;
+		if (kind < 0)
+			col_mask(c, f, 0, true, "unknown relation");
+		else if (kind > 0 && kind_masked(x->view.mask, kind))
+			col_mask(c, f, kind, lc != NULL && lc->what == LINEAGE_SENSITIVE && lc->derived, "");
+	} else if (lc == NULL || lc->what == LINEAGE_UNKNOWN) {
+		col_mask(c, f, 0, true, "origin not proven");
+	} else if (lc->what == LINEAGE_SENSITIVE && kind_masked(x->view.mask, lc->kind)) {
+		col_mask(c, f, lc->kind, lc->derived, "sensitive source");
+	}
+	c->scan = !c->mask && type_is_text(f->type_oid) && x->view.mask == MASK_FULL && (f->table_oid == 0 || f->table_oid >= 16384);
+}
+
+static void plan_summary(struct px_plan *p)
+{
+	size_t n = 0;
+
+	for (uint16_t i = 0; i < p->n; i++)
+		if (p->col[i].mask && n < sizeof(p->masked) - 1) {
+			size_t len = strcspn(p->col[i].what, " ");
+
+			n += (size_t)snprintf(p->masked + n, sizeof(p->masked) - n, "%s%.*s", n > 0 ? " " : "", (int)len, p->col[i].what);
+		}
+}
+
+struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, struct span body)
+{
+	struct px_plan *p = xcalloc(1, sizeof(*p));
+	const struct lineage_stmt *ls;
+	struct pg_fields it;
+	struct pg_field f;
+
+	buf_init(&p->body, PX_MSG_MAX);
+	buf_put_span(&p->body, body);
+	p->made_us = clock_mono_us();
+	p->catalog_epoch = x->catalog_epoch;
+	if (pg_read_fields(body, &it) != 0)
+		return p; /* n = 0: rows will not fit and end the session */
+	p->n = it.n;
+	p->col = xcalloc(p->n, sizeof(*p->col));
+	if (x->view.mask == MASK_NONE || p->n == 0)
+		return p;
+	ls = lineage_of(x, t, stmt);
+	for (uint16_t i = 0; pg_field_next(&it, &f) && i < p->n; i++) {
+		col_plan(x, ls, &f, i, &p->col[i]);
+		p->any_mask |= p->col[i].mask;
+		p->any_scan |= p->col[i].scan;
+	}
+	plan_summary(p);
+	return p;
+}
+
+bool px_plan_fits(struct pgproxy *x, const struct px_plan *p, struct span body)
+{
+	return p != NULL && p->catalog_epoch == x->catalog_epoch && span_eq(buf_span(&p->body), body);
+}
+
+static void value_put(struct buf *out, const struct px_colplan *c, const struct pg_value *v, int format)
+{
+	struct mask_col how = c->how;
+	size_t at = buf_len(out);
+
+	how.format = (int16_t)format;
+	if (v->null) {
+		pg_put_value(out, *v);
+		return;
+	}
+	if (!c->mask && !(c->scan && detect_value(v->data) != PII_NONE)) {
+		pg_put_value(out, *v);
+		return;
+	}
+	if (!c->mask) /* a value that gives itself away in a column thought clean */
+		how.kind = (int)detect_value(v->data);
+	buf_put_u32be(out, 0);
+	if (mask_pg_value(&how, v->data, out) == MASK_IS_VALUE)
+		buf_patch_u32be(out, at, (uint32_t)(buf_len(out) - at - 4));
+	else
+		buf_patch_u32be(out, at, UINT32_MAX);
+}
+
+int px_mask_row(struct pgproxy *x, const struct px_plan *p, struct span formats, uint16_t n_formats, struct span body)
+{
+	struct pg_row row;
+	struct pg_value v;
+	size_t at;
+	int rc = pg_row_begin(body, &row);
+
+	if (rc != 0)
+		return rc;
+	if (row.n != p->n)
+		return E_FORMAT;
+	buf_reset(&x->row);
+	at = pg_open(&x->row, 'D');
+	buf_put_u16be(&x->row, p->n);
+	for (uint16_t i = 0; i < p->n && pg_row_next(&row, &v); i++)
+		value_put(&x->row, &p->col[i], &v, n_formats == UINT16_MAX ? p->col[i].how.format : pg_format_at(formats, n_formats, i));
+	pg_close(&x->row, at);
+	rc = pg_row_end(&row);
+	if (rc == 0)
+		rc = buf_err(&x->row);
+	if (rc == 0)
+		buf_put_span(&x->out, buf_span(&x->row));
+	buf_trim(&x->row, 65536);
+	return rc;
+}
+
+void px_mask_notice(const struct px_plan *p, struct buf *out)
+{
+	char msg[1024];
+	size_t n, masked = 0;
+	struct pg_notice notice = {.severity = "NOTICE", .sqlstate = "01000", .message = msg,
+	    .hint = "ask an operator for an unmasked view if your work needs it; ssh bastion targets shows what is masked"};
+
+	for (uint16_t i = 0; i < p->n; i++)
+		masked += p->col[i].mask;
+	n = (size_t)snprintf(msg, sizeof(msg), "%zu of %u columns masked: ", masked, p->n);
+	masked = 0;
+	for (uint16_t i = 0; i < p->n && n < sizeof(msg) - 120; i++)
+		if (p->col[i].mask)
+			n += (size_t)snprintf(msg + n, sizeof(msg) - n, "%s%s", masked++ > 0 ? ", " : "", p->col[i].what);
+	pg_put_notice(out, &notice);
+}
+
+bool px_copy_clean(struct pgproxy *x, struct px_text *t)
+{
+	if (x->view.mask == MASK_NONE)
+		return true;
+	for (size_t i = 0; i < t->facts.n_stmts; i++) {
+		const struct lineage_stmt *ls;
+
+		if ((t->facts.stmts[i].flags & SQLF_COPY_OUT) == 0)
+			continue;
+		ls = lineage_of(x, t, i);
+		if (ls == NULL || !ls->known)
+			return false;
+		for (size_t c = 0; c < ls->n_cols; c++)
+			if (ls->cols[c].what == LINEAGE_UNKNOWN ||
+			    (ls->cols[c].what == LINEAGE_SENSITIVE && kind_masked(x->view.mask, ls->cols[c].kind)))
+				return false;
+	}
+	return true;
+}
+
+/* ---- error and notice texts ---- */
+
+/* May this message be shown as it is? Texts about the statement itself (class 42 with a position) only echo what
+ * the user wrote; everything else can spell out a value. */
+static bool text_harmless(struct pgproxy *x, const struct px_text *t, struct span body)
+{
+	struct span code = pg_error_field(body, 'C');
+
+	if (x->view.mask == MASK_NONE)
+		return true;
+	if (t == NULL || !t->touches)
+		return t != NULL ? sql_class_level(t->facts.cls) < 2 || t->facts.cls == SQL_SCHEMA : x->exp_head == NULL;
+	if (code.n != 5)
+		return false;
+	return (memcmp(code.p, "42", 2) == 0 && pg_error_field(body, 'P').n > 0) || memcmp(code.p, "57", 2) == 0 ||
+	    memcmp(code.p, "40", 2) == 0 || memcmp(code.p, "25", 2) == 0 || memcmp(code.p, "55", 2) == 0;
+}
+
+static const char *canned(struct span code)
+{
+	static const struct {
+		const char *cls, *text;
+	} texts[] = {{"22", "a value could not be converted or is out of range"}, {"23", "a constraint was violated"},
+	    {"P0", "a function raised an error"}, {"42", "the statement is not valid here"}, {"00", "a notice of the database"},
+	    {"01", "a warning of the database"}};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (code.n == 5 && memcmp(code.p, texts[i].cls, 2) == 0)
+			return texts[i].text;
+	return "the database reported an error";
+}
+
+void px_scrub(struct pgproxy *x, const struct px_text *t, uint8_t type, struct span body, struct buf *out)
+{
+	struct cur c = cur_of(body);
+	struct span value;
+	uint8_t code;
+	size_t at = pg_open(out, type);
+
+	if (text_harmless(x, t, body)) {
+		buf_put_span(out, body);
+		pg_close(out, at);
+		return;
+	}
+	while (pg_error_next(&c, &code, &value)) {
+		/* Kept: severity, SQLSTATE, names of constraint, table, column, schema, type; position. */
+		if (strchr("SVCnstcdP", code) != NULL) {
+			buf_put_u8(out, code);
+			pg_put_cstr(out, value);
+		} else if (code == 'M') {
+			buf_put_u8(out, 'M');
+			buf_put_str(out, canned(pg_error_field(body, 'C')));
+			pg_put_cstr(out, span_str(" (text withheld: it may hold masked data)"));
+		}
+	}
+	buf_put_u8(out, 0);
+	pg_close(out, at);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Texts of SQL and what is known about them, cached by their exact bytes. The only liberty taken: an integer
+ * behind a comparison sign in a text of plain words does not matter to facts, verdict or lineage, so texts that
+ * differ only there share an entry (point queries of the simple protocol).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "session/px.h"
+
+#define CACHE_BUCKETS 256u
+#define CACHE_MAX 512u
+#define CACHE_TEXT_MAX 16384u /* longer texts are judged anew each time */
+#define SHAPE_MAX 1024u
+
+void px_plan_free(struct px_plan *p)
+{
+	if (p == NULL)
+		return;
+	free(p->col);
+	buf_clear(&p->body);
+	free(p);
+}
+
+void px_text_ref(struct px_text *t)
+{
+	t->refs++;
+}
+
+void px_text_unref(struct px_text *t)
+{
+	if (t == NULL || --t->refs > 0)
+		return;
+	sql_facts_clear(&t->facts);
+	if (t->has_lineage)
+		lineage_clear(&t->lineage);
+	px_plan_free(t->plan);
+	free(t->key);
+	free(t->sql);
+	free(t);
+}
+
+static uint64_t text_hash(struct span s)
+{
+	static uint64_t seed;
+	uint64_t h;
+
+	if (seed == 0) {
+		crypto_random(&seed, sizeof(seed)); /* texts come from outside: no chosen collisions */
+		seed |= 1;
+	}
+	h = seed;
+	while (s.n >= 8) {
+		uint64_t w;
+
+		memcpy(&w, s.p, 8);
+		h = (h ^ w) * 0x9fb21c651e98df25ull;
+		h ^= h >> 29;
+		s = span_of(s.p + 8, s.n - 8);
+	}
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ s.p[i]) * 0x100000001b3ull;
+	return h ^ (h >> 32);
+}
+
+/* Bytes that can stand in a text whose integers may be abstracted: no quotes, comments, dollars, backslashes, casts,
+ * brackets or non-ASCII, so there is one lexical reading and an integer is an integer. */
+static const uint8_t plain_byte[256] = {['a' ... 'z'] = 1, ['A' ... 'Z'] = 1, ['_'] = 1, [' '] = 2, ['\n'] = 2, [','] = 2,
+    ['.'] = 3, ['('] = 2, [')'] = 2, [';'] = 2, ['*'] = 2, ['+'] = 2, ['='] = 4, ['<'] = 4, ['>'] = 4, ['0' ... '9'] = 5};
+
+/* Replace integers directly behind = < > by '#'. False when the text has anything but plain bytes or nothing changes. */
+static bool text_shape(struct span s, uint8_t *out, size_t *n)
+{
+	bool compared = false; /* the last byte that was not a space is = < > */
+	bool changed = false;
+	size_t o = 0;
+
+	if (s.n > SHAPE_MAX)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t kind = plain_byte[s.p[i]];
+
+		if (kind == 0)
+			return false;
+		if (kind == 5 && compared) {
+			size_t e = i;
+
+			while (e < s.n && plain_byte[s.p[e]] == 5)
+				e++;
+			/* 1.5, 1e5, 0x1f and 12ab are not plain integers; long ones are numeric: leave them be. */
+			if (e - i <= 9 && (e == s.n || plain_byte[s.p[e]] == 2)) {
+				out[o++] = '#';
+				i = e - 1;
+				compared = false;
+				changed = true;
+				continue;
+			}
+		}
+		out[o++] = s.p[i];
+		if (s.p[i] != ' ' && s.p[i] != '\n')
+			compared = kind == 4;
+	}
+	*n = o;
+	return changed;
+}
+
+static void cache_drop(struct pgproxy *x, size_t bucket)
+{
+	while (x->cache[bucket] != NULL) {
+		struct px_text *t = x->cache[bucket];
+
+		x->cache[bucket] = t->next;
+		t->next = NULL;
+		x->n_cache--;
+		px_text_unref(t);
+	}
+}
+
+void px_cache_free(struct pgproxy *x)
+{
+	for (size_t i = 0; x->cache != NULL && i < CACHE_BUCKETS; i++)
+		cache_drop(x, i);
+	free(x->cache);
+	x->cache = NULL;
+}
+
+static uint8_t *bytes_dup(struct span s)
+{
+	uint8_t *p = xcalloc(1, s.n + 1);
+
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p;
+}
+
+static struct px_text *text_new(struct span key, struct span sql, uint64_t hash)
+{
+	struct px_text *t = xcalloc(1, sizeof(*t));
+
+	t->refs = 1;
+	t->hash = hash;
+	t->key = bytes_dup(key);
+	t->n_key = key.n;
+	t->sql = bytes_dup(sql);
+	t->n_sql = sql.n;
+	pgsql_facts(sql, NULL, &t->facts);
+	for (size_t i = 0; i < t->facts.n_stmts; i++)
+		if (strcmp(t->facts.stmts[i].tag, "EXECUTE") == 0)
+			t->by_name = true;
+	return t;
+}
+
+/* EXECUTE of a name that we know: as strict as what was prepared. */
+static void resolve_execute(struct pgproxy *x, struct px_text *t)
+{
+	enum sql_class worst = SQL_READ;
+	bool all = t->facts.n_stmts > 0;
+
+	for (size_t i = 0; i < t->facts.n_stmts; i++) {
+		const struct sql_stmt *s = &t->facts.stmts[i];
+		enum sql_class c = s->cls;
+
+		if (strcmp(s->tag, "EXECUTE") == 0 && s->cls == SQL_OPAQUE) {
+			const struct px_stmt *p = px_stmt_find(x, span_str(s->name));
+
+			if (p == NULL)
+				all = false;
+			else
+				c = p->text->facts.cls;
+		}
+		if (sql_class_level(c) > sql_class_level(worst))
+			worst = c;
+	}
+	if (all && t->facts.cls == SQL_OPAQUE && sql_class_level(worst) < sql_class_level(SQL_OPAQUE)) {
+		struct sql_facts f = t->facts;
+		struct sql_stmt *one = xcalloc(f.n_stmts, sizeof(*one));
+
+		for (size_t i = 0; i < f.n_stmts; i++) {
+			one[i] = f.stmts[i];
+			if (one[i].cls == SQL_OPAQUE)
+				one[i].cls = worst;
+		}
+		f.cls = worst;
+		f.stmts = one;
+		policy_judge(&x->view, &f, &t->j);
+		free(one);
+	}
+}
+
+static void judge_raise(struct pgproxy *x, struct px_text *t, const char *reason)
+{
+	struct sql_facts f = t->facts;
+	struct sql_stmt one = {.cls = SQL_OPAQUE, .len = (uint32_t)t->n_sql};
+
+	if (sql_class_level(f.cls) >= sql_class_level(SQL_OPAQUE))
+		return;
+	(void)str_copy(one.reason, sizeof(one.reason), reason);
+	(void)str_copy(one.tag, sizeof(one.tag), f.n_stmts > 0 ? f.stmts[0].tag : "");
+	(void)str_copy(f.reason, sizeof(f.reason), reason);
+	f.cls = SQL_OPAQUE;
+	f.stmts = &one;
+	f.n_stmts = 1;
+	policy_judge(&x->view, &f, &t->j);
+}
+
+void px_text_judge(struct pgproxy *x, struct px_text *t)
+{
+	const char *which = "";
+	char reason[128];
+	bool opaque = false;
+
+	if (t->judged && !t->by_name && t->policy_epoch == x->view.epoch && t->catalog_epoch == x->catalog_epoch)
+		return;
+	t->judged = true;
+	t->policy_epoch = x->view.epoch;
+	if (t->catalog_epoch != x->catalog_epoch) {
+		if (t->has_lineage)
+			lineage_clear(&t->lineage);
+		t->has_lineage = false;
+		px_plan_free(t->plan);
+		t->plan = NULL;
+		t->catalog_epoch = x->catalog_epoch;
+	}
+	policy_judge(&x->view, &t->facts, &t->j);
+	t->touches = px_catalog_touches(x, &t->facts, &opaque, &which);
+	if (opaque) {
+		snprintf(reason, sizeof(reason), "view %s runs more than a read", which);
+		judge_raise(x, t, reason);
+	}
+	if (px_catalog_shadowed(x, &t->facts, &which)) {
+		snprintf(reason, sizeof(reason), "function %s is defined in this database as well", which);
+		judge_raise(x, t, reason);
+	}
+	resolve_execute(x, t);
+}
+
+static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t hash, bool shaped)
+{
+	if (x->cache == NULL)
+		x->cache = xcalloc(CACHE_BUCKETS, sizeof(*x->cache));
+	for (struct px_text *t = x->cache[hash % CACHE_BUCKETS]; t != NULL; t = t->next)
+		if (t->hash == hash && t->shaped == shaped && span_eq(span_of(t->key, t->n_key), key))
+			return t;
+	return NULL;
+}
+
+static struct px_text *cache_add(struct pgproxy *x, struct span key, struct span sql, uint64_t hash)
+{
+	struct px_text *t = text_new(key, sql, hash);
+	size_t bucket = hash % CACHE_BUCKETS;
+
+	if (x->n_cache >= CACHE_MAX)
+		cache_drop(x, (size_t)clock_mono_us() % CACHE_BUCKETS);
+	t->next = x->cache[bucket];
+	x->cache[bucket] = t;
+	x->n_cache++;
+	return t;
+}
+
+struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share)
+{
+	uint8_t shape[SHAPE_MAX];
+	struct span key = sql;
+	struct px_text *t;
+	uint64_t hash;
+	bool shaped;
+	size_t n = 0;
+
+	if (sql.n > CACHE_TEXT_MAX) {
+		t = text_new(span_of(NULL, 0), sql, 0);
+	} else {
+		shaped = share && text_shape(sql, shape, &n);
+		if (shaped)
+			key = span_of(shape, n);
+		hash = text_hash(key);
+		t = cache_find(x, key, hash, shaped);
+		if (t == NULL) {
+			t = cache_add(x, key, sql, hash);
+			t->shaped = shaped;
+		}
+		px_text_ref(t);
+	}
+	px_text_judge(x, t);
+	return t;
+}
