@@ -9,7 +9,8 @@ src_session_libsession_a_CFLAGS = $(AM_CFLAGS) $(LIBSSH_CFLAGS) $(LIBPQ_CFLAGS)
 # the PostgreSQL upstream: the only files that see libpq (pgup.c) and the taken-over TLS object (pgio.c)
 src_session_libsession_a_SOURCES += src/session/pgup.c src/session/pgup.h src/session/pgupint.h src/session/pgupself.c \
 	src/session/pguperr.c src/session/pguperr.h src/session/pgtrace.c src/session/pgtrace.h \
-	src/session/pgio.c src/session/pgio.h src/session/sockgive.c src/session/sockgive.h
+	src/session/pgio.c src/session/pgio.h src/session/sockgive.c src/session/sockgive.h \
+	src/session/heapwipe.c src/session/heapwipe.h
 # the PostgreSQL proxy
 src_session_libsession_a_SOURCES += src/session/pgproxy.c src/session/pgproxy.h src/session/px.h src/session/px_start.c \
 	src/session/px_text.c src/session/px_names.c src/session/px_record.c src/session/px_front.c src/session/px_back.c \

@@ -23,7 +23,8 @@ struct buf *monclient_begin(struct monclient *mc, enum ipc_type t);
 uint32_t monclient_call(struct monclient *mc, mon_reply_fn *fn, void *ctx);
 /* The answer of this call is dropped (its descriptors closed). */
 void monclient_forget(struct monclient *mc, uint32_t id);
-/* Handler of pushed messages of one type. */
+/* A handler of pushed messages of one type. Several may listen to a type, one per ctx: the same (t, ctx) again
+ * replaces, fn NULL removes. Each is called with every message of the type; it looks at sid itself. */
 void monclient_on(struct monclient *mc, enum ipc_type t, mon_push_fn *fn, void *ctx);
 /* Fill w from an IPC_FAIL. */
 void monclient_why(const struct ipc_msg *m, struct why *w, char sqlstate[6]);
