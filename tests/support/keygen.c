@@ -137,7 +137,7 @@ void pub_blob(const char *path, struct buf *blob)
 void keygen_sign(const char *dir, const char *ca, const char *user, const char *principals,
     const char *const *more, struct buf *blob)
 {
-	const char *argv[32] = {"ssh-keygen", "-q", "-s", tmp_path(dir, ca), "-I", "the key id"};
+	const char *argv[48] = {"ssh-keygen", "-q", "-s", tmp_path(dir, ca), "-I", "the key id"};
 	char pub[80], cert[80], out[2048];
 	size_t n = 6;
 
@@ -145,7 +145,7 @@ void keygen_sign(const char *dir, const char *ca, const char *user, const char *
 		argv[n++] = "-n";
 		argv[n++] = principals;
 	}
-	while (more != NULL && *more != NULL && n < 28)
+	while (more != NULL && *more != NULL && n < 44)
 		argv[n++] = *more++;
 	snprintf(pub, sizeof(pub), "%s.pub", user);
 	snprintf(cert, sizeof(cert), "%s-cert.pub", user);

@@ -27,7 +27,7 @@ void spill(const char *path, struct span s);
 void keygen(const char *dir, const char *name, const char *type, int bits);
 /* The blob of the first line of a .pub file. */
 void pub_blob(const char *path, struct buf *blob);
-/* ssh-keygen -s DIR/CA -I ID -n PRINCIPALS ... DIR/USER.pub, with up to 16 further arguments; blob
+/* ssh-keygen -s DIR/CA -I ID -n PRINCIPALS ... DIR/USER.pub, with up to 30 further arguments; blob
  * of the result. */
 void keygen_sign(const char *dir, const char *ca, const char *user, const char *principals,
     const char *const *more, struct buf *blob);
