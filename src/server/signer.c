@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/certcheck.h"
+#include "record/checkpoint.h"
 #include "server/signhead.h"
 #include "wire/ipc.h"
 #include "wire/sshcert.h"
@@ -95,7 +96,7 @@ static int signer_open(struct signer *s, const struct signer_params *p, struct w
 	*s = (struct signer){.p = p, .head.fd = -1};
 	buf_init(&s->ca_blob, SSHPK_BLOB_MAX);
 	if (p->max_ttl_s <= 0 || !sshcert_name_ok(span_str(p->gateway)) ||
-	    !sshcert_text_ok(span_str(p->origin), 255))
+	    !checkpoint_name_ok(span_str(p->origin)))
 		return why_set(w, E_CONFIG,
 		    "the signer has no usable gateway name, log origin or longest life time");
 	r = open_log(s, w); /* first: its lock keeps a second signer away from both keys */
@@ -207,59 +208,24 @@ static int on_sign_cert(struct signer *s, const struct ipc_msg *m, struct buf *o
 
 /* --- checkpoints --- */
 
-/* The bytes before the next newline, which is consumed; a missing one is E_FORMAT. */
-static struct span take_line(struct cur *c)
+/* Exactly the three lines that we would write ourselves: no extension lines, no other spelling. */
+static int parse_checkpoint(
+    const struct signer *s, struct span body, struct checkpoint *c, struct why *w)
 {
-	struct span line = cur_take(c, 0);
+	struct buf again;
+	int r = checkpoint_parse_body(body, c);
 
-	while (cur_left(c) > 0 && cur_peek(c) != '\n') {
-		(void)cur_u8(c);
-		line.n++;
+	buf_init(&again, CHECKPOINT_MAX);
+	if (r == 0) {
+		checkpoint_put_body(&again, c);
+		r = buf_err(&again) == 0 && span_eq(buf_span(&again), body) ? 0 : E_FORMAT;
 	}
-	if (cur_u8(c) != '\n')
-		cur_fail(c, E_FORMAT);
-	return line;
-}
-
-/* Decimal without sign or leading zeros, at most 18 digits. */
-static int parse_size(struct span s, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 18 || (s.n > 1 && s.p[0] == '0'))
-		return E_FORMAT;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return E_FORMAT;
-		v = v * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	*out = v;
-	return 0;
-}
-
-/* origin, size, root in base64; nothing else (C2SP tlog-checkpoint without extension lines). */
-static int parse_checkpoint(const struct signer *s, struct span body, uint64_t *size,
-    uint8_t root[SHA256_LEN], struct why *w)
-{
-	struct cur c = cur_of(body);
-	struct span origin = take_line(&c), digits = take_line(&c), b64 = take_line(&c);
-	struct buf bin;
-	int r;
-
-	if (cur_done(&c) != 0)
-		return why_set(w, E_FORMAT, "the checkpoint does not consist of three lines");
-	if (!span_is(origin, s->p->origin))
+	buf_clear(&again);
+	if (r != 0)
+		return why_set(w, E_FORMAT, "the checkpoint is malformed");
+	if (strcmp(c->origin, s->p->origin) != 0)
 		return why_set(w, E_DENIED, "the checkpoint is of another log");
-	if (parse_size(digits, size) != 0)
-		return why_set(w, E_FORMAT, "the checkpoint's size is malformed");
-	buf_init(&bin, 64);
-	r = b64.n == ROOT_B64_LEN ? base64_decode(b64, &bin) : E_FORMAT;
-	if (r == 0 && buf_len(&bin) == SHA256_LEN)
-		memcpy(root, buf_span(&bin).p, SHA256_LEN);
-	else
-		r = why_set(w, E_FORMAT, "the checkpoint's root hash is malformed");
-	buf_clear(&bin);
-	return r;
+	return 0;
 }
 
 static int on_sign_checkpoint(
@@ -267,18 +233,18 @@ static int on_sign_checkpoint(
 {
 	const struct mp_val *v = ipc_get(m, "body");
 	int64_t told = ipc_get_int(m, "size", -1);
-	uint8_t root[SHA256_LEN], sig[ED25519_SIG_LEN];
-	uint64_t size = 0;
+	uint8_t sig[ED25519_SIG_LEN];
+	struct checkpoint c;
 	int r;
 
 	/* Bytes or text: the body is both. */
 	if ((mp_type(v) != MP_BIN && mp_type(v) != MP_STR) || told < 0)
 		return BROKEN;
-	r = parse_checkpoint(s, mp_span(v), &size, root, w);
-	if (r == 0 && size != (uint64_t)told)
+	r = parse_checkpoint(s, mp_span(v), &c, w);
+	if (r == 0 && c.size != (uint64_t)told)
 		r = why_set(w, E_DENIED, "the checkpoint's size differs from the announced one");
 	if (r == 0)
-		r = signhead_advance(&s->head, size, root, w);
+		r = signhead_advance(&s->head, c.size, c.root.b, w);
 	if (r != 0)
 		return r;
 	r = signkey_sign(&s->log, mp_span(v), sig);
