@@ -50,8 +50,11 @@ void pgup_backend_key(const struct pgup *u, uint32_t *pid, uint32_t *key);
  * write: sends from the front of out and consumes what went; 0, E_MORE (rest is blocked) or an error. */
 int pgup_read(struct pgup *u, struct buf *in, size_t max) MUST_CHECK;
 int pgup_write(struct pgup *u, struct buf *out) MUST_CHECK;
+/* TLS holds decrypted bytes that no poll will announce: read again. Only after a read that returned max. */
+bool pgup_pending(const struct pgup *u);
 
-/* Load everything libpq and OpenSSL load lazily: call in the listener, before any fork and before any secret. */
+/* Load everything libpq and OpenSSL load lazily and remove libpq's variables from the environment: call in the
+ * listener, before any fork and before any secret. */
 void pgup_warm(void);
 /* Start-up self-test: does the interposition reach libpq? 0 or an error with why. */
 int pgup_selftest(struct why *w) MUST_CHECK;

@@ -12,3 +12,7 @@ tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
 tests_fuzz_fuzz_conf_LDADD = $(FUZZ_MAIN) $(CONF_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_conf/sample.yaml tests/fuzz/corpus/fuzz_conf/alias tests/fuzz/corpus/fuzz_conf/small \
 	tests/fuzz/corpus/fuzz_conf/deep tests/fuzz/corpus/fuzz_conf/rules
+FUZZ_TARGETS += tests/fuzz/fuzz_pgtrace
+tests_fuzz_fuzz_pgtrace_SOURCES = tests/fuzz/fuzz_pgtrace.c
+tests_fuzz_fuzz_pgtrace_LDADD = $(FUZZ_MAIN) src/session/libsession.a $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pgtrace/good tests/fuzz/corpus/fuzz_pgtrace/error
