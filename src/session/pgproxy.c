@@ -215,6 +215,17 @@ void px_up_event(void *ctx, int fd, unsigned events)
 	px_wake(x);
 }
 
+/* The monitor holds the key and sends the CancelRequest. */
+void px_cancel_upstream(struct pgproxy *x)
+{
+	struct buf *b;
+
+	px_record_kv(x, REC_CANCEL, "by", "client", NULL, NULL, NULL, NULL);
+	b = monclient_begin(x->p.mon, IPC_CANCEL);
+	ipc_str(b, "sid", x->sid);
+	(void)monclient_call(x->p.mon, NULL, NULL);
+}
+
 /* Look at what the client already sent, as far as the phase and a pause allow. */
 static void input_run(struct pgproxy *x)
 {
@@ -232,8 +243,21 @@ void px_resume(struct pgproxy *x)
 	px_wake(x);
 }
 
+static bool console_cancel(struct pgproxy *x, struct span in)
+{
+	static const uint8_t cancel[5] = {PGPROXY_CONSOLE_CANCEL, 0, 0, 0, 4};
+
+	if (!x->p.console || x->phase != PX_RELAY || !span_eq(in, span_of(cancel, sizeof(cancel))))
+		return false;
+	if (!px_hold_cancel(x))
+		px_cancel_upstream(x);
+	return true;
+}
+
 size_t pgproxy_feed(struct pgproxy *x, struct span in)
 {
+	if (console_cancel(x, in))
+		return in.n;
 	if (x->phase == PX_ENDED || x->closing)
 		return in.n; /* nobody will read it */
 	if (buf_len(&x->in) > 0 &&

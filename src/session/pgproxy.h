@@ -13,6 +13,10 @@
 struct pgproxy;
 struct monclient; /* session/monclient.h: the stubs that talk to the monitor */
 
+/* The console has one stream only: a message of this type and no body, alone in a write, cancels what runs or waits.
+ * Taken from the console alone. */
+#define PGPROXY_CONSOLE_CANCEL 0x03
+
 struct pgproxy_params {
 	struct loop *loop;
 	struct monclient *mon;

@@ -245,6 +245,7 @@ void px_fatal(struct pgproxy *x, const char *sqlstate, const char *msg, const ch
 void px_flush(struct pgproxy *x);                         /* commit, then send upstream; re-arm */
 void px_wake(struct pgproxy *x);
 void px_resume(struct pgproxy *x);                        /* a pause is over: look at the input again */
+void px_cancel_upstream(struct pgproxy *x);
 void px_up_event(void *ctx, int fd, unsigned events);
 
 /* px_start.c */

@@ -288,14 +288,9 @@ static void start_message(struct pgproxy *x, const struct pg_startup *s)
 static void cancel_message(struct pgproxy *x, const struct pg_startup *s)
 {
 	struct pgproxy *victim = pgproxy_by_key(s->pid, s->key);
-	struct buf *b;
 
-	if (victim != NULL && !px_hold_cancel(victim)) {
-		px_record_kv(victim, REC_CANCEL, "by", "client", NULL, NULL, NULL, NULL);
-		b = monclient_begin(x->p.mon, IPC_CANCEL);
-		ipc_str(b, "sid", victim->sid);
-		(void)monclient_call(x->p.mon, NULL, NULL);
-	}
+	if (victim != NULL && !px_hold_cancel(victim))
+		px_cancel_upstream(victim);
 	px_end(x, "cancel request");
 }
 
