@@ -11,7 +11,7 @@
 #include "record/seal.h"
 #include "wire/ipc.h"
 
-#define N_FDS 2 /* raw segment, session directory */
+#define N_FDS 2 /* raw segment, session directory; or the directory alone */
 
 static void wait_for(int sock, short events)
 {
@@ -36,10 +36,12 @@ static bool parse_job(
 	struct span hash = ipc_get_span(m, "hash");
 	int64_t seg = ipc_get_int(m, "seg", -1);
 
-	if (ipc_type_of(m) != IPC_SEAL || ipc_id(m) == 0 || n_fds != N_FDS || seg < 1 ||
+	if (ipc_type_of(m) != IPC_SEAL || ipc_id(m) == 0 || n_fds == 0 || seg < 1 ||
 	    seg > UINT32_MAX || (hash.n != 0 && hash.n != SHA256_LEN))
 		return false;
-	*job = (struct seal_params){.raw_fd = fds[0], .dirfd = fds[1], .segment = (uint32_t)seg};
+	*job =
+	    (struct seal_params){.raw_fd = n_fds == N_FDS ? fds[0] : -1, .dirfd = fds[n_fds - 1]};
+	job->segment = (uint32_t)seg;
 	job->head = hash.n != 0 ? hash.p : NULL;
 	return true;
 }

@@ -20,8 +20,9 @@ struct archiver_params {
 /* Serve until the monitor closes sock. Returns the exit status: 0 at end of file, 1 when it could
  * not start, 2 after a message that breaks the contract. The descriptors of a job are, in this
  * order, the raw segment (an open file description of its own: a shared one would share the
- * writer's lock) and the session's directory. A job whose `hash` is absent or empty accepts the
- * chain as it is. */
+ * writer's lock) and the session's directory; or the directory alone, then the segment is opened by
+ * name. The second form also serves a job that is asked for again when the raw file is gone: the
+ * answer is the same. A job whose `hash` is absent or empty accepts the chain as it is. */
 int archiver_run(int sock, const struct archiver_params *p);
 
 #endif

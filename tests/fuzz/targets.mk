@@ -16,3 +16,13 @@ FUZZ_TARGETS += tests/fuzz/fuzz_pgtrace
 tests_fuzz_fuzz_pgtrace_SOURCES = tests/fuzz/fuzz_pgtrace.c
 tests_fuzz_fuzz_pgtrace_LDADD = $(FUZZ_MAIN) src/session/libsession.a $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_pgtrace/good tests/fuzz/corpus/fuzz_pgtrace/error
+FUZZ_TARGETS += tests/fuzz/fuzz_sshcert
+tests_fuzz_fuzz_sshcert_SOURCES = tests/fuzz/fuzz_sshcert.c
+tests_fuzz_fuzz_sshcert_LDADD = $(FUZZ_MAIN) src/policy/libpolicy.a $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_sshcert/cert-ed tests/fuzz/corpus/fuzz_sshcert/cert-ec tests/fuzz/corpus/fuzz_sshcert/cert-rsa \
+	tests/fuzz/corpus/fuzz_sshcert/key-ed tests/fuzz/corpus/fuzz_sshcert/key-ec
+FUZZ_TARGETS += tests/fuzz/fuzz_sshkey
+tests_fuzz_fuzz_sshkey_SOURCES = tests/fuzz/fuzz_sshkey.c
+tests_fuzz_fuzz_sshkey_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_sshkey/private tests/fuzz/corpus/fuzz_sshkey/public tests/fuzz/corpus/fuzz_sshkey/certificate \
+	tests/fuzz/corpus/fuzz_sshkey/protected
