@@ -1,1 +1,10 @@
 # unit tests of src/store
+check_PROGRAMS += tests/unit/store/test_store tests/unit/store/test_store_file
+TESTS += tests/unit/store/test_store tests/unit/store/test_store_file
+EXTRA_DIST += tests/unit/store/fixture.h
+tests_unit_store_test_store_SOURCES = tests/unit/store/test_store.c
+tests_unit_store_test_store_CFLAGS = $(TEST_CFLAGS)
+tests_unit_store_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+tests_unit_store_test_store_file_SOURCES = tests/unit/store/test_store_file.c
+tests_unit_store_test_store_file_CFLAGS = $(TEST_CFLAGS) $(SQLITE_CFLAGS) -DSP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_store_test_store_file_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
