@@ -377,9 +377,44 @@ static int take_record(struct reader *r, size_t used)
 	return 1;
 }
 
-static int step(struct reader *r)
+static bool all_zero(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != 0)
+			return false;
+	return true;
+}
+
+/* Zeros up to the end of the last raw segment are what a power cut leaves of a write: an unfinished record. */
+static bool zero_tail(struct reader *r)
+{
+	uint64_t n = 0;
+
+	if (r->at < r->n_parts || segment_sealed(r->seg))
+		return false;
+	do {
+		if (!all_zero(buf_span(&r->b)))
+			return false;
+		n += buf_len(&r->b);
+		buf_reset(&r->b);
+	} while (segment_fill(r->seg, &r->b) > 0);
+	r->torn = n;
+	return true;
+}
+
+/* What stands where a record must begin is none. */
+static int damaged(struct reader *r)
 {
 	char text[96];
+
+	if (zero_tail(r))
+		return 0;
+	snprintf(text, sizeof(text), "record %llu is damaged", (unsigned long long)r->pos.seq + 1);
+	return fail(r, E_TAMPER, text);
+}
+
+static int step(struct reader *r)
+{
 
 	if (r->err != 0)
 		return r->err;
@@ -392,10 +427,8 @@ static int step(struct reader *r)
 
 		if (rc == 0)
 			return take_record(r, used);
-		if (rc != E_SHORT) {
-			snprintf(text, sizeof(text), "record %llu is damaged", (unsigned long long)r->pos.seq + 1);
-			return fail(r, E_TAMPER, text);
-		}
+		if (rc != E_SHORT)
+			return damaged(r);
 		rc = more(r);
 		if (rc <= 0)
 			return rc;

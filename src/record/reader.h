@@ -50,7 +50,8 @@ struct reader_pos {
 void reader_position(const struct reader *r, struct reader_pos *p);
 /* READER_LAX: did the record that was just handed out break the chain? */
 bool reader_broken(const struct reader *r);
-/* After 0: bytes of an unfinished record at the very end (a write that a crash or a full disk cut). */
+/* After 0: bytes of an unfinished record at the very end (a write that a crash or a full disk cut, or the zeros
+ * that a power cut left of it). */
 uint64_t reader_torn_bytes(const struct reader *r);
 
 #endif
