@@ -89,7 +89,7 @@ struct conf_target {
 	enum conf_target_type type;
 	size_t n_addresses;
 	struct conf_address *addresses; /* tried in order */
-	int port;                       /* the port clients must name in -L: the first address's port or 5432 */
+	int port;                       /* the port clients must name in -L; default 5432 or 3306 */
 	size_t n_labels;
 	struct conf_label *labels;
 	struct conf_list databases;     /* the first is the default */

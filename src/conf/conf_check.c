@@ -376,12 +376,14 @@ static void finish_gateway(struct conf_mem *m, struct conf_gateway *g)
 
 static void finish_target(struct conf_target *t)
 {
+	int port = t->type == TARGET_MYSQL ? 3306 : 5432;
 	size_t i;
 
 	for (i = 0; i < t->n_addresses; i++)
 		if (t->addresses[i].port == 0)
-			t->addresses[i].port = t->type == TARGET_MYSQL ? 3306 : 5432;
-	t->port = t->addresses[0].port;
+			t->addresses[i].port = port;
+	if (t->port == 0)
+		t->port = port;
 }
 
 static void finish_base(struct conf_mem *m, struct conf_base *b)

@@ -275,8 +275,9 @@ static const struct conf_key target_keys[] = {
     {"type", CT_ENUM, T(type), .required = true, .words = &words_target,
 	.desc = "Protocol of the server."},
     {"address", CT_ADDRESSES, T(addresses), .required = true,
-	.desc = "Host and port of the server; several are tried in order. The first port is the "
-		"one clients name."},
+	.desc = "Host and port of the server; several are tried in order."},
+    {"port", CT_INT, T(port), .dflt = "0", .max = 65535,
+	.desc = "Port that clients name in ssh -L. Default: 5432 for postgres, 3306 for mysql."},
     {"labels", CT_LABELS, T(labels),
 	.desc = "Labels that base and selectors match. A target without env counts as prod."},
     {"databases", CT_LIST, T(databases), .required = true, .check = check_login,
