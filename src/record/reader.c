@@ -79,13 +79,31 @@ void reader_free(struct reader *r)
 	free(r);
 }
 
+/* With pread(2): a descriptor from elsewhere may stand anywhere. */
+static int read_small(int fd, struct buf *b)
+{
+	uint8_t *p;
+	ssize_t n;
+	int rc = buf_reserve(b, REC_META_MAX + 1, &p);
+
+	if (rc != 0)
+		return rc;
+	do {
+		n = pread(fd, p, REC_META_MAX + 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	buf_commit(b, (size_t)n);
+	return n > (ssize_t)REC_META_MAX ? E_TOOBIG : 0;
+}
+
 static int read_meta(struct reader *r, int fd, struct why *w)
 {
 	struct buf b;
 	int rc;
 
-	buf_init(&b, REC_META_MAX);
-	rc = file_read_fd(fd, &b);
+	buf_init(&b, REC_META_MAX + 1);
+	rc = read_small(fd, &b);
 	if (rc == 0) {
 		sha256(buf_span(&b), r->meta_hash);
 		memcpy(r->pos.hash, r->meta_hash, SHA256_LEN);
