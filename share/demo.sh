@@ -1,0 +1,258 @@
+#!/bin/bash
+# Shows the main job on a throw-away PostgreSQL and gateway: installs what is missing (as root), builds, runs.
+#   share/demo.sh              walks you through it and leaves the lab up, with the commands to try
+#   share/demo.sh --once       runs everything unattended, checks each step, stops the lab; exit status 0 or 1
+#   share/demo.sh --keep DIR   leaves the lab running in DIR and writes DIR/env.sh
+#   share/demo.sh --stop DIR   ends a lab
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/share/lab/lab.sh"
+failed=0
+
+usage() {
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
+build_all() {
+    if [ -n "${SP_BUILD:-}" ]; then
+        return
+    fi
+    SP_BUILD=$top/build/plain
+    "$top/share/install-deps.sh" run || exit 1
+    if [ ! -e "$top/configure" ]; then
+        "$top/tools/regen.sh" || exit 1
+    fi
+    mkdir -p "$SP_BUILD"
+    if [ ! -e "$SP_BUILD/config.status" ]; then
+        echo "configuring…" >&2
+        (cd "$SP_BUILD" && "$top/configure" > configure.out 2>&1) || {
+            tail -20 "$SP_BUILD/configure.out" >&2
+            exit 1
+        }
+    fi
+    echo "building…" >&2
+    make -C "$SP_BUILD" -j"$(nproc)" sallyport sallyportd > "$SP_BUILD/make.out" 2>&1 || {
+        tail -40 "$SP_BUILD/make.out" >&2
+        exit 1
+    }
+}
+
+# ---- the unattended run ----
+
+ok() { echo "ok - $*"; }
+not_ok() {
+    echo "not ok - $*"
+    failed=1
+}
+check() { # TEXT PATTERN FILE
+    if grep -qE -- "$2" "$3"; then ok "$1"; else
+        not_ok "$1"
+        sed 's/^/    /' "$3" | tail -20
+    fi
+}
+sshb() {
+    local who=$1
+    shift
+    ssh -F "$SP_SSH_CONFIG" "bastion-$who" "$@"
+}
+
+# Wait until bob sees a request of the given class; prints its id.
+wait_request() {
+    local i id
+    for i in $(seq 1 100); do
+        id=$(sshb bob requests --json < /dev/null 2> /dev/null | grep -o '"id": *"[a-z0-9]*"' | head -1 | sed 's/.*"\([a-z0-9]*\)"$/\1/')
+        [ -n "$id" ] && {
+            echo "$id"
+            return 0
+        }
+        sleep 0.1
+    done
+    return 1
+}
+
+forward() { # WHO: a unix-socket forward in $lab/sock-WHO
+    local i
+    mkdir -p "$lab/sock-$1"
+    ssh -F "$SP_SSH_CONFIG" -N -L "$lab/sock-$1/.s.PGSQL.5432:$SP_PG_TARGET:5432" "bastion-$1" < /dev/null &
+    forwards="$forwards $!"
+    for i in $(seq 1 50); do
+        [ -S "$lab/sock-$1/.s.PGSQL.5432" ] && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+psql_as() {
+    local who=$1
+    shift
+    psql -X -h "$lab/sock-$who" -U "$SP_PG_USER" -d "$SP_PG_DB" "$@"
+}
+
+once_read() {
+    psql_as alice -c 'select id, full_name, email, total from (select c.id, full_name, email, o.total from customers c join orders o on o.customer_id = c.id order by o.id limit 3) s' > "$lab/t1" 2>&1
+    check "alice reads; e-mail and names are masked" '\*\*\*@' "$lab/t1"
+    check "the notice says what is masked" 'columns masked: .*email' "$lab/t1"
+    if grep -qE 'user[0-9]+@example|Lovelace|Turing|Hopper' "$lab/t1"; then not_ok "no clear value is shown"; else ok "no clear value is shown"; fi
+}
+
+once_hold() {
+    local id
+    psql_as alice -c "delete from orders where created < '2020-01-01'" > "$lab/t2" 2>&1 &
+    id=$(wait_request) || {
+        not_ok "a dangerous DELETE is held"
+        return
+    }
+    ok "a dangerous DELETE is held as request $id"
+    sshb alice approve "$id" < /dev/null > "$lab/t3" 2>&1
+    [ $? -eq 4 ] && ok "alice cannot approve her own request" || not_ok "alice cannot approve her own request"
+    sshb bob show "$id" < /dev/null > "$lab/t4" 2>&1
+    check "bob sees the exact statement" "delete from orders where created < '2020-01-01'" "$lab/t4"
+    sshb bob approve "$id" -m "ticket 812" < /dev/null > "$lab/t5" 2>&1 && ok "bob approves it" || not_ok "bob approves it"
+    wait %psql 2> /dev/null
+    local i
+    for i in $(seq 1 50); do
+        grep -q 'DELETE [0-9]' "$lab/t2" && break
+        sleep 0.1
+    done
+    check "the result arrives in the same psql" 'DELETE [0-9]+' "$lab/t2"
+    check "alice is told who approved" 'approved by bob.*ticket 812' "$lab/t2"
+}
+
+once_refuse() {
+    printf '%s\n' "copy customers to program 'cat > /tmp/x';" "select 1 as still_here;" | psql_as alice > "$lab/t6" 2>&1
+    check "COPY … TO PROGRAM is refused" 'refused: ' "$lab/t6"
+    check "and the session goes on" 'still_here' "$lab/t6"
+    printf '%s\n' '\set ON_ERROR_STOP 0' "begin;" "insert into notes (body) values ('before');" "copy notes to program 'true';" \
+        "insert into notes (body) values ('after');" "commit;" | psql_as alice > "$lab/t7" 2>&1
+    [ "$(psql -X -At "$SP_PG_DIRECT" -c "select count(*) from notes")" = 0 ] && ok "a refusal fails the whole transaction" ||
+        not_ok "a refusal fails the whole transaction"
+    sshb alice sql "$SP_PG_TARGET" -c 'drop table notes' < /dev/null > "$lab/t8" 2>&1
+    [ $? -eq 5 ] && ok "in a script a held statement answers 'pending' (exit 5)" || {
+        not_ok "in a script a held statement answers 'pending' (exit 5)"
+        cat "$lab/t8"
+    }
+}
+
+once_replay() {
+    local sid f size
+    sid=$(sallyport sessions --user alice --json | grep -o '"id": *"[0-9A-Za-z]*"' | sed 's/.*"\([0-9A-Za-z]*\)"$/\1/' | while read -r s; do
+        sallyport replay "$s" 2> /dev/null | grep -q HELD && echo "$s" && break
+    done)
+    sallyport replay "$sid" > "$lab/t9" 2>&1
+    check "replay shows the held and approved statement in order" 'delete from orders' "$lab/t9"
+    check "replay shows the approval" 'approved by bob' "$lab/t9"
+    sleep 1
+    lab_gateway_stop "$lab"
+    sallyport verify --all --dir "$SP_STATE" --key "$SP_STATE/log_key.pub" > "$lab/t10" 2>&1 && ok "verify: $(tail -1 "$lab/t10")" || {
+        not_ok "verify"
+        cat "$lab/t10"
+    }
+    f=$(ls "$SP_RECORDINGS/$sid"/0* | head -1)
+    size=$(stat -c %s "$f")
+    chattr -a "$f" 2> /dev/null
+    cp "$f" "$lab/saved"
+    printf '\377' | dd of="$f" bs=1 seek=$((size / 2)) conv=notrunc 2> /dev/null
+    cmp -s "$f" "$lab/saved" && printf '\000' | dd of="$f" bs=1 seek=$((size / 2)) conv=notrunc 2> /dev/null
+    sallyport verify --all --dir "$SP_STATE" --key "$SP_STATE/log_key.pub" > "$lab/t11" 2>&1
+    [ $? -eq 6 ] && ok "one changed byte is found: $(grep -v '^verified' "$lab/t11" | head -1)" || {
+        not_ok "one changed byte is found (exit 6)"
+        cat "$lab/t11"
+    }
+    cp "$lab/saved" "$f"
+}
+
+once() {
+    lab=$(mktemp -d /tmp/sallyport-demo.XXXXXX)
+    forwards=
+    trap 'kill $forwards 2> /dev/null; lab_stop "$lab"; rm -rf "$lab"' EXIT
+    if ! lab_start "$lab" "$SP_BUILD"; then
+        not_ok "the lab starts"
+        exit 1
+    fi
+    ok "PostgreSQL and the gateway run; alice, bob and carol have certificates"
+    . "$lab/env.sh"
+    forward alice || not_ok "ssh -L to the target"
+    once_read
+    once_hold
+    once_refuse
+    once_replay
+    [ "$failed" -eq 0 ] && echo "the main job works" || {
+        echo "--- gateway log"
+        tail -40 "$lab/gateway.log"
+    }
+    exit "$failed"
+}
+
+# ---- the guided tour ----
+
+step() {
+    printf '\n\033[1m%s\033[0m\n' "$1"
+    shift
+    for line; do printf '  %s\n' "$line"; done
+}
+run() {
+    printf '  $ %s\n' "$1"
+    bash -c "$1" 2>&1 | sed 's/^/    /'
+}
+
+tour() {
+    local id
+    lab=${1:-$(mktemp -d /tmp/sallyport-lab.XXXXXX)}
+    forwards=
+    lab_start "$lab" "$SP_BUILD" || exit 1
+    . "$lab/env.sh"
+    forward alice
+    step "1. Who am I?" "Stock ssh; the certificate came from: ssh bastion-alice-login cert"
+    run "ssh -F $SP_SSH_CONFIG bastion-alice"
+    step "2. Reading" "psql through ssh -L; personal data is masked without any configuration"
+    run "psql -X -h $lab/sock-alice -U $SP_PG_USER -d orders -c 'select id, full_name, email, country from customers limit 3'"
+    step "3. A dangerous statement waits for an operator" "alice's psql hangs in the middle, bob approves, the result arrives in the same psql"
+    psql_as alice -c "delete from orders where created < now() - interval '80 days'" > "$lab/tour" 2>&1 &
+    id=$(wait_request)
+    run "ssh -F $SP_SSH_CONFIG bastion-bob requests"
+    run "ssh -F $SP_SSH_CONFIG bastion-alice approve $id"
+    run "ssh -F $SP_SSH_CONFIG bastion-bob approve $id -m 'ticket 812'"
+    sleep 1
+    sed 's/^/    /' "$lab/tour"
+    step "4. What never runs" "and the session goes on"
+    run "psql -X -h $lab/sock-alice -U $SP_PG_USER -d orders -c \"copy customers to program 'cat > /tmp/x'\" -c 'select 1'"
+    step "5. Replay and proof"
+    run "$SP_BIN/sallyport sessions"
+    id=$("$SP_BIN/sallyport" sessions --user alice --json | grep -o '"id": *"[0-9A-Za-z]*"' | head -1 | sed 's/.*"\([0-9A-Za-z]*\)"$/\1/')
+    run "$SP_BIN/sallyport replay $id"
+    run "$SP_BIN/sallyport verify --all --dir $SP_STATE --key $SP_STATE/log_key.pub"
+    step "The lab is up. Try:" ". $lab/env.sh" "ssh -F \$SP_SSH_CONFIG -t bastion-alice sql orders-prod" \
+        "psql -h $lab/sock-alice -U $SP_PG_USER orders     # then: drop table notes;" "ssh -F \$SP_SSH_CONFIG bastion-bob requests" \
+        "sallyport sessions; sallyport replay ID" "share/demo.sh --stop $lab     # when you are done"
+    printf '%s\n' "$forwards" > "$lab/forwards"
+    disown -a
+}
+
+case ${1:-} in
+--once)
+    build_all
+    once
+    ;;
+--keep)
+    [ $# -eq 2 ] || usage
+    build_all
+    if ! lab_start "$2" "$SP_BUILD"; then
+        lab_stop "$2"
+        exit 1
+    fi
+    disown -a
+    echo "lab is up: . $2/env.sh"
+    ;;
+--stop)
+    [ $# -eq 2 ] || usage
+    # shellcheck disable=SC2046
+    [ ! -e "$2/forwards" ] || kill $(cat "$2/forwards") 2> /dev/null
+    lab_stop "$2"
+    ;;
+"")
+    build_all
+    tour
+    ;;
+*) usage ;;
+esac
