@@ -29,7 +29,7 @@ void buf_trim(struct buf *b, size_t keep);
 /* Content; valid until the next buf_* call that writes. */
 static inline struct span buf_span(const struct buf *b)
 {
-	return (struct span){b->mem + b->off, b->n};
+	return (struct span){b->mem != NULL ? b->mem + b->off : NULL, b->n};
 }
 
 static inline size_t buf_len(const struct buf *b)
