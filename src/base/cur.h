@@ -51,7 +51,8 @@ static inline struct span cur_take(struct cur *c, size_t n)
 		cur_fail(c, E_SHORT);
 		return (struct span){c->end, 0};
 	}
-	c->p += n;
+	if (n > 0) /* an empty cursor may be a null pointer */
+		c->p += n;
 	return s;
 }
 
