@@ -276,7 +276,7 @@ static const struct conf_key target_keys[] = {
 	.desc = "Protocol of the server."},
     {"address", CT_ADDRESSES, T(addresses), .required = true,
 	.desc = "Host and port of the server; several are tried in order."},
-    {"port", CT_INT, T(port), .dflt = "0", .max = 65535,
+    {"port", CT_INT, T(port), .min = 1, .max = 65535,
 	.desc = "Port that clients name in ssh -L. Default: 5432 for postgres, 3306 for mysql."},
     {"labels", CT_LABELS, T(labels),
 	.desc = "Labels that base and selectors match. A target without env counts as prod."},
