@@ -2,3 +2,18 @@ noinst_LIBRARIES += src/server/libserver.a
 src_server_libserver_a_SOURCES =
 src_server_libserver_a_SOURCES += src/server/signer.c src/server/signer.h src/server/signkey.c src/server/signkey.h \
 	src/server/signhead.c src/server/signhead.h src/server/archiver.c src/server/archiver.h
+# the listener and the main process
+src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h src/server/limage.c src/server/limage.h \
+	src/server/lstart.c src/server/listener.c src/server/listener.h
+# the monitor
+src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
+	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
+	src/server/mon_target.c src/server/mon_cred.c src/server/mon_connect.c \
+	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
+	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
+	src/server/chan.h src/server/child.c src/server/child.h src/server/reaper.c src/server/reaper.h \
+	src/server/verbs.c src/server/verbs.h src/server/ctl.c src/server/ctl.h src/server/ctl_who.c \
+	src/server/ctl_cert.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c
+# what a program with the monitor links, in order
+MONITOR_LIBS = src/server/libserver.a $(STORE_LIBS) $(RECORD_LIBS) src/policy/libpolicy.a src/ident/libident.a \
+	$(CONF_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(BASE_TLS_LIBS)

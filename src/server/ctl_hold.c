@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Control verbs about held statements: requests, show, approve, deny. Who may decide: hold_may_decide().
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/ctl.h"
+#include "server/hold.h"
+
+#define STATEMENT_SHOWN 200
+#define SQL_FIRST (64u * 1024)
+#define SQL_PART (96u * 1024)
+#define LIST_MAX 500
+
+/* --- items --- */
+
+static bool is_mine(const struct ctl *c, const struct store_request *r)
+{
+	return ident_is_behind(c->id, r->user, r->person, r->on_behalf_of);
+}
+
+/* Own ones, those the caller may decide, and all for who may watch or audit. */
+static bool may_see(const struct ctl *c, const struct store_request *r)
+{
+	const struct conf *conf = mon_conf(c->m);
+
+	return is_mine(c, r) || hold_may_decide(conf, c->id, r, NULL) == 0 || ident_right(c->id, conf, "watch") ||
+	       ident_right(c->id, conf, "audit");
+}
+
+static void put_request(struct item *it, const struct ctl *c, const struct store_request *r)
+{
+	int64_t now = clock_wall_us();
+	char who[2 * NAME_CAP + 16];
+	char line[STATEMENT_SHOWN + 1];
+
+	snprintf(who, sizeof(who), r->on_behalf_of[0] != '\0' ? "%s for %s" : "%s", r->user, r->on_behalf_of);
+	span_escape(r->sql, line, sizeof(line));
+	item_str(it, "id", r->id);
+	item_str(it, "state", req_state_name(r->state));
+	item_str(it, "user", r->user);
+	item_str(it, "person", r->person);
+	item_str(it, "on_behalf_of", r->on_behalf_of);
+	item_str(it, "who", who);
+	item_str(it, "target", r->target);
+	item_str(it, "database", r->database);
+	item_str(it, "login", r->login);
+	item_str(it, "class", r->cls);
+	item_str(it, "rule", r->rule);
+	item_str(it, "reason", r->reason);
+	item_str(it, "statement", line);
+	item_int(it, "created_us", r->created_us);
+	item_int(it, "waiting_s", r->state == REQ_PENDING ? (now - r->created_us) / 1000000 : 0);
+	item_int(it, "deadline_us", r->deadline_us);
+	item_bool(it, "waiting", r->waiting);
+	item_str(it, "tx", r->tx);
+	item_str(it, "rows", "?");
+	item_str(it, "approvers", r->approvers);
+	item_int(it, "quorum", r->quorum);
+	item_int(it, "approvals", r->approvals);
+	item_str(it, "decided_by", r->decided_by);
+	item_str(it, "decided_why", r->decided_why);
+	item_bool(it, "mine", is_mine(c, r));
+	item_bool(it, "can_approve", r->state == REQ_PENDING && hold_may_decide(mon_conf(c->m), c->id, r, NULL) == 0);
+}
+
+/* --- requests --- */
+
+struct listing {
+	struct ctl *c;
+	bool mine, all;
+	size_t left;
+};
+
+static int list_one(void *ctx, const struct store_request *r)
+{
+	struct listing *l = ctx;
+	struct item it;
+
+	if (!may_see(l->c, r) || (l->mine && !is_mine(l->c, r)))
+		return 0;
+	item_init(&it);
+	put_request(&it, l->c, r);
+	ctl_item(l->c, &it);
+	return --l->left == 0;
+}
+
+void ctl_requests(struct ctl *c, const struct mp_val *args)
+{
+	int64_t limit = ctl_arg_int(args, "limit", LIST_MAX);
+	struct listing l = {c, ctl_arg_bool(args, "mine"), ctl_arg_bool(args, "all"), LIST_MAX};
+	struct store_request_filter f = {.open_only = !l.all};
+
+	if (limit > 0 && limit < LIST_MAX)
+		l.left = (size_t)limit;
+	if (store_request_list(c->m->store, &f, list_one, &l) < 0)
+		ctl_end(c, CTL_FAILED, "the state store failed", "");
+	else
+		ctl_end(c, CTL_OK, "", "");
+}
+
+/* --- show --- */
+
+/* $1 = 'text', NULL, or hex for binary values, one per line; all escaped. */
+static void put_params(struct buf *out, struct span packed)
+{
+	struct mp_doc *doc = NULL;
+	const struct mp_val *list;
+	char text[1024];
+
+	if (packed.n == 0 || mp_parse(packed, &doc, NULL) != 0)
+		return;
+	list = mp_root(doc);
+	for (size_t i = 0; i < mp_count(list) && buf_len(out) < 32 * 1024; i++) {
+		const struct mp_val *v = mp_at(list, i);
+
+		if (mp_type(v) == MP_STR || (mp_type(v) == MP_BIN && span_is_utf8(mp_span(v)))) {
+			span_escape(mp_span(v), text, sizeof(text));
+			buf_printf(out, "$%zu = '%s'\n", i + 1, text);
+		} else if (mp_type(v) == MP_BIN) {
+			struct span s = mp_span(v);
+
+			hex_encode(span_of(s.p, s.n < 256 ? s.n : 256), text);
+			buf_printf(out, "$%zu = \\x%s%s\n", i + 1, text, s.n > 256 ? "..." : "");
+		} else if (mp_type(v) == MP_INT || mp_type(v) == MP_UINT) {
+			buf_printf(out, "$%zu = %lld\n", i + 1, (long long)mp_i64(v, 0));
+		} else {
+			buf_printf(out, "$%zu = NULL\n", i + 1);
+		}
+	}
+	mp_free(doc);
+}
+
+static void show_rest(struct ctl *c, const struct store_request *r)
+{
+	for (size_t at = SQL_FIRST; at < r->sql.n; at += SQL_PART) {
+		size_t n = r->sql.n - at < SQL_PART ? r->sql.n - at : SQL_PART;
+		struct item it;
+
+		item_init(&it);
+		item_str(&it, "id", r->id);
+		item_span(&it, "sql_part", span_of(r->sql.p + at, n));
+		ctl_item(c, &it);
+	}
+}
+
+static void show_one(struct ctl *c, const struct store_request *r)
+{
+	struct buf params;
+	struct item it;
+
+	buf_init(&params, 40 * 1024);
+	put_params(&params, r->params);
+	item_init(&it);
+	put_request(&it, c, r);
+	item_str(&it, "settings", r->settings_text);
+	item_str(&it, "session", r->session);
+	item_int(&it, "decided_us", r->decided_us);
+	item_int(&it, "sql_bytes", (int64_t)r->sql.n);
+	item_span(&it, "sql", span_of(r->sql.p, r->sql.n < SQL_FIRST ? r->sql.n : SQL_FIRST));
+	item_span(&it, "params", buf_span(&params));
+	ctl_item(c, &it);
+	buf_clear(&params);
+	show_rest(c, r);
+}
+
+/* The request named by the caller, if it may know of it. A request it may not see is not found. */
+static struct request *requested(struct ctl *c, const struct mp_val *args)
+{
+	struct request *q = NULL;
+	struct why w = {0};
+	char id[40];
+	int rc = ctl_arg(args, "id", id, sizeof(id));
+
+	if (rc != 0 || id[0] == '\0')
+		why_set(&w, E_FORMAT, "which request? its id, or the first 4 characters of it");
+	else
+		q = request_get(c->m->store, id, &w);
+	if (q != NULL && !may_see(c, &q->r)) {
+		why_set(&w, E_NOTFOUND, "no request \"%s\"", q->r.id);
+		request_free(q);
+		q = NULL;
+	}
+	if (q == NULL)
+		ctl_fail(c, &w);
+	return q;
+}
+
+void ctl_show(struct ctl *c, const struct mp_val *args)
+{
+	struct request *q = requested(c, args);
+
+	if (q == NULL)
+		return;
+	/* The full text of a statement holds data: reading it leaves a trace like reading a recording. */
+	if (mon_log_read(c->m, q->r.session, ctl_who_is(c), q->r.id) != 0) {
+		ctl_end(c, CTL_FAILED, "the reading cannot be logged, so nothing is shown", "");
+	} else {
+		log_info("request-shown", "request", q->r.id, "by", ctl_who_is(c));
+		show_one(c, &q->r);
+		ctl_end(c, CTL_OK, "", "");
+	}
+	request_free(q);
+}
+
+/* --- decide --- */
+
+static void put_decision(struct ctl *c, const struct store_request *r, enum req_state st, int approvals)
+{
+	struct item it;
+
+	item_init(&it);
+	item_str(&it, "id", r->id);
+	item_str(&it, "state", req_state_name(st));
+	item_str(&it, "user", r->user);
+	item_str(&it, "target", r->target);
+	item_int(&it, "approvals", approvals);
+	item_int(&it, "quorum", r->quorum);
+	ctl_item(c, &it);
+}
+
+static int decision_failed(const struct store_request *r, int rc, struct why *w)
+{
+	if (rc == E_EXISTS)
+		return why_set(w, E_FORMAT, "you have approved %s already", r->id);
+	if (rc == E_STATE || rc == E_EXPIRED)
+		return why_set(w, E_DENIED, "request %s is no longer pending", r->id);
+	return why_set(w, rc, "the state store failed: %s", err_str(rc));
+}
+
+static int approve(struct ctl *c, const struct store_request *r, const char *why, bool *now_approved, struct why *w)
+{
+	const struct ident *id = c->id;
+	int rc = hold_may_decide(mon_conf(c->m), id, r, w);
+
+	if (rc != 0)
+		return rc;
+	rc = store_request_approve(c->m->store, r->id, id->user, id->person, why, clock_wall_us(), now_approved);
+	if (rc != 0)
+		return decision_failed(r, rc, w);
+	log_info("hold-approval", "request", r->id, "by", id->user, "person", id->person, "why", why, "complete",
+		 *now_approved ? "yes" : "no");
+	rc = hold_leaf(c->m, r, REQ_APPROVED, id->user);
+	if (rc != 0) { /* an approval that is not in the log is none */
+		int undo = store_request_move(c->m->store, r->id, (1u << REQ_PENDING) | (1u << REQ_APPROVED), REQ_DENIED, "gateway",
+					      "the approval could not be logged", clock_wall_us());
+
+		*now_approved = false;
+		return why_set(w, rc, "the approval cannot be logged: %s %s", r->id, undo == 0 ? "is denied" : "may not be used");
+	}
+	return 0;
+}
+
+void ctl_approve(struct ctl *c, const struct mp_val *args)
+{
+	bool now_approved = false;
+	struct why w = {0};
+	char why[256], text[512];
+	struct request *q;
+
+	if (!ctl_arg_why(c, args, why, sizeof(why)))
+		return;
+	q = requested(c, args);
+	if (q == NULL)
+		return;
+	if (approve(c, &q->r, why, &now_approved, &w) != 0) {
+		log_info("approval-refused", "request", q->r.id, "by", c->id->user, "why", w.text);
+		ctl_fail(c, &w);
+		request_free(q);
+		return;
+	}
+	put_decision(c, &q->r, now_approved ? REQ_APPROVED : REQ_PENDING, q->r.approvals + 1);
+	if (now_approved) {
+		hold_decided(c->m, q->r.id, REQ_APPROVED, c->id->user, why);
+		snprintf(text, sizeof(text), "approved %s: %s may run this one statement on %s now", q->r.id, q->r.user, q->r.target);
+	} else {
+		snprintf(text, sizeof(text), "approval %d of %d for %s", q->r.approvals + 1, q->r.quorum, q->r.id);
+	}
+	ctl_end(c, CTL_OK, text, "");
+	request_free(q);
+}
+
+/* The requester takes it back; an approver denies it. */
+static int deny(struct ctl *c, const struct store_request *r, const char *why, enum req_state *st, struct why *w)
+{
+	bool own = strcmp(r->user, c->id->user) == 0;
+	int rc = own ? 0 : hold_may_decide(mon_conf(c->m), c->id, r, w);
+
+	if (rc != 0)
+		return rc;
+	*st = own ? REQ_WITHDRAWN : REQ_DENIED;
+	rc = store_request_move(c->m->store, r->id, 1u << REQ_PENDING | 1u << REQ_APPROVED, *st, c->id->user, why, clock_wall_us());
+	if (rc != 0)
+		return decision_failed(r, rc, w);
+	(void)hold_leaf(c->m, r, *st, c->id->user);
+	log_info("hold-denied", "request", r->id, "by", c->id->user, "why", why);
+	return 0;
+}
+
+void ctl_deny(struct ctl *c, const struct mp_val *args)
+{
+	enum req_state st = REQ_DENIED;
+	struct why w = {0};
+	char why[256], text[300];
+	struct request *q;
+
+	if (!ctl_arg_why(c, args, why, sizeof(why)))
+		return;
+	q = requested(c, args);
+	if (q == NULL)
+		return;
+	if (deny(c, &q->r, why, &st, &w) != 0) {
+		ctl_fail(c, &w);
+	} else {
+		hold_decided(c->m, q->r.id, st, c->id->user, why);
+		put_decision(c, &q->r, st, q->r.approvals);
+		snprintf(text, sizeof(text), "%s %s", req_state_name(st), q->r.id);
+		ctl_end(c, CTL_OK, text, "");
+	}
+	request_free(q);
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Held statements of live sessions: new, consumed, withdrawn, expired. One state machine, in the store, by conditional updates:
+ * pending → approved → consumed | withdrawn | denied | expired. Who must agree and for how long comes from the policy view that
+ * the monitor made, never from the session.
+ */
+#include "server/hold.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/mon.h"
+
+#define OPEN ((1u << REQ_PENDING) | (1u << REQ_APPROVED))
+
+struct hold { /* a request that a session waits for or may use */
+	struct hold *next;
+	char id[HOLD_ID_LEN + 1];
+	uint8_t body[SHA256_LEN];
+	enum hold_mode mode;
+	int64_t since_us; /* monotonic */
+};
+
+/* --- messages --- */
+
+void hold_decided(struct monitor *m, const char *id, enum req_state st, const char *by, const char *why)
+{
+	struct buf *b = &m->out;
+
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		for (struct msess *s = p->sessions; s != NULL; s = s->next)
+			for (struct hold *h = s->holds; h != NULL; h = h->next) {
+				if (strcmp(h->id, id) != 0)
+					continue;
+				ipc_begin(b, IPC_HOLD_DECIDED, 0);
+				ipc_str(b, "id", id);
+				ipc_str(b, "state", req_state_name(st));
+				ipc_str(b, "by", by);
+				ipc_str(b, "why", why);
+				chan_send(p->ch, b, NULL, 0);
+			}
+}
+
+int hold_leaf(struct monitor *m, const struct store_request *r, enum req_state st, const char *who)
+{
+	struct rec_leaf l = {.type = LEAF_APPROVAL, .has_hash = true};
+
+	(void)str_copy(l.sid, sizeof(l.sid), r->session);
+	(void)str_copy(l.id, sizeof(l.id), r->id);
+	(void)str_copy(l.who, sizeof(l.who), who);
+	(void)str_copy(l.reason, sizeof(l.reason), req_state_name(st));
+	memcpy(l.hash, r->binding, SHA256_LEN);
+	return mon_leaf(m, &l);
+}
+
+/* --- new --- */
+
+struct ask { /* a checked HOLD_NEW */
+	struct msess *s;
+	const struct ipc_msg *m;
+	struct hold_subject subject;
+	enum sql_class cls;
+	enum hold_mode mode;
+	bool locks;
+	char rule[128], reason[256], settings_text[8192], tx[64];
+	uint8_t body[SHA256_LEN], binding[SHA256_LEN];
+	char approvers[256], approval[64];
+	int quorum;
+	int64_t wait_ms;
+};
+
+static int ask_texts(struct ask *a)
+{
+	char cls[32], mode[16];
+	int rc = ipc_get_str(a->m, "class", cls, sizeof(cls));
+
+	if (rc == 0)
+		rc = ipc_get_str(a->m, "mode", mode, sizeof(mode));
+	if (rc == 0)
+		rc = ipc_get_str(a->m, "rule", a->rule, sizeof(a->rule));
+	if (rc == 0)
+		rc = ipc_get_str(a->m, "reason", a->reason, sizeof(a->reason));
+	if (rc == 0)
+		rc = ipc_get_str(a->m, "settings_text", a->settings_text, sizeof(a->settings_text));
+	if (rc == 0)
+		rc = ipc_get_str(a->m, "tx", a->tx, sizeof(a->tx));
+	if (rc == 0)
+		rc = sql_class_parse(cls, &a->cls);
+	return rc == 0 ? hold_mode_parse(mode, &a->mode) : rc;
+}
+
+/* Statement, parameters and settings; the statement's earlier parts came by HOLD_PART. */
+static int ask_bytes(struct ask *a)
+{
+	struct span settings = ipc_get_span(a->m, "settings");
+	struct msess *s = a->s;
+	const struct ident *id = &s->peer->id;
+
+	buf_put_span(&s->parts, ipc_get_span(a->m, "sql"));
+	a->subject = (struct hold_subject){.user = id->user, .person = id->person, .on_behalf_of = id->on_behalf_of,
+		.target = s->target, .database = s->database, .login = s->login, .sql = buf_span(&s->parts),
+		.params = ipc_get_span(a->m, "params")};
+	if (settings.n != SHA256_LEN || buf_len(&s->parts) == 0 || a->subject.params.n > HOLD_PARAMS_MAX)
+		return E_FORMAT;
+	if (buf_err(&s->parts) != 0)
+		return buf_err(&s->parts);
+	a->locks = ipc_get_bool(a->m, "locks", false);
+	hold_body(&a->subject, a->body);
+	hold_binding(a->body, settings.p, a->binding);
+	return 0;
+}
+
+/* The approval block of the class's line, else what the view says. */
+static int ask_policy(struct ask *a, struct why *w)
+{
+	const struct policy_view *v = &a->s->view;
+	const struct policy_line *line = &v->line[a->cls];
+	const struct conf_approval *ap = line->approval[0] != '\0' ?
+		conf_approval_find(mon_conf(a->s->peer->m), line->approval) : NULL;
+
+	if (line->verdict == VERDICT_DENY || a->cls == SQL_UNPARSABLE)
+		return why_set(w, E_DENIED, "%s is refused here: an approval cannot change that", sql_class_name(a->cls));
+	(void)str_copy(a->approval, sizeof(a->approval), line->approval);
+	(void)str_copy(a->approvers, sizeof(a->approvers), v->approvers);
+	a->quorum = v->quorum;
+	a->wait_ms = a->locks && a->mode == HOLD_WAIT ? v->wait_locks_ms : v->wait_ms;
+	if (ap != NULL) {
+		(void)list_join(&ap->approvers, a->approvers, sizeof(a->approvers));
+		a->quorum = ap->quorum;
+		a->wait_ms = a->locks && a->mode == HOLD_WAIT ? ap->wait_locks_ms : ap->wait_ms;
+	}
+	if (a->quorum < 1)
+		a->quorum = 1;
+	if (a->approvers[0] == '\0')
+		return why_set(w, E_DENIED, "nobody is configured to approve %s here", sql_class_name(a->cls));
+	return 0;
+}
+
+struct known { /* what the store has of this user */
+	const uint8_t *binding;
+	char id[HOLD_ID_LEN + 1];
+	char by[NAME_CAP], why[256];
+	size_t pending;
+};
+
+static int note_id(void *ctx, const struct store_request *r)
+{
+	struct known *k = ctx;
+
+	(void)str_copy(k->id, sizeof(k->id), r->id);
+	(void)str_copy(k->by, sizeof(k->by), r->decided_by);
+	(void)str_copy(k->why, sizeof(k->why), r->decided_why);
+	return 0;
+}
+
+static int note_pending(void *ctx, const struct store_request *r)
+{
+	struct known *k = ctx;
+
+	if (r->state != REQ_PENDING)
+		return 0;
+	k->pending++;
+	if (r->outlives && memcmp(r->binding, k->binding, SHA256_LEN) == 0)
+		(void)str_copy(k->id, sizeof(k->id), r->id);
+	return 0;
+}
+
+static void attach(struct ask *a, const char *id)
+{
+	struct hold *h = xcalloc(1, sizeof(*h));
+
+	(void)str_copy(h->id, sizeof(h->id), id);
+	memcpy(h->body, a->body, SHA256_LEN);
+	h->mode = a->mode;
+	h->since_us = clock_mono_us();
+	h->next = a->s->holds;
+	a->s->holds = h;
+}
+
+static void answer_hold(struct ask *a, const char *id, const char *state, const char *by, const char *why)
+{
+	struct peer *p = a->s->peer;
+	struct buf *b = ok_begin(p, ipc_id(a->m));
+	int64_t wait = a->mode == HOLD_REJECT ? 0 : a->mode == HOLD_AUTO && a->wait_ms > HOLD_AUTO_MS ? HOLD_AUTO_MS : a->wait_ms;
+
+	ipc_str(b, "id", id);
+	ipc_str(b, "state", state);
+	ipc_int(b, "wait_ms", wait);
+	ipc_str(b, "approvers", a->approvers);
+	ipc_int(b, "quorum", a->quorum);
+	ipc_str(b, "by", by);
+	ipc_str(b, "why", why);
+	ok_send(p, NULL, 0);
+}
+
+static int request_new(struct ask *a, const char *id)
+{
+	struct monitor *m = a->s->peer->m;
+	int64_t now = clock_wall_us();
+	struct store_request r = {.id = id, .state = REQ_PENDING, .session = a->s->sid, .user = a->subject.user,
+		.person = a->subject.person, .on_behalf_of = a->subject.on_behalf_of, .target = a->subject.target,
+		.database = a->subject.database, .login = a->subject.login, .sql = a->subject.sql, .params = a->subject.params,
+		.cls = sql_class_name(a->cls), .rule = a->rule, .reason = a->reason, .settings_text = a->settings_text,
+		.tx = a->tx, .approval = a->approval, .approvers = a->approvers, .quorum = a->quorum,
+		.outlives = a->mode != HOLD_WAIT, .waiting = a->mode != HOLD_REJECT, .created_us = now,
+		.deadline_us = now + a->wait_ms * 1000, .decided_by = "", .decided_why = ""};
+
+	memcpy(r.binding, a->binding, SHA256_LEN);
+	if (m->next_expiry_us == 0 || r.deadline_us < m->next_expiry_us)
+		m->next_expiry_us = r.deadline_us;
+	return store_request_add(m->store, &r);
+}
+
+static int hold_new(struct ask *a, struct why *w)
+{
+	struct monitor *m = a->s->peer->m;
+	struct store_request_filter mine = {.user = a->subject.user, .open_only = true};
+	struct known k = {.binding = a->binding};
+	char id[HOLD_ID_LEN + 1];
+	int rc = store_request_find(m->store, a->binding, clock_wall_us(), note_id, &k);
+
+	if (rc == 0) { /* approved earlier, not used yet */
+		attach(a, k.id);
+		answer_hold(a, k.id, "approved", k.by, k.why);
+		return 0;
+	}
+	if (rc == E_NOTFOUND)
+		rc = store_request_list(m->store, &mine, note_pending, &k);
+	if (rc < 0)
+		return why_set(w, rc, "the state store failed: %s", err_str(rc));
+	if (k.id[0] != '\0') { /* asked again while it is pending */
+		attach(a, k.id);
+		answer_hold(a, k.id, "pending", "", "");
+		return 0;
+	}
+	if (k.pending >= HOLD_PENDING_MAX) {
+		why_set(w, E_LIMIT, "you have %zu undecided requests, which is the limit", k.pending);
+		why_hint(w, "wait for a decision: ssh %s requests --mine", mon_conf(m)->gateway.name);
+		return E_LIMIT;
+	}
+	random_id(id, HOLD_ID_LEN);
+	rc = request_new(a, id);
+	if (rc != 0)
+		return why_set(w, rc, "the state store failed: %s", err_str(rc));
+	log_info("hold", "sid", a->s->sid, "request", id, "user", a->subject.user, "target", a->s->target, "class",
+		 sql_class_name(a->cls), "rule", a->rule, "approvers", a->approvers);
+	attach(a, id);
+	answer_hold(a, id, "pending", "", "");
+	return 0;
+}
+
+int do_hold_new(struct peer *p, const struct ipc_msg *m)
+{
+	struct ask a = {.m = m};
+	struct why w = {0};
+	int rc;
+
+	a.s = peer_session(p, m, &rc);
+	if (rc == 0 && a.s == NULL) {
+		why_set(&w, E_NOTFOUND, "no such session");
+		answer_fail(p, ipc_id(m), &w, "42501");
+		return 0;
+	}
+	if (rc == 0)
+		rc = ask_texts(&a);
+	if (rc == 0)
+		rc = ask_bytes(&a);
+	if (rc == 0 && (ask_policy(&a, &w) != 0 || hold_new(&a, &w) != 0))
+		answer_fail(p, ipc_id(m), &w, w.code == E_LIMIT ? "54000" : "42501");
+	if (a.s != NULL)
+		buf_clear(&a.s->parts);
+	return rc;
+}
+
+int do_hold_part(struct peer *p, const struct ipc_msg *m)
+{
+	struct why w = {0};
+	int rc;
+	struct msess *s = peer_session(p, m, &rc);
+
+	if (rc != 0)
+		return rc;
+	if (s == NULL) {
+		why_set(&w, E_NOTFOUND, "no such session");
+		answer_fail(p, ipc_id(m), &w, "42501");
+		return 0;
+	}
+	buf_put_span(&s->parts, ipc_get_span(m, "part"));
+	if (buf_err(&s->parts) != 0)
+		return buf_err(&s->parts);
+	answer_ok(p, ipc_id(m));
+	return 0;
+}
+
+/* --- consume, withdraw --- */
+
+static struct hold **hold_find(struct msess *s, const char *id)
+{
+	struct hold **at = &s->holds;
+
+	while (*at != NULL && strcmp((*at)->id, id) != 0)
+		at = &(*at)->next;
+	return *at != NULL ? at : NULL;
+}
+
+static void hold_drop(struct hold **at)
+{
+	struct hold *h = *at;
+
+	*at = h->next;
+	free(h);
+}
+
+/* It may have been decided or used meanwhile: then there is nothing to take back. */
+static void withdraw(struct monitor *m, const char *id, const char *by, const char *why)
+{
+	if (store_request_move(m->store, id, OPEN, REQ_WITHDRAWN, by, why, clock_wall_us()) == 0)
+		log_info("hold-withdrawn", "request", id, "by", by, "why", why);
+}
+
+static int consume_leaf(void *ctx, const struct store_request *r)
+{
+	struct msess *s = ctx;
+
+	return hold_leaf(s->peer->m, r, REQ_CONSUMED, s->peer->id.user);
+}
+
+static int consume(struct msess *s, const struct hold *h, struct span settings, struct why *w)
+{
+	struct monitor *m = s->peer->m;
+	int64_t now = clock_wall_us();
+	uint8_t binding[SHA256_LEN];
+	int rc;
+
+	hold_binding(h->body, settings.p, binding);
+	rc = store_request_consume(m->store, h->id, binding, now);
+	if (rc == E_DENIED) { /* approved under other circumstances: it is not the same statement any more */
+		withdraw(m, h->id, "gateway", "the session's settings changed");
+		return why_set(w, rc, "request %s was approved under other settings: ask again", h->id);
+	}
+	if (rc == E_STATE || rc == E_NOTFOUND || rc == E_EXPIRED)
+		return why_set(w, E_STATE, "request %s is not approved, was used or has expired", h->id);
+	if (rc != 0)
+		return why_set(w, rc, "the state store failed: %s", err_str(rc));
+	log_info("hold-consumed", "sid", s->sid, "request", h->id);
+	/* The log cannot undo what the store did: nothing is forwarded when it fails. */
+	rc = store_request_get(m->store, h->id, consume_leaf, s);
+	return rc == 0 ? 0 : why_set(w, rc, "the use of request %s cannot be logged", h->id);
+}
+
+int do_hold_consume(struct peer *p, const struct ipc_msg *m)
+{
+	struct span settings = ipc_get_span(m, "settings");
+	char id[HOLD_ID_LEN + 1];
+	struct hold **at = NULL;
+	struct why w = {0};
+	int rc;
+	struct msess *s = peer_session(p, m, &rc);
+
+	if (rc != 0 || settings.n != SHA256_LEN)
+		return rc != 0 ? rc : E_FORMAT;
+	rc = ipc_get_str(m, "id", id, sizeof(id));
+	if (rc != 0)
+		return rc;
+	if (s != NULL)
+		at = hold_find(s, id);
+	if (at == NULL)
+		rc = why_set(&w, E_NOTFOUND, "this session has no request %s", id);
+	else
+		rc = consume(s, *at, settings, &w);
+	if (at != NULL)
+		hold_drop(at);
+	if (rc != 0)
+		answer_fail(p, ipc_id(m), &w, "42501");
+	else
+		answer_ok(p, ipc_id(m));
+	return 0;
+}
+
+int do_hold_withdraw(struct peer *p, const struct ipc_msg *m)
+{
+	char id[HOLD_ID_LEN + 1];
+	char why[200];
+	struct hold **at = NULL;
+	struct why w = {0};
+	int rc;
+	struct msess *s = peer_session(p, m, &rc);
+
+	if (rc == 0)
+		rc = ipc_get_str(m, "id", id, sizeof(id));
+	if (rc == 0)
+		rc = ipc_get_str(m, "why", why, sizeof(why));
+	if (rc != 0)
+		return rc;
+	if (s != NULL)
+		at = hold_find(s, id);
+	if (at == NULL) {
+		why_set(&w, E_NOTFOUND, "this session has no request %s", id);
+		answer_fail(p, ipc_id(m), &w, "42501");
+		return 0;
+	}
+	withdraw(p->m, id, p->id.user, why);
+	hold_drop(at);
+	answer_ok(p, ipc_id(m));
+	return 0;
+}
+
+/* The session cannot use it any more. Only what was refused with an id may be used by a later one. */
+static bool dies_with_session(const struct hold *h)
+{
+	return h->mode == HOLD_WAIT || (h->mode == HOLD_AUTO && clock_mono_us() - h->since_us < HOLD_AUTO_MS * 1000);
+}
+
+void holds_session_gone(struct msess *s)
+{
+	while (s->holds != NULL) {
+		const struct hold *h = s->holds;
+
+		if (dies_with_session(h))
+			withdraw(s->peer->m, h->id, s->peer->id.user, "the session ended");
+		hold_drop(&s->holds);
+	}
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Callers: copies, groups, roles.
+ */
+#include "server/ident.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+void list_add(struct conf_list *l, const char *s)
+{
+	l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
+	l->v[l->n++] = xstrdup(s);
+}
+
+void list_clear(struct conf_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	*l = (struct conf_list){0};
+}
+
+const char *list_join(const struct conf_list *l, char *out, size_t cap)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < l->n && at < cap; i++)
+		at += (size_t)snprintf(out + at, cap - at, "%s%s", i > 0 ? "," : "", l->v[i]);
+	return out;
+}
+
+void ident_init(struct ident *id)
+{
+	*id = (struct ident){.max = SQL_ESCAPE};
+	buf_init(&id->key, IDENT_KEY_MAX);
+}
+
+void ident_clear(struct ident *id)
+{
+	list_clear(&id->groups);
+	list_clear(&id->claimed);
+	buf_clear(&id->key);
+	ident_init(id);
+}
+
+void ident_copy(struct ident *dst, const struct ident *src)
+{
+	ident_clear(dst);
+	*dst = *src;
+	dst->groups = dst->claimed = (struct conf_list){0};
+	for (size_t i = 0; i < src->groups.n; i++)
+		list_add(&dst->groups, src->groups.v[i]);
+	for (size_t i = 0; i < src->claimed.n; i++)
+		list_add(&dst->claimed, src->claimed.v[i]);
+	buf_init(&dst->key, IDENT_KEY_MAX);
+	buf_put_span(&dst->key, buf_span(&src->key));
+}
+
+bool ident_regroup(struct ident *id, const struct conf *c)
+{
+	const struct conf_user *u;
+
+	if (id->via == VIA_OPERATOR)
+		return true;
+	list_clear(&id->groups);
+	u = conf_user_find(c, id->user);
+	if (u == NULL)
+		return false;
+	for (size_t i = 0; i < id->claimed.n; i++)
+		if (conf_list_has(&u->groups, id->claimed.v[i]))
+			list_add(&id->groups, id->claimed.v[i]);
+	return true;
+}
+
+bool ident_in_role(const struct ident *id, const struct conf_role *r)
+{
+	for (size_t i = 0; i < id->groups.n; i++)
+		if (conf_list_has(&r->groups, id->groups.v[i]))
+			return true;
+	return false;
+}
+
+bool ident_right(const struct ident *id, const struct conf *c, const char *right)
+{
+	if (id->via == VIA_OPERATOR)
+		return strcmp(right, "approve") != 0;
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (ident_in_role(id, &c->roles[i]) && conf_list_has(&c->roles[i].verbs, right))
+			return true;
+	return false;
+}
+
+const char *ident_who(const struct ident *id, char *out, size_t cap)
+{
+	if (id->on_behalf_of[0] != '\0')
+		snprintf(out, cap, "%s for %s", id->user, id->on_behalf_of);
+	else
+		snprintf(out, cap, "%s", id->user);
+	return out;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && a[0] != '\0' && strcmp(a, b) == 0;
+}
+
+bool ident_is_behind(const struct ident *id, const char *user, const char *person, const char *on_behalf_of)
+{
+	const char *mine[] = {id->user, id->person, id->on_behalf_of};
+	const char *theirs[] = {user, person, on_behalf_of};
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < 3; j++)
+			if (same(mine[i], theirs[j]))
+				return true;
+	return false;
+}

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The monitor's start, configuration epochs, clockwork and stop.
+ */
+#include "server/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/mon.h"
+
+#define HELPER_QUEUE (4u * 1024 * 1024)
+#define SIGNER_MS 5000
+#define TICK_MS 1000
+
+/* --- epochs --- */
+
+static struct epoch *epoch_new(struct conf *c, uint32_t n)
+{
+	struct epoch *e = xcalloc(1, sizeof(*e));
+
+	*e = (struct epoch){c, n, 1};
+	return e;
+}
+
+void epoch_unref(struct epoch *e)
+{
+	if (e == NULL || --e->refs > 0)
+		return;
+	conf_free(e->conf);
+	free(e);
+}
+
+/* --- looking around --- */
+
+uint32_t monitor_epoch(const struct monitor *m)
+{
+	return m->epoch->n;
+}
+
+size_t monitor_n_sessions(const struct monitor *m)
+{
+	size_t n = 0;
+
+	for (const struct peer *p = m->peers; p != NULL; p = p->next)
+		for (const struct msess *s = p->sessions; s != NULL; s = s->next)
+			n++;
+	return n;
+}
+
+size_t monitor_n_peers(const struct monitor *m)
+{
+	size_t n = 0;
+
+	for (const struct peer *p = m->peers; p != NULL; p = p->next)
+		n++;
+	return n;
+}
+
+struct msess *mon_session_find(struct monitor *m, const char *sid)
+{
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		for (struct msess *s = p->sessions; s != NULL; s = s->next)
+			if (strcmp(s->sid, sid) == 0)
+				return s;
+	return NULL;
+}
+
+size_t mon_user_sessions(const struct monitor *m, const char *user)
+{
+	size_t n = 0;
+
+	for (const struct peer *p = m->peers; p != NULL; p = p->next) {
+		if (strcmp(p->id.user, user) != 0)
+			continue;
+		n += connects_of(p);
+		for (const struct msess *s = p->sessions; s != NULL; s = s->next)
+			n++;
+	}
+	return n;
+}
+
+int64_t mon_disk_free(const struct monitor *m)
+{
+	struct statvfs v;
+
+	if (fstatvfs(m->recordings_fd, &v) != 0)
+		return 0; /* unknown is full */
+	return (int64_t)(v.f_bavail * v.f_frsize);
+}
+
+/* --- helpers' sockets --- */
+
+static void on_listener(void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+{
+	struct monitor *m = ctx;
+	char addr[64], conn[32];
+	struct peer *p;
+
+	(void)len;
+	if (msg == NULL) {
+		log_error("listener-lost", "why", err_str(err));
+		chan_free(m->listener);
+		m->listener = NULL;
+		return;
+	}
+	if (ipc_type_of(msg) == IPC_NEW_SESSION && nfds == 1 && ipc_get_str(msg, "addr", addr, sizeof(addr)) == 0 &&
+	    ipc_get_str(msg, "conn", conn, sizeof(conn)) == 0) {
+		peer_new(m, (pid_t)ipc_get_int(msg, "pid", 0), addr, (int)ipc_get_int(msg, "port", 0), conn, &fds[0]);
+	} else if (ipc_type_of(msg) == IPC_SESSION_GONE) {
+		p = peer_by_pid(m, (pid_t)ipc_get_int(msg, "pid", -1));
+		if (p != NULL)
+			peer_end(p, "disconnect");
+	} else {
+		log_warn("listener-message", "type", log_num(ipc_type_of(msg)));
+	}
+}
+
+static void on_signer(void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+{
+	struct monitor *m = ctx;
+
+	(void)len;
+	(void)fds;
+	(void)nfds;
+	if (msg != NULL) {
+		if (!calls_answer(&m->signer_calls, msg))
+			log_warn("signer-message", "type", log_num(ipc_type_of(msg)));
+		return;
+	}
+	log_error("signer-lost", "why", err_str(err));
+	chan_free(m->signer);
+	m->signer = NULL;
+	calls_fail(&m->signer_calls);
+}
+
+static void on_archiver(void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+{
+	struct monitor *m = ctx;
+
+	(void)len;
+	(void)fds;
+	(void)nfds;
+	if (msg != NULL) {
+		if (!calls_answer(&m->archiver_calls, msg))
+			log_warn("archiver-message", "type", log_num(ipc_type_of(msg)));
+		return;
+	}
+	log_error("archiver-lost", "why", err_str(err));
+	chan_free(m->archiver);
+	m->archiver = NULL;
+	calls_fail(&m->archiver_calls);
+}
+
+/* Read the signer's answers until no call is open, without the loop: at start and at the very end. */
+static int signer_wait(struct monitor *m, int fd)
+{
+	int64_t until = clock_mono_us() + SIGNER_MS * 1000;
+	struct buf in;
+	int rc = 0;
+
+	buf_init(&in, IPC_MAX);
+	while (m->signer_calls.list != NULL && rc == 0) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = (until - clock_mono_us()) / 1000;
+		struct ipc_msg *msg = NULL;
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0) {
+			rc = -ETIMEDOUT;
+			break;
+		}
+		rc = ipc_recv(fd, &in, &msg, NULL, NULL);
+		if (rc == E_MORE)
+			rc = 0;
+		else if (rc == 0 && !calls_answer(&m->signer_calls, msg))
+			rc = E_STATE;
+		ipc_free(msg);
+	}
+	buf_clear(&in);
+	return rc;
+}
+
+static void got_keys(void *ctx, const struct ipc_msg *msg)
+{
+	struct monitor *m = ctx;
+	struct span ca = msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "ca") : (struct span){0};
+	struct span log = ca.n > 0 ? ipc_get_span(msg, "log") : (struct span){0};
+
+	if (ca.n == 0 || ca.n > sizeof(m->ca_pub) || log.n != sizeof(m->log_pub))
+		return;
+	memcpy(m->ca_pub, ca.p, ca.n);
+	m->n_ca_pub = ca.n;
+	memcpy(m->log_pub, log.p, log.n);
+}
+
+static int signer_keys(struct monitor *m, int fd, struct why *w)
+{
+	int rc;
+
+	if (fd < 0)
+		return why_set(w, E_CONFIG, "there is no signer");
+	ipc_begin(&m->out, IPC_SIGNER_KEYS, calls_add(&m->signer_calls, got_keys, m));
+	rc = ipc_send(fd, &m->out, NULL, 0);
+	if (rc == 0)
+		rc = signer_wait(m, fd);
+	if (rc != 0 || m->n_ca_pub == 0)
+		return why_set(w, rc != 0 ? rc : E_FORMAT, "the signer did not give its public keys: %s", err_str(rc));
+	return 0;
+}
+
+/* --- clockwork --- */
+
+static void expire_certificates(struct monitor *m)
+{
+	int64_t now = clock_wall_s();
+
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		if (p->id.expires_s != 0 && now >= p->id.expires_s)
+			peer_kick(p, "your certificate has expired", "28000");
+}
+
+static void on_tick(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	m->tick = loop_after(m->loop, TICK_MS, on_tick, m);
+	peers_bury(m);
+	expire_certificates(m);
+	holds_tick(m);
+	msess_tick(m);
+	mon_log_checkpoint(m);
+}
+
+/* --- reload --- */
+
+/* What other processes were started with cannot change under them. */
+static const struct {
+	const char *what;
+	size_t off;
+} fixed[] = {
+	{"gateway.name", offsetof(struct conf_gateway, name)}, {"gateway.state", offsetof(struct conf_gateway, state)},
+	{"gateway.ca", offsetof(struct conf_gateway, ca)},     {"gateway.user", offsetof(struct conf_gateway, user)},
+};
+
+static int fixed_check(const struct conf *was, const struct conf *now, struct buf *errs)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
+		const char *a = *(char *const *)((const char *)&was->gateway + fixed[i].off);
+		const char *b = *(char *const *)((const char *)&now->gateway + fixed[i].off);
+
+		if (!span_eq(span_str(a), span_str(b))) {
+			buf_printf(errs, "%s cannot change while the gateway runs: restart it\n", fixed[i].what);
+			rc = E_CONFIG;
+		}
+	}
+	return rc;
+}
+
+static void push_view(struct msess *s, const struct grant *g)
+{
+	struct monitor *m = s->peer->m;
+	struct buf *b = &m->out;
+	struct buf view;
+
+	view_for(m->epoch, &s->peer->id, g, &s->view);
+	buf_init(&view, 64 * 1024);
+	view_put(&view, &s->view);
+	ipc_begin(b, IPC_POLICY, 0);
+	ipc_str(b, "sid", s->sid);
+	ipc_raw(b, "view", buf_span(&view));
+	chan_send(s->peer->ch, b, NULL, 0);
+	buf_clear(&view);
+}
+
+/* A live session goes on under the new epoch, or ends when its target, database or login is no longer the caller's. */
+static void session_rejudge(struct msess *s)
+{
+	struct grant g;
+	char state[6];
+	struct why w = {0};
+
+	if (grant_for(mon_conf(s->peer->m), &s->peer->id, s->target, s->login, s->database, &g, &w, state) != 0 ||
+	    strcmp(g.login, s->login) != 0 || strcmp(g.database, s->database) != 0) {
+		msess_kill(s, "the configuration changed: this is no longer open to you", "57P01");
+		return;
+	}
+	(void)str_copy(s->role, sizeof(s->role), g.role->name);
+	push_view(s, &g);
+}
+
+static void peer_rejudge(struct peer *p)
+{
+	static const struct why changed = {E_STATE, "the configuration changed meanwhile", "connect again"};
+
+	while (p->connects != NULL) /* decided under the old epoch */
+		connect_refuse(p->connects, &changed, "57P03");
+	if (p->state != PEER_KEY && p->state != PEER_FULL)
+		return;
+	if (!ident_regroup(&p->id, mon_conf(p->m))) {
+		peer_kick(p, "you are no longer a user of this gateway", "28000");
+		return;
+	}
+	for (struct msess *s = p->sessions; s != NULL; s = s->next)
+		session_rejudge(s);
+}
+
+static int epoch_switch(struct monitor *m, struct conf *c, struct buf *errs)
+{
+	struct epoch *was = m->epoch;
+
+	m->epoch = epoch_new(c, was->n + 1);
+	if (mon_log_policy(m, "reload") != 0) { /* an epoch that is not in the log must not decide anything */
+		epoch_unref(m->epoch);
+		m->epoch = was;
+		buf_put_str(errs, "the new configuration cannot be logged\n");
+		return -EIO;
+	}
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		peer_rejudge(p);
+	holds_rejudge(m);
+	epoch_unref(was);
+	return 0;
+}
+
+int monitor_reload(struct monitor *m, struct buf *errs)
+{
+	struct conf *c = NULL;
+	int rc;
+
+	if (m->conf_path == NULL) {
+		buf_put_str(errs, "there is no configuration file to load again\n");
+		return E_STATE;
+	}
+	rc = conf_load(m->conf_path, &c, errs);
+	if (rc == 0) {
+		rc = fixed_check(mon_conf(m), c, errs);
+		if (rc == 0)
+			rc = epoch_switch(m, c, errs);
+		else
+			conf_free(c);
+	}
+	if (rc == 0)
+		log_info("reload", "epoch", log_num(m->epoch->n));
+	else
+		log_error("reload-failed", "why", buf_cstr(errs), "epoch", log_num(m->epoch->n));
+	return rc;
+}
+
+/* --- drain --- */
+
+static void drain_over(void *ctx)
+{
+	struct monitor *m = ctx;
+	loop_timer_fn *fn = m->drained;
+
+	m->drain_timer = NULL;
+	m->drained = NULL;
+	if (fn != NULL)
+		fn(m->drained_ctx);
+}
+
+static void drain_force(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	m->drain_timer = loop_after(m->loop, 10000, drain_over, m);
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		peer_kick(p, "the gateway stops", "57P01");
+	mon_drain_check(m);
+}
+
+void mon_drain_check(struct monitor *m)
+{
+	if (!m->draining || m->drained == NULL)
+		return;
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		if (p->sessions == NULL && p->execs == NULL)
+			peer_kick(p, "the gateway stops", "57P01");
+	if (m->peers != NULL || msess_busy(m))
+		return;
+	loop_cancel(m->loop, m->drain_timer);
+	m->drain_timer = loop_after(m->loop, 0, drain_over, m); /* not from within somebody's callback */
+}
+
+void monitor_drain(struct monitor *m, int64_t grace_ms, loop_timer_fn *done, void *ctx)
+{
+	if (m->draining)
+		return;
+	m->draining = true;
+	m->drained = done;
+	m->drained_ctx = ctx;
+	log_info("drain", "sessions", log_num((long long)monitor_n_sessions(m)), "grace_ms", log_num(grace_ms));
+	ipc_begin(&m->out, IPC_LISTENER_STOP, 0);
+	chan_send(m->listener, &m->out, NULL, 0);
+	m->drain_timer = loop_after(m->loop, grace_ms, drain_force, m);
+	mon_drain_check(m);
+}
+
+/* --- start and stop --- */
+
+static int open_state(struct monitor *m, struct why *w)
+{
+	char spec[600];
+	char path[512];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/recordings", m->state_path);
+	rc = dir_make(path, 0700);
+	if (rc != 0)
+		return why_set(w, rc, "%s cannot be made: %s", path, err_str(rc));
+	m->recordings_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->recordings_fd < 0)
+		return why_set(w, -errno, "%s cannot be opened: %s", path, err_str(-errno));
+	snprintf(spec, sizeof(spec), "sqlite:%s/state.db", m->state_path);
+	rc = store_open(spec, &m->store, w);
+	return rc != 0 ? rc : mon_log_open(m, w);
+}
+
+static int first_epoch(struct monitor *m, struct why *w)
+{
+	int rc;
+
+	m->epoch->n = mon_log_last_epoch(m) + 1;
+	rc = mon_log_policy(m, "start");
+	return rc != 0 ? why_set(w, rc, "the log cannot be written: %s", err_str(rc)) : 0;
+}
+
+static int old_requests(struct monitor *m, struct why *w)
+{
+	int rc = store_request_withdraw_orphans(m->store, clock_wall_us());
+
+	m->next_expiry_us = 1; /* the first tick looks */
+	return rc < 0 ? why_set(w, rc, "the state store failed: %s", err_str(rc)) : 0;
+}
+
+/* Takes the descriptors out of p as they are used. */
+static int open_channels(struct monitor *m, struct monitor_params *p, struct why *w)
+{
+	struct {
+		int *fd;
+		struct chan **to;
+		chan_fn *fn;
+	} ch[] = {
+		{&p->signer_fd, &m->signer, on_signer},
+		{&p->archiver_fd, &m->archiver, on_archiver},
+		{&p->listener_fd, &m->listener, on_listener},
+	};
+
+	for (size_t i = 0; i < sizeof(ch) / sizeof(*ch); i++) {
+		if (*ch[i].fd < 0)
+			continue;
+		*ch[i].to = chan_new(m->loop, *ch[i].fd, HELPER_QUEUE, ch[i].fn, m);
+		*ch[i].fd = -1;
+		if (*ch[i].to == NULL)
+			return why_set(w, E_INTERNAL, "a helper's socket cannot be watched");
+	}
+	return 0;
+}
+
+static struct monitor *monitor_alloc(const struct monitor_params *p)
+{
+	struct monitor *m = xcalloc(1, sizeof(*m));
+
+	*m = (struct monitor){.loop = p->loop, .uid = p->uid, .gid = p->gid, .listener_pid = p->listener_pid,
+		.state_fd = p->state_fd, .control_fd = p->control_fd, .recordings_fd = -1, .started_us = clock_mono_us()};
+	m->conf_path = xstrdup(p->conf_path);
+	m->state_path = xstrdup(p->state_path);
+	m->cli_path = xstrdup(p->cli_path != NULL ? p->cli_path : "sallyport");
+	m->epoch = epoch_new(p->conf, 0);
+	m->kids = kids_new(p->loop);
+	buf_init(&m->out, IPC_MAX + 1024);
+	return m;
+}
+
+struct monitor *monitor_new(const struct monitor_params *params, struct why *w)
+{
+	struct monitor_params p = *params;
+	struct monitor *m = monitor_alloc(&p);
+	int rc = signer_keys(m, p.signer_fd, w);
+
+	if (rc == 0)
+		rc = open_state(m, w);
+	if (rc == 0)
+		rc = first_epoch(m, w);
+	if (rc == 0)
+		rc = old_requests(m, w);
+	if (rc == 0)
+		rc = open_channels(m, &p, w);
+	if (rc != 0) {
+		fd_close(&p.signer_fd);
+		fd_close(&p.archiver_fd);
+		fd_close(&p.listener_fd);
+		monitor_free(m);
+		return NULL;
+	}
+	msess_recover(m);
+	ctl_listen(m);
+	m->tick = loop_after(m->loop, 0, on_tick, m);
+	log_info("monitor-start", "gateway", mon_conf(m)->gateway.name, "epoch", log_num(m->epoch->n), "log",
+		 log_num((long long)mon_log_size(m)));
+	return m;
+}
+
+/* The last leaves are signed before we go, if the signer is there. */
+static void final_checkpoint(struct monitor *m)
+{
+	if (m->signer == NULL || m->log == NULL || mon_log_size(m) == 0)
+		return;
+	if (signer_wait(m, chan_fd(m->signer)) != 0)
+		return;
+	mon_log_checkpoint(m);
+	(void)signer_wait(m, chan_fd(m->signer));
+}
+
+void monitor_free(struct monitor *m)
+{
+	if (m == NULL)
+		return;
+	m->drained = NULL;
+	ctls_free(m);
+	while (m->peers != NULL)
+		peer_end(m->peers, "the gateway stops");
+	peers_bury(m);
+	msess_free_all(m);
+	final_checkpoint(m);
+	loop_cancel(m->loop, m->tick);
+	loop_cancel(m->loop, m->drain_timer);
+	kids_free(m->kids);
+	if (m->control_fd >= 0)
+		loop_del(m->loop, m->control_fd);
+	chan_free(m->listener);
+	chan_free(m->archiver);
+	chan_free(m->signer);
+	mon_log_close(m);
+	store_close(m->store);
+	epoch_unref(m->epoch);
+	fd_close(&m->control_fd);
+	fd_close(&m->recordings_fd);
+	fd_close(&m->state_fd);
+	buf_wipe(&m->out);
+	free(m->conf_path);
+	free(m->state_path);
+	free(m->cli_path);
+	free(m);
+}
