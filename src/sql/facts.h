@@ -25,7 +25,8 @@
 #define SQLF_NOTIFY 0x0800u   /* LISTEN/NOTIFY/UNLISTEN */
 
 struct sql_stmt {
-	enum sql_class cls;
+	enum sql_class cls; /* the strictest of: */
+	uint32_t classes;   /* every class seen inside, 1u << class each (a policy may loosen one of them); 0: cls only */
 	unsigned flags;     /* SQLF_* */
 	char reason[128];   /* why this class: "DELETE without a proven bound" */
 	char tag[32];       /* "SELECT", "DELETE", "DROP TABLE": what a person would call it */
@@ -56,6 +57,7 @@ struct sql_facts {
 struct sql_context {
 	bool scs_off;             /* standard_conforming_strings = off: refused when the text's tokens would differ */
 	const char *client_encoding; /* NULL or "UTF8" = fine; anything multibyte-unsafe gives SQL_UNPARSABLE */
+	bool dump_client;            /* the client is pg_dump: its own `SET row_security = off` is harmless then */
 };
 
 /* Caps on what is looked at; over a cap is SQL_UNPARSABLE with a reason. */

@@ -27,6 +27,7 @@ struct pgtree {
 	size_t n_stmts;
 	uint32_t text_len;
 	struct pglex_shape shape;
+	bool with;
 };
 
 struct reader {
@@ -37,6 +38,7 @@ struct reader {
 	struct pgnode *root;
 	const char *key;      /* of the value to come */
 	size_t nodes, depth;
+	bool with;            /* saw a WITH clause */
 	const char *names[NAME_SLOTS]; /* keys and kinds seen: few and repeated */
 };
 
@@ -106,7 +108,8 @@ static const char *kind_of_field(const char *key)
 		const char *key, *kind;
 	} fixed[] = {
 		{"larg", "SelectStmt"}, {"rarg", "SelectStmt"}, {"funccall", "FuncCall"},
-		{"withClause", "WithClause"}, {"into", "IntoClause"}, {"typeName", "TypeName"},
+		{"withClause", "WithClause"}, {"into", "IntoClause"}, {"intoClause", "IntoClause"},
+		{"typeName", "TypeName"},
 	};
 	size_t i;
 
@@ -126,6 +129,7 @@ static void node_close(struct reader *rd)
 		node_fold(rd, n);
 		if (n->kind == NULL)
 			n->kind = kind_of_field(n->key);
+		rd->with |= n->kind != NULL && strcmp(n->kind, "WithClause") == 0;
 	} else
 		n->v.last = NULL;
 }
@@ -439,16 +443,17 @@ static bool read_after(struct reader *rd)
 	return false;
 }
 
-static int read_all(struct span json, struct arena *mem, struct pgnode **root)
+static int read_all(struct span json, struct pgtree *t)
 {
-	struct reader rd = {.c = cur_of(json), .mem = mem};
+	struct reader rd = {.c = cur_of(json), .mem = &t->mem};
 
 	skip_blank(&rd.c);
 	do
 		read_value(&rd);
 	while (read_after(&rd));
 	skip_blank(&rd.c);
-	*root = rd.root;
+	t->root = rd.root;
+	t->with = rd.with;
 	return rd.open != NULL && cur_ok(&rd.c) ? E_SHORT : cur_done(&rd.c);
 }
 
@@ -495,7 +500,7 @@ static int tree_index(struct pgtree *t)
 
 static int tree_read(struct pgtree *t, struct span json, bool sql, struct why *w)
 {
-	int r = read_all(json, &t->mem, &t->root);
+	int r = read_all(json, t);
 
 	if (r == 0 && sql)
 		r = tree_index(t);
@@ -589,4 +594,9 @@ const struct pgnode *pgtree_root(const struct pgtree *t)
 const struct pglex_shape *pgtree_shape(const struct pgtree *t)
 {
 	return &t->shape;
+}
+
+bool pgtree_has_with(const struct pgtree *t)
+{
+	return t->with;
 }

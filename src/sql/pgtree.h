@@ -4,7 +4,7 @@
  *   {"SelectStmt":{...}}   one node, kind "SelectStmt", children = its fields
  *   "alias":{...}          a field of a fixed type: a node without kind, key "alias"; but a range variable
  *                          ("relation", "rel", ...) has kind "RangeVar", larg and rarg "SelectStmt", funccall
- *                          "FuncCall", withClause "WithClause", into "IntoClause", typeName "TypeName" all the same
+ *                          "FuncCall", withClause "WithClause", into and intoClause "IntoClause", typeName "TypeName" all the same
  *   [...]                  a list; its items have no key
  *   {"String":{"sval":s}}  one node of kind "String" whose string value is s; Integer, Float, Boolean likewise
  *   {"List":{"items":[]}}  one node of kind "List" with a field "items"
@@ -51,6 +51,8 @@ const struct pgnode *pgtree_stmt(const struct pgtree *t, size_t i, uint32_t *off
 const struct pgnode *pgtree_root(const struct pgtree *t);
 /* What the text's literals hold, for standard_conforming_strings: see sql/pglex.h. */
 const struct pglex_shape *pgtree_shape(const struct pgtree *t);
+/* Is there a WITH clause anywhere: may an unqualified name be a CTE? */
+bool pgtree_has_with(const struct pgtree *t);
 
 /* All of these take NULL and return NULL, "" , 0 or false then. */
 const char *pgnode_kind(const struct pgnode *n);                           /* "" without kind */

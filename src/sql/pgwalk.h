@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Shared inside the PostgreSQL analysis: the state of a walk over one message, and how its parts report. Not for
+ * other directories: they use sql/facts.h.
+ */
+#ifndef SP_SQL_PGWALK_H
+#define SP_SQL_PGWALK_H
+
+#include "sql/arena.h"
+#include "sql/facts.h"
+#include "sql/pgtree.h"
+
+/* A set of names in order of arrival, found by hash. */
+struct nameset_item {
+	struct nameset_item *next, *chain;
+	const char *schema; /* NULL: unqualified */
+	const char *name;
+	bool written;
+};
+
+struct nameset {
+	size_t n;
+	struct nameset_item *first, **tail;
+	struct nameset_item **slot; /* hash table, NULL while small */
+	size_t slots;
+};
+
+/* A name prepared in this message, and what executing it means. */
+struct prepared {
+	struct prepared *next;
+	const char *name;
+	enum sql_class cls;
+	uint32_t classes;
+};
+
+struct pgwalk {
+	struct arena *mem;
+	const struct sql_context *cx;
+	struct nameset rels, funcs;
+	struct prepared *prepared;
+	/* The statement at hand. */
+	struct sql_stmt *stmt;
+	const struct pgnode *root; /* its node: only this one gives tag, name and flags */
+	bool with;    /* the text has CTEs: a name may not be a relation */
+	bool planned; /* EXPLAIN without ANALYZE: planned, not executed */
+	bool later;   /* a function's body: runs some other time, only what nobody may do counts */
+	int bodies;   /* bodies inside bodies */
+	bool failed;  /* out of memory: the message is refused */
+};
+
+#define PGWALK_MAX_BODIES 4
+
+/* The statement is at least of this class; the strictest reason stays. raise: for what statements do, which EXPLAIN
+ * does not; raise_call: for functions and operators, which planning may already run. */
+void pgwalk_raise(struct pgwalk *w, enum sql_class cls, const char *fmt, ...) SP_PRINTF(3, 4);
+void pgwalk_raise_call(struct pgwalk *w, enum sql_class cls, const char *fmt, ...) SP_PRINTF(3, 4);
+/* Only when n is the statement itself. */
+void pgwalk_flag(struct pgwalk *w, const struct pgnode *n, unsigned flags);
+void pgwalk_tag(struct pgwalk *w, const struct pgnode *n, const char *fmt, ...) SP_PRINTF(3, 4);
+void pgwalk_name(struct pgwalk *w, const struct pgnode *n, const char *name);
+/* A name fit for a sentence: control and invisible characters escaped. In the arena, never NULL. */
+const char *pgwalk_shown(struct pgwalk *w, const char *name);
+/* Record a relation or function; schema "" or NULL is unqualified. */
+void pgwalk_rel(struct pgwalk *w, const char *schema, const char *name, bool written);
+void pgwalk_func(struct pgwalk *w, const char *schema, const char *name);
+
+/* Everything below n (and n itself). */
+void pgwalk_tree(struct pgwalk *w, const struct pgnode *n);
+
+/* What a node does by itself. Returns true when its children were dealt with. Looked up by kind. */
+typedef bool pgwalk_fn(struct pgwalk *w, const struct pgnode *n);
+struct pgkind {
+	const char *kind;
+	enum sql_class cls; /* a plain statement's class; SQL_UNPARSABLE when fn alone decides */
+	unsigned flags;
+	const char *tag; /* NULL for nodes that are no statements */
+	const char *why;
+	pgwalk_fn *fn; /* may be NULL */
+};
+/* NULL: no statement we know and nothing to do. */
+const struct pgkind *pgkind_find(const char *kind);
+
+/* pgstmt.c: statements that only data or sessions know. */
+pgwalk_fn pgstmt_insert, pgstmt_update, pgstmt_delete, pgstmt_copy, pgstmt_explain, pgstmt_prepare,
+	pgstmt_execute, pgstmt_declare, pgstmt_fetch, pgstmt_close, pgstmt_deallocate, pgstmt_transaction, pgstmt_set,
+	pgstmt_discard, pgstmt_lock, pgstmt_notify, pgstmt_vacuum;
+/* pgddl.c: statements about objects. */
+pgwalk_fn pgddl_into, pgddl_create, pgddl_view, pgddl_sequence, pgddl_index, pgddl_table_as, pgddl_alter_table,
+	pgddl_drop, pgddl_truncate, pgddl_rename, pgddl_function, pgddl_alter_function, pgddl_do, pgddl_extension,
+	pgddl_alter_extension, pgddl_system, pgddl_database, pgddl_event_trigger, pgddl_define;
+/* pgexpr.c: nodes inside statements. */
+pgwalk_fn pgexpr_call, pgexpr_operator, pgexpr_relation, pgexpr_lock, pgexpr_sort, pgexpr_sublink, pgexpr_sample;
+
+/* SET and set_config(): value NULL is not a constant. */
+void pgexpr_setting(struct pgwalk *w, const char *name, const char *value, int how);
+/* The arguments of SET as one text in the arena, commas between; NULL when one is no constant. */
+const char *pgexpr_setting_value(struct pgwalk *w, const struct pgnode *args);
+
+bool pgwalk_is_temp(const struct pgnode *rangevar);
+bool pgwalk_is_catalog(const char *schema, const char *name);
+
+/* pgbody.c: PL/pgSQL and SQL bodies. now: they run with this statement (DO), else later (CREATE FUNCTION): then only
+ * what nobody may do counts. */
+void pgbody_scan(struct pgwalk *w, const char *body, bool now);
+
+#endif
