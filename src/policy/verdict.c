@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The built-in base, and one verdict from facts and a view: the strictest over all statements of a message and all
+ * classes seen in each. What cannot be read and what reaches out of the database is refused whatever a view says.
+ */
+#include "policy/verdict.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+#define WAIT_MS (15 * 60 * 1000)
+#define WAIT_LOCKS_MS (60 * 1000)
+
+static const enum verdict base_prod[SQL_CLASS_N] = {
+	[SQL_UNPARSABLE] = VERDICT_DENY, [SQL_READ] = VERDICT_ALLOW,       [SQL_SESSION] = VERDICT_ALLOW,
+	[SQL_WRITE] = VERDICT_ALLOW,     [SQL_BULK] = VERDICT_HOLD,        [SQL_OPAQUE] = VERDICT_HOLD,
+	[SQL_SCHEMA] = VERDICT_HOLD,     [SQL_DESTRUCTIVE] = VERDICT_HOLD, [SQL_CONTROL] = VERDICT_HOLD,
+	[SQL_PRIVILEGE] = VERDICT_DENY,  [SQL_AUDIT] = VERDICT_DENY,       [SQL_ESCAPE] = VERDICT_DENY,
+};
+
+/* What env=staging loosens. */
+static const struct {
+	enum sql_class cls;
+	enum verdict verdict;
+} base_staging[] = {
+	{SQL_BULK, VERDICT_WARN}, {SQL_OPAQUE, VERDICT_WARN}, {SQL_SCHEMA, VERDICT_WARN}, {SQL_PRIVILEGE, VERDICT_HOLD},
+};
+
+void policy_view_default(struct policy_view *v, const char *env)
+{
+	bool staging = env != NULL && strcmp(env, "staging") == 0;
+	size_t i;
+
+	*v = (struct policy_view){
+		.quorum = 1, .mode = HOLD_AUTO, .wait_ms = WAIT_MS, .wait_locks_ms = WAIT_LOCKS_MS,
+		.mask = MASK_FULL, .max = SQL_ESCAPE,
+	};
+	for (i = 0; i < SQL_CLASS_N; i++) {
+		v->line[i].verdict = base_prod[i];
+		(void)str_copy(v->line[i].rule, sizeof(v->line[i].rule), staging ? "base env=staging" : "base env=prod");
+	}
+	for (i = 0; staging && i < sizeof(base_staging) / sizeof(base_staging[0]); i++)
+		v->line[base_staging[i].cls].verdict = base_staging[i].verdict;
+}
+
+/* Beyond the role's most severe class? Inside a level the later class is the wider one; level 0 is one. */
+static bool beyond(enum sql_class cls, enum sql_class max)
+{
+	int a = sql_class_level(cls), b = sql_class_level(max);
+
+	return a > b || (a == b && a > 0 && cls > max);
+}
+
+static enum verdict verdict_of(const struct policy_view *v, enum sql_class cls)
+{
+	if (cls == SQL_UNPARSABLE || cls == SQL_ESCAPE || (unsigned)cls >= SQL_CLASS_N || beyond(cls, v->max))
+		return VERDICT_DENY;
+	return v->line[cls].verdict;
+}
+
+/* "base env=prod" -> "base:env=prod/escape"; a rule's own name as it is. */
+static void name_rule(const struct policy_view *v, struct judgement *out)
+{
+	const char *rule = v->line[out->cls].rule;
+
+	if (out->cls != SQL_UNPARSABLE && beyond(out->cls, v->max))
+		(void)snprintf(out->rule, sizeof(out->rule), "role:max=%s", sql_class_name(v->max));
+	else if (strncmp(rule, "base ", 5) == 0)
+		(void)snprintf(out->rule, sizeof(out->rule), "base:%s/%s", rule + 5, sql_class_name(out->cls));
+	else
+		(void)str_copy(out->rule, sizeof(out->rule), rule[0] != '\0' ? rule : "none");
+}
+
+static const char *const hints[SQL_CLASS_N] = {
+	[SQL_UNPARSABLE] = "what the gateway cannot read it does not pass on; check the syntax or write it more plainly",
+	[SQL_BULK] = "to run without approval, compare a column of the table with values on every OR arm of WHERE",
+	[SQL_OPAQUE] = "to run without approval, write the statements out instead of calling code",
+};
+
+static void set_hint(const struct policy_view *v, struct judgement *out)
+{
+	const char *hint = hints[out->cls];
+
+	out->hint[0] = '\0';
+	if (out->verdict == VERDICT_ALLOW)
+		return;
+	if (out->cls != SQL_UNPARSABLE && beyond(out->cls, v->max))
+		(void)snprintf(out->hint, sizeof(out->hint), "this role may ask for nothing beyond class %s",
+			       sql_class_name(v->max));
+	else if (hint != NULL)
+		(void)str_copy(out->hint, sizeof(out->hint), hint);
+	else if (out->verdict == VERDICT_DENY)
+		(void)str_copy(out->hint, sizeof(out->hint), "no role may do this here; see ssh bastion policy explain");
+}
+
+/* Keep the stricter one; among equals the more severe class. */
+static bool worse(enum verdict v, enum sql_class c, const struct judgement *than)
+{
+	int a = sql_class_level(c), b = sql_class_level(than->cls);
+
+	if (v != than->verdict)
+		return v < than->verdict;
+	return a > b || (a == b && c > than->cls);
+}
+
+static void judge_class(const struct policy_view *v, enum sql_class c, enum sql_class main, const char *reason,
+			struct judgement *out)
+{
+	enum verdict verdict = verdict_of(v, c);
+
+	if (!worse(verdict, c, out))
+		return;
+	out->verdict = verdict;
+	out->cls = c;
+	if (c == main && (reason[0] != '\0' || verdict == VERDICT_ALLOW))
+		(void)str_copy(out->reason, sizeof(out->reason), reason);
+	else if (c == main)
+		(void)snprintf(out->reason, sizeof(out->reason), "a statement of class %s", sql_class_name(c));
+	else
+		(void)snprintf(out->reason, sizeof(out->reason), "part of it is of class %s", sql_class_name(c));
+}
+
+static void judge_statement(const struct policy_view *v, const struct sql_stmt *s, struct judgement *out)
+{
+	int c;
+
+	judge_class(v, s->cls, s->cls, s->reason, out);
+	for (c = 0; c < SQL_CLASS_N; c++)
+		if (s->classes & (1u << c))
+			judge_class(v, (enum sql_class)c, s->cls, s->reason, out);
+}
+
+void policy_judge(const struct policy_view *v, const struct sql_facts *f, struct judgement *out)
+{
+	size_t i;
+
+	/* Nothing is milder than this. */
+	*out = (struct judgement){.verdict = VERDICT_ALLOW, .cls = SQL_READ};
+	if (f->cls == SQL_UNPARSABLE || f->n_stmts == 0)
+		judge_class(v, f->cls, f->cls, f->reason, out);
+	for (i = 0; i < f->n_stmts; i++)
+		judge_statement(v, &f->stmts[i], out);
+	name_rule(v, out);
+	set_hint(v, out);
+}
