@@ -19,3 +19,6 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 # what a program with the monitor links, in order
 MONITOR_LIBS = src/server/libserver.a $(STORE_LIBS) $(RECORD_LIBS) src/policy/libpolicy.a src/ident/libident.a \
 	$(CONF_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(BASE_TLS_LIBS)
+# the sandbox: the only file that sees libseccomp is seccomp.c; programs that link it add $(SECCOMP_LIBS)
+src_server_libserver_a_SOURCES += src/server/sandbox.c src/server/sandbox.h src/server/sandboxint.h \
+	src/server/landlock.c src/server/seccomp.c

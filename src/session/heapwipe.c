@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "config.h"
 
 #define CHUNK_ALIGN 16
 #define CHUNK_FLAGS 7u

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "config.h"
 #include "session/pgup.h"
 #include "session/sockgive.h"
 #include "tests/support/pgserver.h"

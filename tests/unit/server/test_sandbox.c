@@ -1,0 +1,1063 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every wall of the sandbox is run against, in a forked child per act; what a session needs is done inside, on real
+ * things: a recording, a PostgreSQL server over TLS, libpg_query.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pg_query.h>
+#include <poll.h>
+#include <pthread.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include "config.h"
+#include "server/sandbox.h"
+#include "session/pgup.h"
+#include "session/sockgive.h"
+#include "tests/support/pgserver.h"
+#include "wire/pgbuild.h"
+
+#define NOBODY 65534
+#define HEAD "the first line of the recording\n"
+
+static struct {
+	char dir[64], recording[96], socket[96];
+	int rec_fd;    /* as the monitor passes it: append only, below SANDBOX_RECORD_FD */
+	int high_fd;   /* where the session keeps it */
+	int other_fd;  /* a readable file */
+	int pair[2];
+	int unconnected; /* an unconnected unix socket */
+	int listener;
+	pid_t victim; /* another process of the sandboxed user */
+} w;
+
+static pid_t start_victim(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
+		if (geteuid() == 0 && (setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0))
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	usleep(20000); /* until it is somebody else */
+	return pid;
+}
+
+static void set_up(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	strcpy(w.dir, "/tmp/sallyport-sandbox-XXXXXX");
+	cr_assert(mkdtemp(w.dir) != NULL);
+	cr_assert(eq(int, chmod(w.dir, 0777), 0));
+	snprintf(w.recording, sizeof(w.recording), "%s/recording", w.dir);
+	snprintf(w.socket, sizeof(w.socket), "%s/socket", w.dir);
+	w.rec_fd = open(w.recording, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	cr_assert(eq(int, fchmod(w.rec_fd, 0666), 0));
+	cr_assert(eq(int, (int)write(w.rec_fd, HEAD, strlen(HEAD)), (int)strlen(HEAD)));
+	w.high_fd = fcntl(w.rec_fd, F_DUPFD_CLOEXEC, SANDBOX_RECORD_FD);
+	cr_assert(eq(int, w.high_fd, SANDBOX_RECORD_FD));
+	w.other_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w.pair), 0));
+	w.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	strcpy(a.sun_path, w.socket);
+	cr_assert(eq(int, bind(w.listener, (struct sockaddr *)&a, sizeof(a)), 0));
+	cr_assert(eq(int, chmod(w.socket, 0777), 0));
+	cr_assert(eq(int, listen(w.listener, 5), 0));
+	w.unconnected = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	w.victim = start_victim();
+	crypto_warm();
+}
+
+static void tear_down(void)
+{
+	char cmd[128];
+	pid_t pid;
+
+	(void)kill(w.victim, SIGKILL);
+	(void)waitpid(w.victim, NULL, 0);
+	pid = fork();
+	snprintf(cmd, sizeof(cmd), "%s", w.dir);
+	if (pid == 0) {
+		execl("/bin/rm", "rm", "-rf", cmd, (char *)NULL);
+		_exit(1);
+	}
+	(void)waitpid(pid, NULL, 0);
+}
+
+/* ---- running something inside ---- */
+
+enum outcome { WORKED, REFUSED, KILLED, BROKEN };
+
+static const char *const outcome_names[] = {"worked", "refused", "killed", "broken"};
+
+static struct sandbox_params params_of(enum sandbox_role role)
+{
+	return (struct sandbox_params){
+		.role = role, .uid = NOBODY, .gid = NOBODY, .require = true, .as_max_bytes = (size_t)4 << 30, .nofile = 1024,
+	};
+}
+
+static enum outcome outcome_of(int status)
+{
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGSYS ? KILLED : BROKEN;
+	return WEXITSTATUS(status) == 0 ? WORKED : WEXITSTATUS(status) == 1 ? REFUSED : BROKEN;
+}
+
+/* A kernel that lacks something, played by a filter of our own. */
+static void without(int nr, int prctl_option, int err)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	(void)seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)err), nr, 0);
+	if (prctl_option != 0)
+		(void)seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)err), SCMP_SYS(prctl), 1,
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)prctl_option));
+	(void)seccomp_load(ctx);
+	seccomp_release(ctx);
+}
+
+#define NR_LANDLOCK 444
+
+static bool no_landlock;
+
+static int run_status(const struct sandbox_params *p, bool (*act)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct why why = {0};
+
+		if (no_landlock)
+			without(NR_LANDLOCK, 0, ENOSYS);
+		if (sandbox_enter(p, &why) != 0) {
+			fprintf(stderr, "sandbox: %s\n", why.text);
+			_exit(99);
+		}
+		_exit(act() ? 0 : 1);
+	}
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	return status;
+}
+
+static enum outcome run(enum sandbox_role role, bool (*act)(void))
+{
+	struct sandbox_params p = params_of(role);
+
+	return outcome_of(run_status(&p, act));
+}
+
+/* ---- attacks: true when they work ---- */
+
+static bool attack_setfl(void)
+{
+	return fcntl(w.high_fd, F_SETFL, 0) == 0;
+}
+
+/* The kernel cuts the number to 32 bits; the filter must not be fooled by the rest. */
+static bool attack_setfl_wide(void)
+{
+	return syscall(SYS_fcntl, (1L << 32) | w.high_fd, F_SETFL, 0) == 0;
+}
+
+static bool attack_setfl_wide_cmd(void)
+{
+	return syscall(SYS_fcntl, w.high_fd, (1L << 32) | F_SETFL, 0) == 0;
+}
+
+static bool attack_dup_low(void)
+{
+	return dup(w.high_fd) >= 0;
+}
+
+static bool attack_dup2_low(void)
+{
+	return dup2(w.high_fd, w.other_fd) >= 0;
+}
+
+static bool attack_dupfd_low(void)
+{
+	return fcntl(w.high_fd, F_DUPFD, 3) >= 0;
+}
+
+static bool attack_dupfd_cloexec_low(void)
+{
+	return fcntl(w.high_fd, F_DUPFD_CLOEXEC, 3) >= 0;
+}
+
+static bool attack_dupfd_cloexec_wide(void)
+{
+	return syscall(SYS_fcntl, w.high_fd, F_DUPFD_CLOEXEC, (1L << 32) | 3) >= 0;
+}
+
+static bool attack_fallocate(void)
+{
+	return fallocate(w.high_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 8) == 0;
+}
+
+static bool attack_pwritev2(void)
+{
+	struct iovec v = {(char *)"XXXX", 4};
+
+	return pwritev2(w.high_fd, &v, 1, 0, 0x20 /* RWF_NOAPPEND */) == 4;
+}
+
+static bool attack_pwrite(void)
+{
+	return pwrite(w.high_fd, "XXXX", 4, 0) == 4;
+}
+
+static bool attack_ftruncate(void)
+{
+	return ftruncate(w.high_fd, 0) == 0;
+}
+
+static bool attack_truncate(void)
+{
+	return truncate(w.recording, 0) == 0;
+}
+
+static bool attack_open_write(void)
+{
+	return open(w.recording, O_WRONLY) >= 0;
+}
+
+static bool attack_openat_rdwr(void)
+{
+	return openat(AT_FDCWD, w.recording, O_RDWR) >= 0;
+}
+
+static bool attack_open_trunc(void)
+{
+	return syscall(SYS_openat, AT_FDCWD, w.recording, O_RDONLY | O_TRUNC, 0) >= 0;
+}
+
+static bool attack_open_create(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/new", w.dir);
+	return open(path, O_RDONLY | O_CREAT, 0600) >= 0;
+}
+
+static bool attack_open_tmpfile(void)
+{
+	return open(w.dir, O_TMPFILE | O_RDWR, 0600) >= 0;
+}
+
+static bool attack_openat2(void)
+{
+	struct {
+		uint64_t flags, mode, resolve;
+	} how = {O_WRONLY, 0, 0};
+
+	return syscall(437, AT_FDCWD, w.recording, &how, sizeof(how)) >= 0;
+}
+
+static bool attack_reopen(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", w.high_fd);
+	return open(path, O_WRONLY) >= 0;
+}
+
+static bool attack_read_file(void)
+{
+	return open("/etc/hostname", O_RDONLY) >= 0 || open("/etc/passwd", O_RDONLY) >= 0;
+}
+
+static bool attack_mmap_shared(void)
+{
+	return mmap(NULL, 4096, PROT_READ, MAP_SHARED, w.other_fd, 0) != MAP_FAILED;
+}
+
+static bool attack_mmap_exec(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+static bool attack_mprotect_exec(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p != MAP_FAILED && mprotect(p, 4096, PROT_READ | PROT_EXEC) == 0;
+}
+
+static bool attack_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
+}
+
+static bool attack_socket_unix(void)
+{
+	return syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0;
+}
+
+static bool attack_socketpair(void)
+{
+	int pair[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
+}
+
+static bool attack_connect_unix(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	strcpy(a.sun_path, w.socket);
+	return syscall(SYS_connect, w.unconnected, &a, sizeof(a)) == 0;
+}
+
+static bool attack_bind(void)
+{
+	struct sockaddr a = {.sa_family = AF_UNIX};
+
+	return bind(w.unconnected, &a, sizeof(a.sa_family)) == 0;
+}
+
+static bool attack_execve(void)
+{
+	char *argv[] = {(char *)"true", NULL};
+
+	return execve("/bin/true", argv, NULL) == 0;
+}
+
+static bool attack_execveat(void)
+{
+	char *argv[] = {(char *)"true", NULL};
+
+	return syscall(SYS_execveat, w.other_fd, "", argv, NULL, AT_EMPTY_PATH) == 0;
+}
+
+static bool attack_kill(void)
+{
+	return kill(w.victim, 0) == 0;
+}
+
+static bool attack_kill_self_group(void)
+{
+	return kill(0, 0) == 0;
+}
+
+static bool attack_tgkill(void)
+{
+	return syscall(SYS_tgkill, w.victim, w.victim, 0) == 0;
+}
+
+static bool attack_ptrace(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
+}
+
+static bool attack_peek(void)
+{
+	char here[8];
+	struct iovec l = {here, 8}, r = {&w, 8};
+
+	return process_vm_readv(w.victim, &l, 1, &r, 1, 0) == 8;
+}
+
+static bool attack_fork(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
+static void *thread(void *arg)
+{
+	return arg;
+}
+
+static bool attack_thread(void)
+{
+	pthread_t t;
+
+	return pthread_create(&t, NULL, thread, NULL) == 0;
+}
+
+static bool attack_unlink(void)
+{
+	return unlink(w.recording) == 0;
+}
+
+static bool attack_unlinkat(void)
+{
+	return unlinkat(AT_FDCWD, w.recording, 0) == 0;
+}
+
+static bool attack_rename(void)
+{
+	return rename(w.recording, "/tmp/sallyport-sandbox-stolen") == 0;
+}
+
+static bool attack_link(void)
+{
+	return link(w.recording, "/tmp/sallyport-sandbox-stolen") == 0;
+}
+
+static bool attack_chmod(void)
+{
+	return chmod(w.recording, 0) == 0;
+}
+
+static bool attack_fchmod(void)
+{
+	return fchmod(w.high_fd, 0) == 0;
+}
+
+static bool attack_ioctl(void)
+{
+	int flags = 0;
+
+	return ioctl(w.high_fd, 0x40086602 /* FS_IOC_SETFLAGS */, &flags) == 0;
+}
+
+static bool attack_sendfile(void)
+{
+	return sendfile(w.high_fd, w.other_fd, NULL, 8) == 8;
+}
+
+static bool attack_splice(void)
+{
+	return splice(w.pair[0], NULL, w.high_fd, NULL, 8, SPLICE_F_NONBLOCK) >= 0;
+}
+
+static bool attack_copy_range(void)
+{
+	return copy_file_range(w.other_fd, NULL, w.high_fd, NULL, 8, 0) >= 0;
+}
+
+static bool attack_io_uring(void)
+{
+	char p[256] = {0};
+
+	return syscall(425, 4, p) >= 0;
+}
+
+static bool attack_bpf(void)
+{
+	return syscall(SYS_bpf, 0, NULL, 0) >= 0;
+}
+
+static bool attack_dumpable(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) == 0;
+}
+
+static bool attack_rlimit(void)
+{
+	struct rlimit r = {1024, 1024};
+
+	return setrlimit(RLIMIT_NOFILE, &r) == 0;
+}
+
+static bool attack_root(void)
+{
+	return setuid(0) == 0;
+}
+
+static bool attack_seccomp_again(void)
+{
+	return syscall(SYS_seccomp, 0, 0, NULL) == 0;
+}
+
+#ifdef __x86_64__
+static bool attack_x32(void)
+{
+	return syscall(0x40000000 + SYS_getpid) > 0;
+}
+
+/* getpid by the 32-bit gate: another numbering of calls. */
+static bool attack_i386(void)
+{
+	long rc;
+
+	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+	return rc > 0;
+}
+#endif
+
+static const struct attack {
+	const char *name;
+	bool (*act)(void);
+	enum outcome want;
+} attacks[] = {
+	{"F_SETFL on the recording", attack_setfl, REFUSED},
+	{"F_SETFL with a wide descriptor", attack_setfl_wide, REFUSED},
+	{"F_SETFL with a wide command", attack_setfl_wide_cmd, REFUSED},
+	{"dup of the recording", attack_dup_low, REFUSED},
+	{"dup2 of the recording", attack_dup2_low, REFUSED},
+	{"F_DUPFD", attack_dupfd_low, REFUSED},
+	{"F_DUPFD_CLOEXEC to a low number", attack_dupfd_cloexec_low, REFUSED},
+	{"F_DUPFD_CLOEXEC with a wide number", attack_dupfd_cloexec_wide, REFUSED},
+	{"fallocate", attack_fallocate, KILLED},
+	{"pwritev2", attack_pwritev2, KILLED},
+	{"pwrite", attack_pwrite, KILLED},
+	{"ftruncate", attack_ftruncate, KILLED},
+	{"truncate", attack_truncate, KILLED},
+	{"open for writing", attack_open_write, REFUSED},
+	{"openat for writing", attack_openat_rdwr, REFUSED},
+	{"open with O_TRUNC", attack_open_trunc, REFUSED},
+	{"open with O_CREAT", attack_open_create, REFUSED},
+	{"open with O_TMPFILE", attack_open_tmpfile, REFUSED},
+	{"openat2", attack_openat2, REFUSED},
+	{"the recording through /proc", attack_reopen, REFUSED},
+	{"reading a file", attack_read_file, REFUSED},
+	{"a shared mapping", attack_mmap_shared, REFUSED},
+	{"an executable mapping", attack_mmap_exec, REFUSED},
+	{"mprotect to executable", attack_mprotect_exec, REFUSED},
+	{"socket", attack_socket, REFUSED},
+	{"a unix socket", attack_socket_unix, REFUSED},
+	{"a socket pair", attack_socketpair, REFUSED},
+	{"connect to a unix path", attack_connect_unix, REFUSED},
+	{"bind", attack_bind, KILLED},
+	{"execve", attack_execve, KILLED},
+	{"execveat", attack_execveat, KILLED},
+	{"kill", attack_kill, KILLED},
+	{"kill of the group", attack_kill_self_group, KILLED},
+	{"tgkill of another process", attack_tgkill, REFUSED},
+	{"ptrace", attack_ptrace, KILLED},
+	{"process_vm_readv", attack_peek, KILLED},
+	{"fork", attack_fork, KILLED},
+	{"a thread", attack_thread, KILLED},
+	{"unlink", attack_unlink, KILLED},
+	{"unlinkat", attack_unlinkat, KILLED},
+	{"rename", attack_rename, KILLED},
+	{"link", attack_link, KILLED},
+	{"chmod", attack_chmod, KILLED},
+	{"fchmod", attack_fchmod, KILLED},
+	{"ioctl", attack_ioctl, REFUSED},
+	{"sendfile", attack_sendfile, KILLED},
+	{"splice", attack_splice, KILLED},
+	{"copy_file_range", attack_copy_range, KILLED},
+	{"io_uring", attack_io_uring, KILLED},
+	{"bpf", attack_bpf, KILLED},
+#ifndef SP_ASAN
+	{"dumps on again", attack_dumpable, REFUSED},
+#endif
+	{"setrlimit", attack_rlimit, REFUSED},
+	{"setuid", attack_root, REFUSED},
+	{"a second filter", attack_seccomp_again, REFUSED},
+#ifdef __x86_64__
+	{"an x32 call", attack_x32, KILLED},
+	{"a 32-bit call", attack_i386, KILLED},
+#endif
+};
+
+static void expect_recording(const char *want, const char *after)
+{
+	char got[256] = "";
+	int fd = open(w.recording, O_RDONLY);
+	ssize_t n = read(fd, got, sizeof(got) - 1);
+
+	close(fd);
+	cr_expect(n == (ssize_t)strlen(want) && strcmp(got, want) == 0, "the recording changed after %s", after);
+}
+
+Test(sandbox, a_session_cannot, .init = set_up, .fini = tear_down)
+{
+	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+		enum outcome got = run(SANDBOX_SESSION, attacks[i].act);
+
+		cr_expect(got == attacks[i].want, "%s: %s, not %s", attacks[i].name, outcome_names[got],
+		    outcome_names[attacks[i].want]);
+		expect_recording(HEAD, attacks[i].name);
+	}
+}
+
+/* Debian 12's kernel has Landlock, but it may be switched off: system calls alone must hold, except for reading. */
+Test(sandbox, a_session_cannot_even_without_landlock, .init = set_up, .fini = tear_down)
+{
+	no_landlock = true;
+	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+		enum outcome got = run(SANDBOX_SESSION, attacks[i].act);
+
+		if (attacks[i].act == attack_read_file)
+			continue;
+		cr_expect(got == attacks[i].want, "%s: %s, not %s", attacks[i].name, outcome_names[got],
+		    outcome_names[attacks[i].want]);
+		expect_recording(HEAD, attacks[i].name);
+	}
+}
+
+/* The attacks are real: without the sandbox the dangerous ones work. */
+static enum outcome run_free(bool (*act)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(act() ? 0 : 1);
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	return outcome_of(status);
+}
+
+Test(sandbox, the_attacks_work_outside, .init = set_up, .fini = tear_down)
+{
+	static bool (*const acts[])(void) = {
+		attack_dup_low, attack_open_write, attack_reopen, attack_read_file, attack_mmap_shared, attack_mmap_exec,
+		attack_mprotect_exec, attack_socket, attack_socketpair, attack_connect_unix, attack_kill, attack_tgkill,
+		attack_ptrace, attack_fork, attack_thread, attack_setfl_wide, attack_setfl, attack_pwrite, attack_ftruncate,
+		attack_chmod, attack_truncate, attack_unlink,
+	};
+
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		cr_expect(run_free(acts[i]) == WORKED, "attack %zu does not work even outside", i);
+}
+
+/* ---- what a session does: true when it works ---- */
+
+static bool act_record(void)
+{
+	return write(w.high_fd, "more\n", 5) == 5 && fdatasync(w.high_fd) == 0 &&
+	       (fcntl(w.high_fd, F_GETFL) & O_APPEND) != 0;
+}
+
+static bool act_dup_high(void)
+{
+	int fd = fcntl(w.rec_fd, F_DUPFD_CLOEXEC, SANDBOX_RECORD_FD);
+
+	return fd > SANDBOX_RECORD_FD && close(w.rec_fd) == 0 && fcntl(fd, F_SETFL, 0) == -1;
+}
+
+static void on_timer(void *ctx)
+{
+	loop_stop(ctx, 7);
+}
+
+static bool act_loop(void)
+{
+	struct loop *l = loop_new();
+	bool ok = l != NULL && loop_after(l, 5, on_timer, l) != NULL && loop_run(l) == 7;
+
+	loop_free(l);
+	return ok;
+}
+
+static bool act_receive_fd(void)
+{
+	struct buf b;
+	int fds[FD_PASS_MAX];
+	size_t n = FD_PASS_MAX;
+	char c;
+	bool ok;
+
+	buf_init(&b, 1024);
+	ok = fd_recv(w.pair[0], &b, fds, &n) == 0 && n == 1 && read(fds[0], &c, 1) == 1;
+	buf_clear(&b);
+	return ok && fd_set_nonblock(fds[0], true) == 0 && (fcntl(fds[0], F_GETFL) & O_NONBLOCK) != 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static bool act_memory(void)
+{
+	size_t n = 200000;
+	int *v = malloc(n * sizeof(*v));
+	void *big = malloc((size_t)64 << 20);
+
+	if (v == NULL || big == NULL)
+		return false;
+	memset(big, 1, (size_t)64 << 20);
+	for (size_t i = 0; i < n; i++)
+		v[i] = (int)(n - i);
+	qsort(v, n, sizeof(*v), compare);
+	big = realloc(big, (size_t)96 << 20);
+	free(v);
+	free(big);
+	return true;
+}
+
+static bool act_crypto(void)
+{
+	uint8_t seed[ED25519_SEED_LEN], pub[ED25519_PUB_LEN], sig[ED25519_SIG_LEN], x[16];
+	struct secret *s;
+
+	crypto_random(x, sizeof(x));
+	s = secret_new(span_of(x, sizeof(x)));
+	secret_free(s);
+	return s != NULL && ed25519_keygen(seed, pub) == 0 && ed25519_sign(seed, span_str("m"), sig) == 0 &&
+	       ed25519_verify(pub, span_str("m"), span_of(sig, sizeof(sig))) == 0;
+}
+
+static bool act_clock(void)
+{
+	struct timespec t = {0, 1000000};
+	time_t now = time(NULL);
+	struct tm tm;
+	char text[64];
+
+	return nanosleep(&t, NULL) == 0 && gmtime_r(&now, &tm) != NULL && strftime(text, sizeof(text), "%c", &tm) > 0;
+}
+
+static bool act_parse(void)
+{
+	PgQueryParseResult r = pg_query_parse("select a, b from t where c = 'x' order by (select max(d) from u)");
+	bool ok = r.error == NULL && r.parse_tree != NULL;
+
+	pg_query_free_parse_result(r);
+	r = pg_query_parse("select (");
+	ok = ok && r.error != NULL;
+	pg_query_free_parse_result(r);
+	return ok;
+}
+
+static volatile sig_atomic_t rang;
+
+static void ring(int sig)
+{
+	rang = sig;
+}
+
+static bool act_cpu_timer(void)
+{
+	struct sigaction sa = {.sa_handler = ring};
+	struct itimerval it = {{0, 0}, {0, 1000}};
+
+	if (sigaction(SIGPROF, &sa, NULL) != 0 || setitimer(ITIMER_PROF, &it, NULL) != 0)
+		return false;
+	while (rang == 0)
+		;
+	return rang == SIGPROF;
+}
+
+static bool act_raise(void)
+{
+	struct sigaction sa = {.sa_handler = ring};
+
+	return sigaction(SIGUSR1, &sa, NULL) == 0 && raise(SIGUSR1) == 0 && rang == SIGUSR1;
+}
+
+static bool act_abort(void)
+{
+	abort();
+}
+
+static bool act_have(void)
+{
+	return (sandbox_have() & SANDBOX_HAS_SECCOMP) != 0 && (geteuid() != 0 || getuid() == NOBODY) &&
+	       prctl(PR_GET_NO_NEW_PRIVS, 0L, 0L, 0L, 0L) != 0;
+}
+
+static bool act_limits(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0 && getrlimit(RLIMIT_NPROC, &r) == 0 && r.rlim_max == 0 &&
+	       getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max == 1024;
+}
+
+Test(sandbox, a_session_can, .init = set_up, .fini = tear_down)
+{
+	cr_expect(run(SANDBOX_SESSION, act_record) == WORKED);
+	expect_recording(HEAD "more\n", "an honest append");
+	cr_expect(run(SANDBOX_SESSION, act_dup_high) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_loop) == WORKED);
+	cr_assert(eq(int, fd_send(w.pair[1], span_str("fd"), &w.other_fd, 1), 0));
+	cr_expect(run(SANDBOX_SESSION, act_receive_fd) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_memory) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_crypto) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_clock) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_parse) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_cpu_timer) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_raise) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, act_limits) == WORKED);
+}
+
+Test(sandbox, aborting_is_seen_as_abort, .init = set_up, .fini = tear_down)
+{
+	struct sandbox_params p = params_of(SANDBOX_SESSION);
+	int status = run_status(&p, act_abort);
+
+	cr_assert(eq(int, status & 0x7f, SIGABRT));
+}
+
+/* ---- libpq inside ---- */
+
+static struct pgup_params pg;
+
+static bool act_postgres(void)
+{
+	enum pgup_state st = PGUP_CONNECTING;
+	struct why why = {0};
+	struct pgup *u = pgup_new(&pg, &why);
+	struct buf b;
+	int rc;
+
+	for (int i = 0; u != NULL && st == PGUP_CONNECTING && i < 200; i++) {
+		struct pollfd p = {pgup_fd(u), (pgup_wants(u) & LOOP_OUT) != 0 ? POLLOUT : POLLIN, 0};
+
+		(void)poll(&p, 1, 2000);
+		st = pgup_poll(u, &why);
+	}
+	if (st != PGUP_READY) {
+		fprintf(stderr, "inside: %s\n", why.text);
+		return false;
+	}
+	buf_init(&b, 1 << 16);
+	pg_put_query(&b, span_str("select 1"));
+	if (pgup_write(u, &b) != 0)
+		return false;
+	for (rc = 0; rc == 0;) {
+		struct pollfd p = {pgup_fd(u), POLLIN, 0};
+
+		(void)poll(&p, 1, 2000);
+		rc = pgup_read(u, &b, 4096);
+	}
+	pgup_free(u);
+	return rc > 0 && buf_span(&b).p[0] == 'T';
+}
+
+static int ca_memfd(void)
+{
+	char path[512], pem[8192];
+	int in, fd = memfd_create("ca", MFD_CLOEXEC);
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/ca.pem", pgserver_dir());
+	in = open(path, O_RDONLY);
+	n = read(in, pem, sizeof(pem));
+	close(in);
+	cr_assert(n > 0 && write(fd, pem, (size_t)n) == n);
+	return fd;
+}
+
+static bool lock_and_connect(void)
+{
+	sockgive_lock();
+	return act_postgres();
+}
+
+Test(sandbox, a_session_reaches_postgres_through_the_given_socket_only, .init = set_up, .fini = tear_down)
+{
+	struct secret *pw = secret_new(span_str("postgres"));
+
+	if (pgserver_port() == 0)
+		cr_skip_test("PostgreSQL is not installed");
+	pgup_warm();
+	pg = (struct pgup_params){
+		.host = "localhost", .hostaddr = "127.0.0.1", .port = pgserver_port(), .user = "postgres",
+		.database = "postgres", .password = pw, .sslmode = "verify-full", .ca_fd = ca_memfd(),
+		.application_name = "sallyport", .options = "",
+	};
+	pg.fd = pgserver_dial();
+	cr_expect(run(SANDBOX_SESSION, lock_and_connect) == WORKED);
+	pg.fd = pgserver_dial();
+	pg.sslmode = "disable";
+	cr_expect(run(SANDBOX_SESSION, act_postgres) == WORKED);
+	cr_expect(run(SANDBOX_SESSION, attack_socket) == REFUSED);
+}
+
+/* ---- the other roles ---- */
+
+static bool archive(void)
+{
+	char path[128], to[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/a.tmp", w.dir);
+	snprintf(to, sizeof(to), "%s/a", w.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && close(fd) == 0 &&
+	       renameat(AT_FDCWD, path, AT_FDCWD, to) == 0 && unlinkat(AT_FDCWD, to, 0) == 0;
+}
+
+static bool archive_elsewhere(void)
+{
+	return open("/tmp/sallyport-sandbox-elsewhere", O_WRONLY | O_CREAT, 0600) >= 0;
+}
+
+Test(sandbox, the_archiver_writes_below_its_directory_only, .init = set_up, .fini = tear_down)
+{
+	const char *const paths[] = {w.dir, NULL};
+	struct sandbox_params p = params_of(SANDBOX_ARCHIVER);
+
+	p.write_paths = paths;
+	cr_expect(outcome_of(run_status(&p, archive)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, archive_elsewhere)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_read_file)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_socket)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_execve)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_fork)) == KILLED);
+}
+
+static bool head_file(void)
+{
+	return pwrite(w.rec_fd, "h", 1, 0) == 1 && fdatasync(w.rec_fd) == 0 && act_crypto();
+}
+
+Test(sandbox, the_signer_has_its_head_file_and_nothing_else, .init = set_up, .fini = tear_down)
+{
+	cr_expect(run(SANDBOX_SIGNER, head_file) == WORKED);
+	cr_expect(run(SANDBOX_SIGNER, act_loop) == WORKED);
+	cr_expect(run(SANDBOX_SIGNER, attack_read_file) == REFUSED);
+	cr_expect(run(SANDBOX_SIGNER, attack_open_write) == REFUSED);
+	cr_expect(run(SANDBOX_SIGNER, attack_socket) == REFUSED);
+	cr_expect(run(SANDBOX_SIGNER, attack_execve) == KILLED);
+	cr_expect(run(SANDBOX_SIGNER, attack_ptrace) == KILLED);
+}
+
+static bool verb_reads(void)
+{
+	int fd = open("/etc/hostname", O_RDONLY);
+
+	return fd >= 0 || open("/etc/passwd", O_RDONLY) >= 0;
+}
+
+static bool verb_terminal(void)
+{
+	struct winsize ws;
+
+	return ioctl(0, TIOCGWINSZ, &ws) == 0 || errno == ENOTTY;
+}
+
+static bool verb_types_for_you(void)
+{
+	return ioctl(0, TIOCSTI, "x") == 0 || errno == ENOTTY;
+}
+
+Test(sandbox, a_verb_reads_what_is_listed, .init = set_up, .fini = tear_down)
+{
+	static const char *const paths[] = {"/etc/hostname", "/etc/passwd", "/nonexistent", NULL};
+	struct sandbox_params p = params_of(SANDBOX_VERB);
+
+	p.read_paths = paths;
+	cr_expect(outcome_of(run_status(&p, verb_reads)) == WORKED);
+	p.read_paths = NULL;
+	cr_expect(outcome_of(run_status(&p, verb_reads)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, verb_terminal)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, verb_types_for_you)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_open_write)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_socket)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_execve)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_fork)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_kill)) == KILLED);
+}
+
+/* The listener forks, and its child goes into the session's sandbox. */
+static bool listener_forks(void)
+{
+	struct sandbox_params p = params_of(SANDBOX_SESSION);
+
+	return outcome_of(run_status(&p, act_have)) == WORKED && outcome_of(run_status(&p, attack_fork)) == KILLED;
+}
+
+Test(sandbox, the_listener_forks_sessions, .init = set_up, .fini = tear_down)
+{
+	struct sandbox_params p = params_of(SANDBOX_LISTENER);
+
+	p.uid = p.gid = 0; /* stays root where the test is */
+	cr_expect(outcome_of(run_status(&p, listener_forks)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, attack_ptrace)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_bpf)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_fork)) == WORKED);
+}
+
+Test(sandbox, root_is_refused)
+{
+	struct sandbox_params p = params_of(SANDBOX_SESSION);
+
+	if (geteuid() != 0)
+		cr_skip_test("not root");
+	p.uid = 0;
+	cr_expect(eq(int, WEXITSTATUS(run_status(&p, act_have)), 99));
+	p = params_of(SANDBOX_SESSION);
+	p.gid = 0;
+	cr_expect(eq(int, WEXITSTATUS(run_status(&p, act_have)), 99));
+}
+
+static int enter_without(bool require, int nr, int option, int err, unsigned *have)
+{
+	struct sandbox_params p = params_of(SANDBOX_SESSION);
+	int pipefd[2], status;
+	pid_t pid;
+
+	p.require = require;
+	cr_assert(eq(int, pipe(pipefd), 0));
+	pid = fork();
+	if (pid == 0) {
+		struct why why;
+		int rc;
+
+		without(nr, option, err);
+		rc = sandbox_enter(&p, &why);
+		*have = sandbox_have();
+		(void)!write(pipefd[1], have, sizeof(*have));
+		_exit(rc == 0 ? 0 : 1);
+	}
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(eq(int, (int)read(pipefd[0], have, sizeof(*have)), (int)sizeof(*have)));
+	close(pipefd[0]);
+	close(pipefd[1]);
+	return WEXITSTATUS(status);
+}
+
+Test(sandbox, a_kernel_without_seccomp_is_refused_when_required)
+{
+	unsigned have;
+
+	cr_expect(eq(int, enter_without(true, SCMP_SYS(seccomp), PR_SET_SECCOMP, EINVAL, &have), 1));
+	cr_expect(eq(int, (int)(have & SANDBOX_HAS_SECCOMP), 0));
+	cr_expect(eq(int, enter_without(false, SCMP_SYS(seccomp), PR_SET_SECCOMP, EINVAL, &have), 0));
+	cr_expect(eq(int, (int)(have & SANDBOX_HAS_SECCOMP), 0));
+}
+
+Test(sandbox, a_kernel_without_landlock_shows)
+{
+	unsigned have;
+
+	cr_expect(eq(int, enter_without(true, NR_LANDLOCK, 0, ENOSYS, &have), 0));
+	cr_expect(eq(int, (int)have, SANDBOX_HAS_SECCOMP));
+}
+
+int main(int argc, char *argv[])
+{
+	struct criterion_test_set *tests = criterion_initialize();
+	int rc = 0;
+
+	if (criterion_handle_args(argc, argv, true)) {
+		(void)pgserver_start("tls=yes");
+		rc = !criterion_run_all_tests(tests);
+		pgserver_stop();
+	}
+	criterion_finalize(tests);
+	return rc;
+}
