@@ -113,29 +113,31 @@ static int ask_bytes(struct ask *a)
 	return 0;
 }
 
-/* The approval block of the class's line, else what the view says. */
+/* The approval block that the class's line names, else the configuration's default one (as policy/resolve.c has it). */
+static const struct conf_approval *approval_of(const struct conf *c, const struct policy_line *line)
+{
+	const struct conf_approval *ap;
+
+	if (line->approval[0] != '\0')
+		return conf_approval_find(c, line->approval);
+	ap = conf_approval_find(c, "default");
+	return ap == NULL && c->n_approvals > 0 ? &c->approvals[0] : ap;
+}
+
 static int ask_policy(struct ask *a, struct why *w)
 {
 	const struct policy_view *v = &a->s->view;
 	const struct policy_line *line = &v->line[a->cls];
-	const struct conf_approval *ap = line->approval[0] != '\0' ?
-		conf_approval_find(mon_conf(a->s->peer->m), line->approval) : NULL;
+	const struct conf_approval *ap = approval_of(mon_conf(a->s->peer->m), line);
 
-	if (line->verdict == VERDICT_DENY || a->cls == SQL_UNPARSABLE)
+	if (line->verdict == VERDICT_DENY || a->cls == SQL_UNPARSABLE || class_beyond(a->cls, v->max))
 		return why_set(w, E_DENIED, "%s is refused here: an approval cannot change that", sql_class_name(a->cls));
-	(void)str_copy(a->approval, sizeof(a->approval), line->approval);
-	(void)str_copy(a->approvers, sizeof(a->approvers), v->approvers);
-	a->quorum = v->quorum;
-	a->wait_ms = a->locks && a->mode == HOLD_WAIT ? v->wait_locks_ms : v->wait_ms;
-	if (ap != NULL) {
-		(void)list_join(&ap->approvers, a->approvers, sizeof(a->approvers));
-		a->quorum = ap->quorum;
-		a->wait_ms = a->locks && a->mode == HOLD_WAIT ? ap->wait_locks_ms : ap->wait_ms;
-	}
-	if (a->quorum < 1)
-		a->quorum = 1;
-	if (a->approvers[0] == '\0')
+	if (ap == NULL || ap->approvers.n == 0)
 		return why_set(w, E_DENIED, "nobody is configured to approve %s here", sql_class_name(a->cls));
+	(void)str_copy(a->approval, sizeof(a->approval), ap->name);
+	(void)list_join(&ap->approvers, a->approvers, sizeof(a->approvers));
+	a->quorum = ap->quorum > 0 ? ap->quorum : 1;
+	a->wait_ms = a->locks && a->mode == HOLD_WAIT ? ap->wait_locks_ms : ap->wait_ms;
 	return 0;
 }
 

@@ -10,7 +10,7 @@ src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h sr
 # the monitor
 src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
-	src/server/mon_target.c src/server/mon_cred.c src/server/mon_connect.c \
+	src/server/mon_target.c src/server/mon_view.c src/server/mon_cred.c src/server/mon_connect.c \
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
 	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
 	src/server/chan.h src/server/child.c src/server/child.h src/server/reaper.c src/server/reaper.h \
@@ -19,6 +19,6 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 # what a program with the monitor links, in order
 MONITOR_LIBS = src/server/libserver.a $(STORE_LIBS) $(RECORD_LIBS) src/policy/libpolicy.a src/ident/libident.a \
 	$(CONF_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(BASE_TLS_LIBS)
-# the sandbox: the only file that sees libseccomp is seccomp.c; programs that link it add $(SECCOMP_LIBS)
+# the sandbox: the only file that sees libseccomp is sandbox_calls.c; programs that link it add $(SECCOMP_LIBS)
 src_server_libserver_a_SOURCES += src/server/sandbox.c src/server/sandbox.h src/server/sandboxint.h \
-	src/server/landlock.c src/server/seccomp.c
+	src/server/sandbox_files.c src/server/sandbox_calls.c

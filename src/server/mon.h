@@ -174,6 +174,8 @@ void target_databases(const struct conf *c, const struct ident *id, const struct
 /* The view of a granted role under an epoch. */
 void view_for(const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out);
 void view_put(struct buf *b, const struct policy_view *v);
+/* Is cls more severe than max? The order of policy/verdict.c. */
+bool class_beyond(enum sql_class cls, enum sql_class max);
 
 /* --- mon_connect.c --- */
 void connect_cancel(struct mconnect *c);

@@ -12,8 +12,16 @@ tests_unit_server_test_archiver_CFLAGS = $(TEST_CFLAGS)
 tests_unit_server_test_archiver_LDADD = src/server/libserver.a $(RECORD_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/server/test_sandbox
 TESTS += tests/unit/server/test_sandbox
-tests_unit_server_test_sandbox_SOURCES = tests/unit/server/test_sandbox.c tests/support/pgserver.c tests/support/pgserver.h
-tests_unit_server_test_sandbox_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir) \
+tests_unit_server_test_sandbox_SOURCES = tests/unit/server/test_sandbox.c tests/unit/server/sandrig.c \
+	tests/unit/server/sandrig.h tests/support/pgserver.c tests/support/pgserver.h
+tests_unit_server_test_sandbox_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir) -I$(top_srcdir)/tests/unit/server \
 	-DPGTMP_SH='"$(abs_top_srcdir)/tests/support/pgtmp.sh"'
 tests_unit_server_test_sandbox_LDADD = src/server/libserver.a src/session/libsession.a $(WIRE_LIBS) $(BASE_LIBS) \
 	$(LIBPQ_LIBS) $(SSL_LIBS) $(SECCOMP_LIBS) $(PG_QUERY_LIBS) -lm -lpthread $(CRITERION_LIBS)
+# the monitor
+MONRIG = tests/support/monrig.c tests/support/monrig.h tests/support/keygen.c tests/support/keygen.h
+check_PROGRAMS += tests/unit/server/test_monitor
+TESTS += tests/unit/server/test_monitor
+tests_unit_server_test_monitor_SOURCES = tests/unit/server/test_monitor.c $(MONRIG)
+tests_unit_server_test_monitor_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
+tests_unit_server_test_monitor_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)
