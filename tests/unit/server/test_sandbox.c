@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every wall of the sandbox is run against, in a forked child per act; what a session needs is done inside, on real
- * things: a recording, a PostgreSQL server over TLS, libpg_query.
+ * Every wall of the sandbox is run against, in a forked child per act (sandrig.c); what a session needs is done
+ * inside, on real things: a recording, a PostgreSQL server over TLS, libpg_query.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -9,26 +9,15 @@
 #include <fcntl.h>
 #include <pg_query.h>
 #include <poll.h>
-#include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,87 +25,14 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "base/loop.h"
-#include "config.h"
+#include "sandrig.h"
 #include "server/sandbox.h"
 #include "session/pgup.h"
 #include "session/sockgive.h"
 #include "tests/support/pgserver.h"
 #include "wire/pgbuild.h"
 
-#define NOBODY 65534
-#define HEAD "the first line of the recording\n"
-
-static struct {
-	char dir[64], recording[96], socket[96];
-	int rec_fd;    /* as the monitor passes it: append only, below SANDBOX_RECORD_FD */
-	int high_fd;   /* where the session keeps it */
-	int other_fd;  /* a readable file */
-	int pair[2];
-	int unconnected; /* an unconnected unix socket */
-	int listener;
-	pid_t victim; /* another process of the sandboxed user */
-} w;
-
-static pid_t start_victim(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
-		if (geteuid() == 0 && (setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0))
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	usleep(20000); /* until it is somebody else */
-	return pid;
-}
-
-static void set_up(void)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-	strcpy(w.dir, "/tmp/sallyport-sandbox-XXXXXX");
-	cr_assert(mkdtemp(w.dir) != NULL);
-	cr_assert(eq(int, chmod(w.dir, 0777), 0));
-	snprintf(w.recording, sizeof(w.recording), "%s/recording", w.dir);
-	snprintf(w.socket, sizeof(w.socket), "%s/socket", w.dir);
-	w.rec_fd = open(w.recording, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	cr_assert(eq(int, fchmod(w.rec_fd, 0666), 0));
-	cr_assert(eq(int, (int)write(w.rec_fd, HEAD, strlen(HEAD)), (int)strlen(HEAD)));
-	w.high_fd = fcntl(w.rec_fd, F_DUPFD_CLOEXEC, SANDBOX_RECORD_FD);
-	cr_assert(eq(int, w.high_fd, SANDBOX_RECORD_FD));
-	w.other_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w.pair), 0));
-	w.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	strcpy(a.sun_path, w.socket);
-	cr_assert(eq(int, bind(w.listener, (struct sockaddr *)&a, sizeof(a)), 0));
-	cr_assert(eq(int, chmod(w.socket, 0777), 0));
-	cr_assert(eq(int, listen(w.listener, 5), 0));
-	w.unconnected = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	w.victim = start_victim();
-	crypto_warm();
-}
-
-static void tear_down(void)
-{
-	char cmd[128];
-	pid_t pid;
-
-	(void)kill(w.victim, SIGKILL);
-	(void)waitpid(w.victim, NULL, 0);
-	pid = fork();
-	snprintf(cmd, sizeof(cmd), "%s", w.dir);
-	if (pid == 0) {
-		execl("/bin/rm", "rm", "-rf", cmd, (char *)NULL);
-		_exit(1);
-	}
-	(void)waitpid(pid, NULL, 0);
-}
-
 /* ---- running something inside ---- */
-
-enum outcome { WORKED, REFUSED, KILLED, BROKEN };
 
 static const char *const outcome_names[] = {"worked", "refused", "killed", "broken"};
 
@@ -178,407 +94,6 @@ static enum outcome run(enum sandbox_role role, bool (*act)(void))
 	return outcome_of(run_status(&p, act));
 }
 
-/* ---- attacks: true when they work ---- */
-
-static bool attack_setfl(void)
-{
-	return fcntl(w.high_fd, F_SETFL, 0) == 0;
-}
-
-/* The kernel cuts the number to 32 bits; the filter must not be fooled by the rest. */
-static bool attack_setfl_wide(void)
-{
-	return syscall(SYS_fcntl, (1L << 32) | w.high_fd, F_SETFL, 0) == 0;
-}
-
-static bool attack_setfl_wide_cmd(void)
-{
-	return syscall(SYS_fcntl, w.high_fd, (1L << 32) | F_SETFL, 0) == 0;
-}
-
-static bool attack_dup_low(void)
-{
-	return dup(w.high_fd) >= 0;
-}
-
-static bool attack_dup2_low(void)
-{
-	return dup2(w.high_fd, w.other_fd) >= 0;
-}
-
-static bool attack_dupfd_low(void)
-{
-	return fcntl(w.high_fd, F_DUPFD, 3) >= 0;
-}
-
-static bool attack_dupfd_cloexec_low(void)
-{
-	return fcntl(w.high_fd, F_DUPFD_CLOEXEC, 3) >= 0;
-}
-
-static bool attack_dupfd_cloexec_wide(void)
-{
-	return syscall(SYS_fcntl, w.high_fd, F_DUPFD_CLOEXEC, (1L << 32) | 3) >= 0;
-}
-
-static bool attack_fallocate(void)
-{
-	return fallocate(w.high_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 8) == 0;
-}
-
-static bool attack_pwritev2(void)
-{
-	struct iovec v = {(char *)"XXXX", 4};
-
-	return pwritev2(w.high_fd, &v, 1, 0, 0x20 /* RWF_NOAPPEND */) == 4;
-}
-
-static bool attack_pwrite(void)
-{
-	return pwrite(w.high_fd, "XXXX", 4, 0) == 4;
-}
-
-static bool attack_ftruncate(void)
-{
-	return ftruncate(w.high_fd, 0) == 0;
-}
-
-static bool attack_truncate(void)
-{
-	return truncate(w.recording, 0) == 0;
-}
-
-static bool attack_open_write(void)
-{
-	return open(w.recording, O_WRONLY) >= 0;
-}
-
-static bool attack_openat_rdwr(void)
-{
-	return openat(AT_FDCWD, w.recording, O_RDWR) >= 0;
-}
-
-static bool attack_open_trunc(void)
-{
-	return syscall(SYS_openat, AT_FDCWD, w.recording, O_RDONLY | O_TRUNC, 0) >= 0;
-}
-
-static bool attack_open_create(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/new", w.dir);
-	return open(path, O_RDONLY | O_CREAT, 0600) >= 0;
-}
-
-static bool attack_open_tmpfile(void)
-{
-	return open(w.dir, O_TMPFILE | O_RDWR, 0600) >= 0;
-}
-
-static bool attack_openat2(void)
-{
-	struct {
-		uint64_t flags, mode, resolve;
-	} how = {O_WRONLY, 0, 0};
-
-	return syscall(437, AT_FDCWD, w.recording, &how, sizeof(how)) >= 0;
-}
-
-static bool attack_reopen(void)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", w.high_fd);
-	return open(path, O_WRONLY) >= 0;
-}
-
-static bool attack_read_file(void)
-{
-	return open("/etc/hostname", O_RDONLY) >= 0 || open("/etc/passwd", O_RDONLY) >= 0;
-}
-
-static bool attack_mmap_shared(void)
-{
-	return mmap(NULL, 4096, PROT_READ, MAP_SHARED, w.other_fd, 0) != MAP_FAILED;
-}
-
-static bool attack_mmap_exec(void)
-{
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
-}
-
-static bool attack_mprotect_exec(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p != MAP_FAILED && mprotect(p, 4096, PROT_READ | PROT_EXEC) == 0;
-}
-
-static bool attack_socket(void)
-{
-	return socket(AF_INET, SOCK_STREAM, 0) >= 0;
-}
-
-static bool attack_socket_unix(void)
-{
-	return syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0;
-}
-
-static bool attack_socketpair(void)
-{
-	int pair[2];
-
-	return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
-}
-
-static bool attack_connect_unix(void)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-	strcpy(a.sun_path, w.socket);
-	return syscall(SYS_connect, w.unconnected, &a, sizeof(a)) == 0;
-}
-
-static bool attack_bind(void)
-{
-	struct sockaddr a = {.sa_family = AF_UNIX};
-
-	return bind(w.unconnected, &a, sizeof(a.sa_family)) == 0;
-}
-
-static bool attack_execve(void)
-{
-	char *argv[] = {(char *)"true", NULL};
-
-	return execve("/bin/true", argv, NULL) == 0;
-}
-
-static bool attack_execveat(void)
-{
-	char *argv[] = {(char *)"true", NULL};
-
-	return syscall(SYS_execveat, w.other_fd, "", argv, NULL, AT_EMPTY_PATH) == 0;
-}
-
-static bool attack_kill(void)
-{
-	return kill(w.victim, 0) == 0;
-}
-
-static bool attack_kill_self_group(void)
-{
-	return kill(0, 0) == 0;
-}
-
-static bool attack_tgkill(void)
-{
-	return syscall(SYS_tgkill, w.victim, w.victim, 0) == 0;
-}
-
-static bool attack_ptrace(void)
-{
-	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
-}
-
-static bool attack_peek(void)
-{
-	char here[8];
-	struct iovec l = {here, 8}, r = {&w, 8};
-
-	return process_vm_readv(w.victim, &l, 1, &r, 1, 0) == 8;
-}
-
-static bool attack_fork(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	return pid > 0;
-}
-
-static void *thread(void *arg)
-{
-	return arg;
-}
-
-static bool attack_thread(void)
-{
-	pthread_t t;
-
-	return pthread_create(&t, NULL, thread, NULL) == 0;
-}
-
-static bool attack_unlink(void)
-{
-	return unlink(w.recording) == 0;
-}
-
-static bool attack_unlinkat(void)
-{
-	return unlinkat(AT_FDCWD, w.recording, 0) == 0;
-}
-
-static bool attack_rename(void)
-{
-	return rename(w.recording, "/tmp/sallyport-sandbox-stolen") == 0;
-}
-
-static bool attack_link(void)
-{
-	return link(w.recording, "/tmp/sallyport-sandbox-stolen") == 0;
-}
-
-static bool attack_chmod(void)
-{
-	return chmod(w.recording, 0) == 0;
-}
-
-static bool attack_fchmod(void)
-{
-	return fchmod(w.high_fd, 0) == 0;
-}
-
-static bool attack_ioctl(void)
-{
-	int flags = 0;
-
-	return ioctl(w.high_fd, 0x40086602 /* FS_IOC_SETFLAGS */, &flags) == 0;
-}
-
-static bool attack_sendfile(void)
-{
-	return sendfile(w.high_fd, w.other_fd, NULL, 8) == 8;
-}
-
-static bool attack_splice(void)
-{
-	return splice(w.pair[0], NULL, w.high_fd, NULL, 8, SPLICE_F_NONBLOCK) >= 0;
-}
-
-static bool attack_copy_range(void)
-{
-	return copy_file_range(w.other_fd, NULL, w.high_fd, NULL, 8, 0) >= 0;
-}
-
-static bool attack_io_uring(void)
-{
-	char p[256] = {0};
-
-	return syscall(425, 4, p) >= 0;
-}
-
-static bool attack_bpf(void)
-{
-	return syscall(SYS_bpf, 0, NULL, 0) >= 0;
-}
-
-static bool attack_dumpable(void)
-{
-	return prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) == 0;
-}
-
-static bool attack_rlimit(void)
-{
-	struct rlimit r = {1024, 1024};
-
-	return setrlimit(RLIMIT_NOFILE, &r) == 0;
-}
-
-static bool attack_root(void)
-{
-	return setuid(0) == 0;
-}
-
-static bool attack_seccomp_again(void)
-{
-	return syscall(SYS_seccomp, 0, 0, NULL) == 0;
-}
-
-#ifdef __x86_64__
-static bool attack_x32(void)
-{
-	return syscall(0x40000000 + SYS_getpid) > 0;
-}
-
-/* getpid by the 32-bit gate: another numbering of calls. */
-static bool attack_i386(void)
-{
-	long rc;
-
-	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
-	return rc > 0;
-}
-#endif
-
-static const struct attack {
-	const char *name;
-	bool (*act)(void);
-	enum outcome want;
-} attacks[] = {
-	{"F_SETFL on the recording", attack_setfl, REFUSED},
-	{"F_SETFL with a wide descriptor", attack_setfl_wide, REFUSED},
-	{"F_SETFL with a wide command", attack_setfl_wide_cmd, REFUSED},
-	{"dup of the recording", attack_dup_low, REFUSED},
-	{"dup2 of the recording", attack_dup2_low, REFUSED},
-	{"F_DUPFD", attack_dupfd_low, REFUSED},
-	{"F_DUPFD_CLOEXEC to a low number", attack_dupfd_cloexec_low, REFUSED},
-	{"F_DUPFD_CLOEXEC with a wide number", attack_dupfd_cloexec_wide, REFUSED},
-	{"fallocate", attack_fallocate, KILLED},
-	{"pwritev2", attack_pwritev2, KILLED},
-	{"pwrite", attack_pwrite, KILLED},
-	{"ftruncate", attack_ftruncate, KILLED},
-	{"truncate", attack_truncate, KILLED},
-	{"open for writing", attack_open_write, REFUSED},
-	{"openat for writing", attack_openat_rdwr, REFUSED},
-	{"open with O_TRUNC", attack_open_trunc, REFUSED},
-	{"open with O_CREAT", attack_open_create, REFUSED},
-	{"open with O_TMPFILE", attack_open_tmpfile, REFUSED},
-	{"openat2", attack_openat2, REFUSED},
-	{"the recording through /proc", attack_reopen, REFUSED},
-	{"reading a file", attack_read_file, REFUSED},
-	{"a shared mapping", attack_mmap_shared, REFUSED},
-	{"an executable mapping", attack_mmap_exec, REFUSED},
-	{"mprotect to executable", attack_mprotect_exec, REFUSED},
-	{"socket", attack_socket, REFUSED},
-	{"a unix socket", attack_socket_unix, REFUSED},
-	{"a socket pair", attack_socketpair, REFUSED},
-	{"connect to a unix path", attack_connect_unix, REFUSED},
-	{"bind", attack_bind, KILLED},
-	{"execve", attack_execve, KILLED},
-	{"execveat", attack_execveat, KILLED},
-	{"kill", attack_kill, KILLED},
-	{"kill of the group", attack_kill_self_group, KILLED},
-	{"tgkill of another process", attack_tgkill, REFUSED},
-	{"ptrace", attack_ptrace, KILLED},
-	{"process_vm_readv", attack_peek, KILLED},
-	{"fork", attack_fork, KILLED},
-	{"a thread", attack_thread, KILLED},
-	{"unlink", attack_unlink, KILLED},
-	{"unlinkat", attack_unlinkat, KILLED},
-	{"rename", attack_rename, KILLED},
-	{"link", attack_link, KILLED},
-	{"chmod", attack_chmod, KILLED},
-	{"fchmod", attack_fchmod, KILLED},
-	{"ioctl", attack_ioctl, REFUSED},
-	{"sendfile", attack_sendfile, KILLED},
-	{"splice", attack_splice, KILLED},
-	{"copy_file_range", attack_copy_range, KILLED},
-	{"io_uring", attack_io_uring, KILLED},
-	{"bpf", attack_bpf, KILLED},
-#ifndef SP_ASAN
-	{"dumps on again", attack_dumpable, REFUSED},
-#endif
-	{"setrlimit", attack_rlimit, REFUSED},
-	{"setuid", attack_root, REFUSED},
-	{"a second filter", attack_seccomp_again, REFUSED},
-#ifdef __x86_64__
-	{"an x32 call", attack_x32, KILLED},
-	{"a 32-bit call", attack_i386, KILLED},
-#endif
-};
-
 static void expect_recording(const char *want, const char *after)
 {
 	char got[256] = "";
@@ -589,9 +104,9 @@ static void expect_recording(const char *want, const char *after)
 	cr_expect(n == (ssize_t)strlen(want) && strcmp(got, want) == 0, "the recording changed after %s", after);
 }
 
-Test(sandbox, a_session_cannot, .init = set_up, .fini = tear_down)
+Test(sandbox, a_session_cannot, .init = sandrig_up, .fini = sandrig_down)
 {
-	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+	for (size_t i = 0; i < n_attacks; i++) {
 		enum outcome got = run(SANDBOX_SESSION, attacks[i].act);
 
 		cr_expect(got == attacks[i].want, "%s: %s, not %s", attacks[i].name, outcome_names[got],
@@ -601,10 +116,10 @@ Test(sandbox, a_session_cannot, .init = set_up, .fini = tear_down)
 }
 
 /* Debian 12's kernel has Landlock, but it may be switched off: system calls alone must hold, except for reading. */
-Test(sandbox, a_session_cannot_even_without_landlock, .init = set_up, .fini = tear_down)
+Test(sandbox, a_session_cannot_even_without_landlock, .init = sandrig_up, .fini = sandrig_down)
 {
 	no_landlock = true;
-	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+	for (size_t i = 0; i < n_attacks; i++) {
 		enum outcome got = run(SANDBOX_SESSION, attacks[i].act);
 
 		if (attacks[i].act == attack_read_file)
@@ -627,7 +142,7 @@ static enum outcome run_free(bool (*act)(void))
 	return outcome_of(status);
 }
 
-Test(sandbox, the_attacks_work_outside, .init = set_up, .fini = tear_down)
+Test(sandbox, the_attacks_work_outside, .init = sandrig_up, .fini = sandrig_down)
 {
 	static bool (*const acts[])(void) = {
 		attack_dup_low, attack_open_write, attack_reopen, attack_read_file, attack_mmap_shared, attack_mmap_exec,
@@ -725,7 +240,7 @@ static bool act_clock(void)
 	struct tm tm;
 	char text[64];
 
-	return nanosleep(&t, NULL) == 0 && gmtime_r(&now, &tm) != NULL && strftime(text, sizeof(text), "%c", &tm) > 0;
+	return nanosleep(&t, NULL) == 0 && gmtime_r(&now, &tm) != NULL && strftime(text, sizeof(text), "%F %T", &tm) > 0;
 }
 
 static bool act_parse(void)
@@ -785,7 +300,7 @@ static bool act_limits(void)
 	       getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max == 1024;
 }
 
-Test(sandbox, a_session_can, .init = set_up, .fini = tear_down)
+Test(sandbox, a_session_can, .init = sandrig_up, .fini = sandrig_down)
 {
 	cr_expect(run(SANDBOX_SESSION, act_record) == WORKED);
 	expect_recording(HEAD "more\n", "an honest append");
@@ -802,7 +317,7 @@ Test(sandbox, a_session_can, .init = set_up, .fini = tear_down)
 	cr_expect(run(SANDBOX_SESSION, act_limits) == WORKED);
 }
 
-Test(sandbox, aborting_is_seen_as_abort, .init = set_up, .fini = tear_down)
+Test(sandbox, aborting_is_seen_as_abort, .init = sandrig_up, .fini = sandrig_down)
 {
 	struct sandbox_params p = params_of(SANDBOX_SESSION);
 	int status = run_status(&p, act_abort);
@@ -866,7 +381,7 @@ static bool lock_and_connect(void)
 	return act_postgres();
 }
 
-Test(sandbox, a_session_reaches_postgres_through_the_given_socket_only, .init = set_up, .fini = tear_down)
+Test(sandbox, a_session_reaches_postgres_through_the_given_socket_only, .init = sandrig_up, .fini = sandrig_down)
 {
 	struct secret *pw = secret_new(span_str("postgres"));
 
@@ -905,7 +420,7 @@ static bool archive_elsewhere(void)
 	return open("/tmp/sallyport-sandbox-elsewhere", O_WRONLY | O_CREAT, 0600) >= 0;
 }
 
-Test(sandbox, the_archiver_writes_below_its_directory_only, .init = set_up, .fini = tear_down)
+Test(sandbox, the_archiver_writes_below_its_directory_only, .init = sandrig_up, .fini = sandrig_down)
 {
 	const char *const paths[] = {w.dir, NULL};
 	struct sandbox_params p = params_of(SANDBOX_ARCHIVER);
@@ -924,7 +439,7 @@ static bool head_file(void)
 	return pwrite(w.rec_fd, "h", 1, 0) == 1 && fdatasync(w.rec_fd) == 0 && act_crypto();
 }
 
-Test(sandbox, the_signer_has_its_head_file_and_nothing_else, .init = set_up, .fini = tear_down)
+Test(sandbox, the_signer_has_its_head_file_and_nothing_else, .init = sandrig_up, .fini = sandrig_down)
 {
 	cr_expect(run(SANDBOX_SIGNER, head_file) == WORKED);
 	cr_expect(run(SANDBOX_SIGNER, act_loop) == WORKED);
@@ -954,7 +469,7 @@ static bool verb_types_for_you(void)
 	return ioctl(0, TIOCSTI, "x") == 0 || errno == ENOTTY;
 }
 
-Test(sandbox, a_verb_reads_what_is_listed, .init = set_up, .fini = tear_down)
+Test(sandbox, a_verb_reads_what_is_listed, .init = sandrig_up, .fini = sandrig_down)
 {
 	static const char *const paths[] = {"/etc/hostname", "/etc/passwd", "/nonexistent", NULL};
 	struct sandbox_params p = params_of(SANDBOX_VERB);
@@ -980,7 +495,7 @@ static bool listener_forks(void)
 	return outcome_of(run_status(&p, act_have)) == WORKED && outcome_of(run_status(&p, attack_fork)) == KILLED;
 }
 
-Test(sandbox, the_listener_forks_sessions, .init = set_up, .fini = tear_down)
+Test(sandbox, the_listener_forks_sessions, .init = sandrig_up, .fini = sandrig_down)
 {
 	struct sandbox_params p = params_of(SANDBOX_LISTENER);
 
