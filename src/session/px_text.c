@@ -136,7 +136,29 @@ static uint8_t *bytes_dup(struct span s)
 	return p;
 }
 
-static struct px_text *text_new(struct span key, struct span sql, uint64_t hash)
+/* EXECUTE of a name that we know is as strict as what was prepared. */
+static bool prepared_class(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes)
+{
+	const struct px_stmt *p = px_stmt_find(ctx, span_str(name));
+
+	if (p == NULL)
+		return false;
+	*cls = p->text->facts.cls;
+	for (size_t i = 0; i < p->text->facts.n_stmts; i++)
+		*classes |= p->text->facts.stmts[i].classes;
+	return true;
+}
+
+static void text_facts(struct pgproxy *x, struct px_text *t)
+{
+	struct sql_context cx = {.prepared = prepared_class, .ctx = x};
+
+	cx.dump_client = strncmp(x->app, "pg_dump", 7) == 0;
+	sql_facts_clear(&t->facts);
+	pgsql_facts(span_of(t->sql, t->n_sql), &cx, &t->facts);
+}
+
+static struct px_text *text_new(struct pgproxy *x, struct span key, struct span sql, uint64_t hash)
 {
 	struct px_text *t = xcalloc(1, sizeof(*t));
 
@@ -146,48 +168,9 @@ static struct px_text *text_new(struct span key, struct span sql, uint64_t hash)
 	t->n_key = key.n;
 	t->sql = bytes_dup(sql);
 	t->n_sql = sql.n;
-	pgsql_facts(sql, NULL, &t->facts);
-	for (size_t i = 0; i < t->facts.n_stmts; i++)
-		if (strcmp(t->facts.stmts[i].tag, "EXECUTE") == 0)
-			t->by_name = true;
+	text_facts(x, t);
+	t->by_name = (t->facts.flags & SQLF_BY_NAME) != 0;
 	return t;
-}
-
-/* EXECUTE of a name that we know: as strict as what was prepared. */
-static void resolve_execute(struct pgproxy *x, struct px_text *t)
-{
-	enum sql_class worst = SQL_READ;
-	bool all = t->facts.n_stmts > 0;
-
-	for (size_t i = 0; i < t->facts.n_stmts; i++) {
-		const struct sql_stmt *s = &t->facts.stmts[i];
-		enum sql_class c = s->cls;
-
-		if (strcmp(s->tag, "EXECUTE") == 0 && s->cls == SQL_OPAQUE) {
-			const struct px_stmt *p = px_stmt_find(x, span_str(s->name));
-
-			if (p == NULL)
-				all = false;
-			else
-				c = p->text->facts.cls;
-		}
-		if (sql_class_level(c) > sql_class_level(worst))
-			worst = c;
-	}
-	if (all && t->facts.cls == SQL_OPAQUE && sql_class_level(worst) < sql_class_level(SQL_OPAQUE)) {
-		struct sql_facts f = t->facts;
-		struct sql_stmt *one = xcalloc(f.n_stmts, sizeof(*one));
-
-		for (size_t i = 0; i < f.n_stmts; i++) {
-			one[i] = f.stmts[i];
-			if (one[i].cls == SQL_OPAQUE)
-				one[i].cls = worst;
-		}
-		f.cls = worst;
-		f.stmts = one;
-		policy_judge(&x->view, &f, &t->j);
-		free(one);
-	}
 }
 
 static void judge_raise(struct pgproxy *x, struct px_text *t, const char *reason)
@@ -214,6 +197,8 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 
 	if (t->judged && !t->by_name && t->policy_epoch == x->view.epoch && t->catalog_epoch == x->catalog_epoch)
 		return;
+	if (t->judged && t->by_name)
+		text_facts(x, t); /* the name may mean something else by now */
 	t->judged = true;
 	t->policy_epoch = x->view.epoch;
 	if (t->catalog_epoch != x->catalog_epoch) {
@@ -234,7 +219,6 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 		snprintf(reason, sizeof(reason), "function %s is defined in this database as well", which);
 		judge_raise(x, t, reason);
 	}
-	resolve_execute(x, t);
 }
 
 static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t hash, bool shaped)
@@ -249,7 +233,7 @@ static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t h
 
 static struct px_text *cache_add(struct pgproxy *x, struct span key, struct span sql, uint64_t hash)
 {
-	struct px_text *t = text_new(key, sql, hash);
+	struct px_text *t = text_new(x, key, sql, hash);
 	size_t bucket = hash % CACHE_BUCKETS;
 
 	if (x->n_cache >= CACHE_MAX)
@@ -270,7 +254,7 @@ struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share)
 	size_t n = 0;
 
 	if (sql.n > CACHE_TEXT_MAX) {
-		t = text_new(span_of(NULL, 0), sql, 0);
+		t = text_new(x, span_of(NULL, 0), sql, 0);
 	} else {
 		shaped = share && text_shape(sql, shape, &n);
 		if (shaped)

@@ -23,6 +23,7 @@
 #define SQLF_SESSION_SET 0x0200u /* SET / RESET / set_config of an allowed setting */
 #define SQLF_LOCKS 0x0400u    /* takes row or table locks beyond a plain read */
 #define SQLF_NOTIFY 0x0800u   /* LISTEN/NOTIFY/UNLISTEN */
+#define SQLF_BY_NAME 0x1000u  /* EXECUTE of a prepared name, anywhere inside: what it does may change, never cache */
 
 struct sql_stmt {
 	enum sql_class cls; /* the strictest of: */
@@ -58,6 +59,10 @@ struct sql_context {
 	bool scs_off;             /* standard_conforming_strings = off: refused when the text's tokens would differ */
 	const char *client_encoding; /* NULL or "UTF8" = fine; anything multibyte-unsafe gives SQL_UNPARSABLE */
 	bool dump_client;            /* the client is pg_dump: its own `SET row_security = off` is harmless then */
+	/* What EXECUTE of a name prepared by an earlier message does (PREPARE has its statement's class): false when
+	 * the name is unknown, which is opaque. NULL: nothing is known. Arguments are judged by themselves. */
+	bool (*prepared)(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes);
+	void *ctx;
 };
 
 /* Caps on what is looked at; over a cap is SQL_UNPARSABLE with a reason. */

@@ -48,13 +48,19 @@ struct catalog_rel {
 struct catalog {
 	void *ctx;
 	bool (*relation)(void *ctx, const char *schema, const char *name, struct catalog_rel *out);
-	/* Is this function (lower case, schema may be NULL) an allow-listed built-in that is not shadowed by a visible
-	 * user function? Only such may turn CLEAN inputs into a CLEAN output. NULL: the built-in list alone decides. */
+	/* May a visible user function be called instead of the built-in of this name (lower case, schema may be NULL)?
+	 * Only built-ins that are not shadowed turn CLEAN inputs into a CLEAN output. NULL: the list alone decides. */
 	bool (*shadowed)(void *ctx, const char *schema, const char *name);
 };
 
 /* Never fails: what is not understood is UNKNOWN. */
 void pgsql_lineage(struct span sql, const struct catalog *cat, struct lineage_result *out);
 void lineage_clear(struct lineage_result *r);
+
+/* The same of a text that is parsed already. LINEAGE_INNER: of DECLARE CURSOR and PREPARE, the columns that FETCH
+ * and EXECUTE will give, instead of none. */
+#define LINEAGE_INNER 0x1u
+struct pgtree;
+void pgsql_lineage_tree(const struct pgtree *t, const struct catalog *cat, unsigned flags, struct lineage_result *out);
 
 #endif

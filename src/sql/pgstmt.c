@@ -134,21 +134,34 @@ bool pgstmt_prepare(struct pgwalk *w, const struct pgnode *n)
 	return false;
 }
 
+/* A name prepared in this message or, as the caller tells, before it. */
+static bool find_prepared(const struct pgwalk *w, const char *name, struct prepared *out)
+{
+	const struct prepared *p;
+
+	for (p = w->prepared; p != NULL; p = p->next)
+		if (strcmp(p->name, name) == 0) {
+			*out = *p;
+			return true;
+		}
+	return w->cx != NULL && w->cx->prepared != NULL &&
+	       w->cx->prepared(w->cx->ctx, name, &out->cls, &out->classes);
+}
+
 bool pgstmt_execute(struct pgwalk *w, const struct pgnode *n)
 {
 	const char *name = pgnode_field_str(n, "name");
-	const struct prepared *p;
+	struct prepared p = {.cls = SQL_UNPARSABLE};
 
 	pgwalk_name(w, n, name);
-	for (p = w->prepared; p != NULL && strcmp(p->name, name) != 0; p = p->next)
-		;
-	if (p == NULL) {
+	w->stmt->flags |= SQLF_BY_NAME;
+	if (!find_prepared(w, name, &p)) {
 		pgwalk_raise(w, SQL_OPAQUE, "EXECUTE of a statement prepared elsewhere");
 		return false;
 	}
-	pgwalk_raise(w, p->cls, "EXECUTE of a prepared statement of class %s", sql_class_name(p->cls));
+	pgwalk_raise(w, p.cls, "EXECUTE of a prepared statement of class %s", sql_class_name(p.cls));
 	if (!w->planned)
-		w->stmt->classes |= p->classes;
+		w->stmt->classes |= p.classes;
 	return false;
 }
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a message to the lineage of each statement's result columns: queries through the resolver, the few utility
+ * statements that answer with rows by table. A statement that is not in a table here is not known.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "sql/lineage_int.h"
+#include "sql/pgfuncs.h"
+
+/* Statements that never send rows. */
+static const char *const rowless[] = {
+	"TransactionStmt", "VariableSetStmt", "DeclareCursorStmt", "PrepareStmt", "DeallocateStmt", "ClosePortalStmt",
+	"DiscardStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "LockStmt", "CreateStmt", "CreateTableAsStmt",
+	"DropStmt", "TruncateStmt", "AlterTableStmt", "RenameStmt", "IndexStmt", "ViewStmt", "CreateSeqStmt",
+	"AlterSeqStmt", "CreateSchemaStmt", "GrantStmt", "GrantRoleStmt", "CommentStmt", "VacuumStmt", "DoStmt",
+	"CreateFunctionStmt", "CreateTrigStmt", "RefreshMatViewStmt", "ReindexStmt", "ClusterStmt", "CheckPointStmt",
+	"ConstraintsSetStmt", "CreateExtensionStmt", "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "RuleStmt",
+	"CreateEnumStmt", "CompositeTypeStmt", "CreateDomainStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt",
+	"CreatePolicyStmt", "AlterPolicyStmt", "CreateStatsStmt", "LoadStmt", "MergeStmt",
+};
+
+static bool is_query(const struct pgnode *n)
+{
+	static const char *const kinds[] = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (pgnode_is(n, kinds[i]))
+			return true;
+	}
+	return false;
+}
+
+/* SELECT ... INTO sends no rows; the clause stands in the leftmost arm. */
+static bool is_select_into(const struct pgnode *n)
+{
+	while (pgnode_field(n, "larg") != NULL)
+		n = pgnode_field(n, "larg");
+	return pgnode_field(n, "intoClause") != NULL;
+}
+
+static bool option_is_off(const struct pgnode *arg)
+{
+	const char *s = pgnode_str(arg);
+
+	if (s != NULL)
+		return span_is_nocase(span_str(s), "false") || span_is_nocase(span_str(s), "off");
+	return pgnode_is(arg, "Integer") && pgnode_int(arg) == 0;
+}
+
+/* A plan without ANALYZE repeats the user's own constants; functions that are not built in might be folded. */
+static struct lval explain_val(struct lin *l, const struct pgnode *n)
+{
+	const struct pgnode *q = pgnode_field(n, "query");
+
+	for (const struct pgnode *o = pgnode_first(pgnode_field(n, "options")); o != NULL; o = o->next) {
+		const char *name = pgnode_field_str(o, "defname");
+
+		if (strcmp(name, "analyze") == 0 && (pgnode_field(o, "arg") == NULL || !option_is_off(pgnode_field(o, "arg"))))
+			return lval_unknown("EXPLAIN ANALYZE");
+	}
+	for (const struct pgnode *f = q; f != NULL; f = pgnode_walk(q, f, false)) {
+		const char *schema, *name;
+
+		if (!pgnode_is(f, "FuncCall"))
+			continue;
+		lin_func_name(f, &schema, &name);
+		if (!pgfunc_is_read(schema, name) || (l->cat->shadowed != NULL && l->cat->shadowed(l->cat->ctx, schema[0] ? schema : NULL, name)))
+			return lval_unknown("EXPLAIN of a function that is not built in");
+	}
+	return lval_clean;
+}
+
+static struct lcols explain_columns(struct lin *l, const struct pgnode *n)
+{
+	struct lcols cols = {0};
+
+	lcols_add(l, &cols, "QUERY PLAN", explain_val(l, n), true);
+	return cols;
+}
+
+static struct lcols show_columns(struct lin *l, const struct pgnode *n)
+{
+	const char *name = pgnode_field_str(n, "name");
+	const struct lval unknown = lval_unknown("a setting that may hold anything");
+	struct lcols cols = {0};
+
+	if (span_is_nocase(span_str(name), "all")) {
+		lcols_add(l, &cols, "name", lval_clean, true);
+		lcols_add(l, &cols, "setting", unknown, true);
+		lcols_add(l, &cols, "description", lval_clean, true);
+	} else {
+		lcols_add(l, &cols, name, lin_setting_plain(name) ? lval_clean : unknown, true);
+	}
+	return cols;
+}
+
+/* COPY ... TO: the columns of its rows. */
+static struct lcols copy_columns(struct lin *l, const struct pgnode *n)
+{
+	const struct pgnode *names = pgnode_field(n, "attlist");
+	struct lcols all, cols = {0};
+
+	if (pgnode_field_bool(n, "is_from"))
+		return cols;
+	if (pgnode_field(n, "query") != NULL)
+		return lin_query(l, pgnode_field(n, "query"), NULL, NULL);
+	all = lin_table(l, NULL, pgnode_field(n, "relation"));
+	if (names == NULL)
+		return all;
+	for (const struct pgnode *a = pgnode_first(names); a != NULL; a = a->next) {
+		struct lval v = all.open ? all.rest : lval_unknown("a name that is no column here");
+
+		for (size_t i = 0; i < all.n; i++) {
+			if (all.c[i]->name != NULL && pgnode_str(a) != NULL && strcmp(all.c[i]->name, pgnode_str(a)) == 0)
+				v = all.c[i]->v;
+		}
+		lcols_add(l, &cols, pgnode_str(a), v, false);
+	}
+	return cols;
+}
+
+/* The columns of the statement's result; open: not known. */
+static struct lcols statement_columns(struct lin *l, const struct pgnode *n, unsigned flags)
+{
+	if (flags & LINEAGE_INNER) {
+		if (pgnode_is(n, "DeclareCursorStmt") || pgnode_is(n, "PrepareStmt"))
+			n = pgnode_field(n, "query");
+	}
+	if (is_query(n))
+		return is_select_into(n) ? (struct lcols){0} : lin_query(l, n, NULL, NULL);
+	if (pgnode_is(n, "ExplainStmt"))
+		return explain_columns(l, n);
+	if (pgnode_is(n, "VariableShowStmt"))
+		return show_columns(l, n);
+	if (pgnode_is(n, "CopyStmt"))
+		return copy_columns(l, n);
+	if (pgnode_is(n, "FetchStmt") && pgnode_field_bool(n, "ismove"))
+		return (struct lcols){0};
+	for (size_t i = 0; i < sizeof(rowless) / sizeof(rowless[0]); i++) {
+		if (pgnode_is(n, rowless[i]))
+			return (struct lcols){0};
+	}
+	return lcols_open(lval_unknown("a statement that is not followed"));
+}
+
+static void column_out(const struct lval *v, struct lineage_col *out)
+{
+	*out = (struct lineage_col){.what = v->what, .kind = v->kind, .derived = v->derived};
+	if (v->what == LINEAGE_SENSITIVE)
+		(void)snprintf(out->source, sizeof(out->source), "%s%s%s", v->rel != NULL ? v->rel : "", v->col != NULL ? "." : "",
+			       v->col != NULL ? v->col : "");
+	else if (v->what == LINEAGE_UNKNOWN)
+		(void)snprintf(out->source, sizeof(out->source), "%s", v->why != NULL ? v->why : "not known");
+}
+
+/* Results live in one block of their own: the trees and the arena go. */
+struct result_mem {
+	struct lineage_stmt *stmts;
+	struct lineage_col **cols;
+	size_t n;
+};
+
+static void statement_out(struct lin *l, const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
+{
+	if (l->failed || cols->open)
+		return;
+	out->known = true;
+	out->n_cols = cols->n;
+	if (cols->n == 0)
+		return;
+	*mem = out->cols = xcalloc(cols->n, sizeof(*out->cols));
+	for (size_t i = 0; i < cols->n; i++)
+		column_out(&cols->c[i]->v, &out->cols[i]);
+}
+
+void pgsql_lineage_tree(const struct pgtree *t, const struct catalog *cat, unsigned flags, struct lineage_result *out)
+{
+	struct result_mem *m;
+	size_t n = pgtree_count(t);
+
+	*out = (struct lineage_result){0};
+	if (n == 0)
+		return;
+	m = xcalloc(1, sizeof(*m));
+	m->n = n;
+	m->stmts = xcalloc(n, sizeof(*m->stmts));
+	m->cols = xcalloc(n, sizeof(struct lineage_col *));
+	for (size_t i = 0; i < n; i++) {
+		struct lin l = {.cat = cat};
+		struct lcols cols;
+
+		arena_init(&l.mem, LIN_ARENA_MAX);
+		cols = statement_columns(&l, pgtree_stmt(t, i, NULL, NULL), flags);
+		statement_out(&l, &cols, &m->stmts[i], &m->cols[i]);
+		arena_clear(&l.mem);
+	}
+	*out = (struct lineage_result){n, m->stmts, m};
+}
+
+void pgsql_lineage(struct span sql, const struct catalog *cat, struct lineage_result *out)
+{
+	struct pgtree *t = NULL;
+	struct why w;
+
+	*out = (struct lineage_result){0};
+	if (pgtree_parse(sql, &t, &w) == 0)
+		pgsql_lineage_tree(t, cat, 0, out);
+	pgtree_free(t);
+}
+
+void lineage_clear(struct lineage_result *r)
+{
+	struct result_mem *m = r->mem;
+
+	for (size_t i = 0; m != NULL && i < m->n; i++)
+		free(m->cols[i]);
+	if (m != NULL) {
+		free(m->cols);
+		free(m->stmts);
+		free(m);
+	}
+	*r = (struct lineage_result){0};
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Queries: what columns a SELECT, VALUES, set operation or RETURNING gives, and WITH. Row selection (WHERE, HAVING,
+ * LIMIT) does not taint results, except through equality (see lineage_from.c).
+ */
+#include <stdio.h>
+
+#include "sql/lineage_int.h"
+
+/* ---- select lists ---- */
+
+static void add_all(struct lin *l, struct lcols *out, const struct lcols *from)
+{
+	if (from->open) {
+		*out = lcols_open(lval_mix(lcols_whole(out), lcols_whole(from)));
+		return;
+	}
+	for (size_t i = 0; i < from->n && !out->open; i++)
+		lcols_add(l, out, from->c[i]->name, from->c[i]->v, from->c[i]->made);
+}
+
+/* *, t.*, s.t.*, (row).* */
+static void add_star(struct lin *l, struct lscope *s, struct lcols *out, const struct pgnode *val)
+{
+	const struct pgnode *fields = pgnode_field(val, "fields");
+	size_t n = pgnode_len(fields);
+	const struct lcols unknown = lcols_open(lval_unknown("a row whose columns are not known"));
+	struct lrel *r = NULL;
+
+	if (pgnode_is(val, "ColumnRef") && n == 1) {
+		for (size_t i = 0; i < s->n_items; i++)
+			add_all(l, out, &s->items[i]);
+		return;
+	}
+	if (pgnode_is(val, "A_Indirection")) {
+		r = pgnode_len(pgnode_field(val, "indirection")) == 1 ? lin_row_of(l, s, pgnode_field(val, "arg")) : NULL;
+	} else if (n == 2 || n == 3) {
+		const char *schema = n == 3 ? pgnode_str(pgnode_at(fields, 0)) : NULL, *name = pgnode_str(pgnode_at(fields, n - 2));
+
+		r = name != NULL ? lin_rel_of(s, schema, name) : NULL;
+	}
+	add_all(l, out, r != NULL ? &r->cols : &unknown);
+	if (r == NULL)
+		out->rest = lval_mix(out->rest, lin_expr(l, s, val));
+}
+
+static bool is_star(const struct pgnode *val)
+{
+	const struct pgnode *last = pgnode_last(pgnode_field(val, "fields"));
+
+	if (pgnode_is(val, "A_Indirection"))
+		last = pgnode_last(pgnode_field(val, "indirection"));
+	return pgnode_is(last, "A_Star");
+}
+
+struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *list)
+{
+	struct lcols out = {0};
+
+	for (const struct pgnode *t = pgnode_first(list); t != NULL; t = t->next) {
+		const struct pgnode *val = pgnode_field(t, "val");
+
+		if (is_star(val)) {
+			add_star(l, s, &out, val);
+		} else {
+			struct lval v = lin_expr(l, s, val);
+			struct lcol *c = lin_column_of(l, s, val);
+
+			if (out.open)
+				out.rest = lval_mix(out.rest, v);
+			else
+				lcols_add(l, &out, lin_output_name(t), v, c == NULL || c->made);
+		}
+	}
+	return out;
+}
+
+/* ---- WITH ---- */
+
+static struct lcte *with_add(struct lin *l, struct lscope *outer, struct lcte *env, const struct pgnode *with)
+{
+	bool recursive = pgnode_field_bool(with, "recursive");
+	struct lcte *all = env;
+
+	for (const struct pgnode *n = pgnode_first(pgnode_field(with, "ctes")); n != NULL; n = n->next) {
+		struct lcte *c = lin_alloc(l, sizeof(*c));
+
+		if (c == NULL)
+			return all;
+		*c = (struct lcte){.name = pgnode_field_str(n, "ctename"), .node = n, .recursive = recursive, .outer = outer,
+			.env = all, .next = all};
+		all = c;
+	}
+	if (recursive) { /* each sees all, itself included */
+		for (struct lcte *c = all; c != env; c = c->next)
+			c->env = all;
+	}
+	return all;
+}
+
+static bool cols_same(const struct lcols *a, const struct lcols *b)
+{
+	if (a->open || b->open || a->n != b->n)
+		return a->open && b->open && lval_same(a->rest, b->rest);
+	for (size_t i = 0; i < a->n; i++) {
+		if (!lval_same(a->c[i]->v, b->c[i]->v))
+			return false;
+	}
+	return true;
+}
+
+/* The non-recursive arm first; then the other with what is known so far, until nothing changes. Values only rise in
+ * the lattice, so this ends; if not soon, nothing is known. */
+static struct lcols cte_recursive(struct lin *l, struct lcte *c, const struct pgnode *q)
+{
+	struct lcols now = lin_query(l, pgnode_field(q, "larg"), c->outer, c->env);
+
+	for (int round = 0; round < 6; round++) {
+		struct lcols arm, next;
+
+		c->cols = lcols_copy(l, &now);
+		lcols_rename(l, &c->cols, pgnode_field(c->node, "aliascolnames"));
+		c->state = CTE_BOUND;
+		arm = lin_query(l, pgnode_field(q, "rarg"), c->outer, c->env);
+		next = lcols_union(l, &now, &arm);
+		if (cols_same(&now, &next))
+			return next;
+		now = next;
+	}
+	return lcols_open(lval_mix(lcols_whole(&now), lval_unknown("a recursive query that is not followed")));
+}
+
+struct lcols lin_cte_columns(struct lin *l, struct lcte *c)
+{
+	const struct pgnode *q = pgnode_field(c->node, "ctequery");
+
+	if (c->state == CTE_DONE || c->state == CTE_BOUND)
+		return c->cols;
+	if (c->state == CTE_BUSY || !lin_enter(l))
+		return lcols_open(lval_unknown("a recursive query that is not followed"));
+	c->state = CTE_BUSY;
+	if (c->recursive && pgnode_is(q, "SelectStmt") && pgnode_field(q, "larg") != NULL && pgnode_field(q, "withClause") == NULL &&
+	    strcmp(pgnode_field_str(q, "op"), "SETOP_UNION") == 0)
+		c->cols = cte_recursive(l, c, q);
+	else
+		c->cols = lin_query(l, q, c->outer, c->env);
+	lcols_rename(l, &c->cols, pgnode_field(c->node, "aliascolnames"));
+	if (pgnode_field(c->node, "search_clause") != NULL || pgnode_field(c->node, "cycle_clause") != NULL)
+		c->cols = lcols_open(lval_mix(lcols_whole(&c->cols), lval_unknown("SEARCH or CYCLE")));
+	c->state = CTE_DONE;
+	lin_leave(l);
+	return c->cols;
+}
+
+/* ---- SELECT ---- */
+
+static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode *lists)
+{
+	struct lcols out = {0};
+
+	for (const struct pgnode *row = pgnode_first(lists); row != NULL; row = row->next) {
+		size_t i = 0;
+
+		for (const struct pgnode *v = pgnode_first(row); v != NULL; v = v->next, i++) {
+			char name[32];
+
+			if (i < out.n) {
+				out.c[i]->v = lval_mix(out.c[i]->v, lin_expr(l, s, v));
+				continue;
+			}
+			if (row != pgnode_first(lists))
+				return lcols_open(lval_unknown("rows of VALUES differ"));
+			(void)snprintf(name, sizeof(name), "column%zu", i + 1);
+			lcols_add(l, &out, arena_strdup(&l->mem, name), lin_expr(l, s, v), true);
+			if (out.open)
+				return out;
+		}
+	}
+	return out;
+}
+
+static struct lcols select_columns(struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+{
+	struct lscope s = {.outer = outer, .ctes = ctes, .windows = pgnode_field(q, "windowClause")};
+
+	if (pgnode_field(q, "withClause") != NULL)
+		s.ctes = with_add(l, outer, ctes, pgnode_field(q, "withClause"));
+	if (pgnode_field(q, "larg") != NULL) {
+		struct lcols a = lin_query(l, pgnode_field(q, "larg"), outer, s.ctes);
+		struct lcols b = lin_query(l, pgnode_field(q, "rarg"), outer, s.ctes);
+
+		return lcols_union(l, &a, &b);
+	}
+	if (pgnode_field(q, "valuesLists") != NULL)
+		return values(l, &s, pgnode_field(q, "valuesLists"));
+	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL; f = f->next)
+		lin_from_item(l, &s, f);
+	lin_quals(l, &s, pgnode_field(q, "whereClause"));
+	lin_quals(l, &s, pgnode_field(q, "havingClause"));
+	return lin_targets(l, &s, pgnode_field(q, "targetList"));
+}
+
+/* ---- RETURNING ---- */
+
+/* Columns that a statement writes are as sensitive as what is written into them. */
+static void assign(struct lin *l, struct lscope *s, struct lcols *target, const struct pgnode *list)
+{
+	for (const struct pgnode *t = pgnode_first(list); t != NULL; t = t->next) {
+		struct lval v = lin_expr(l, s, pgnode_field(t, "val"));
+		const char *name = pgnode_field_str(t, "name");
+
+		if (target->open)
+			target->rest = lval_mix(target->rest, v);
+		for (size_t i = 0; i < target->n; i++) {
+			if (target->c[i]->name == NULL || strcmp(target->c[i]->name, name) == 0)
+				target->c[i]->v = lval_mix(target->c[i]->v, v);
+		}
+	}
+}
+
+/* INSERT: the source's columns go to the listed ones, or to the first ones in order. */
+static void insert_source(struct lcols *target, const struct pgnode *names, const struct lcols *from)
+{
+	const struct pgnode *n = pgnode_first(names);
+	struct lval whole = lcols_whole(from);
+
+	if (whole.what == LINEAGE_CLEAN)
+		return;
+	if (target->open || from->open) {
+		target->rest = lval_mix(target->rest, whole);
+		for (size_t i = 0; i < target->n; i++)
+			target->c[i]->v = lval_mix(target->c[i]->v, whole);
+		return;
+	}
+	for (size_t i = 0; i < from->n; i++) {
+		for (size_t k = 0; k < target->n; k++) {
+			const char *name = target->c[k]->name;
+			bool here = n == NULL ? k == i : name == NULL || strcmp(name, pgnode_field_str(n, "name")) == 0;
+
+			if (here)
+				target->c[k]->v = lval_mix(target->c[k]->v, from->c[i]->v);
+		}
+		if (n != NULL && n->next == NULL)
+			break;
+		n = n != NULL ? n->next : NULL;
+	}
+}
+
+static struct lcols dml_columns(struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+{
+	static const char *const froms[] = {"fromClause", "usingClause"};
+	const struct pgnode *rv = pgnode_field(q, "relation"), *alias = pgnode_field(rv, "alias"), *conflict = pgnode_field(q, "onConflictClause");
+	struct lscope s = {.outer = outer, .ctes = ctes};
+	struct lcols target, from = {0};
+	struct lrel *r;
+
+	if (pgnode_field(q, "withClause") != NULL)
+		s.ctes = with_add(l, outer, ctes, pgnode_field(q, "withClause"));
+	if (pgnode_field(q, "returningList") == NULL)
+		return (struct lcols){0};
+	target = lin_table(l, NULL, rv);
+	lscope_add_item(l, &s, &target);
+	r = lscope_add_rel(l, &s, alias != NULL ? pgnode_field_str(alias, "aliasname") : pgnode_field_str(rv, "relname"), &target);
+	if (r != NULL && alias == NULL) {
+		r->table = pgnode_field_str(rv, "relname");
+		r->schema = pgnode_field(rv, "schemaname") != NULL ? pgnode_field_str(rv, "schemaname") : NULL;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct pgnode *f = pgnode_first(pgnode_field(q, froms[i])); f != NULL; f = f->next)
+			lin_from_item(l, &s, f);
+	}
+	lin_quals(l, &s, pgnode_field(q, "whereClause"));
+	if (pgnode_field(q, "selectStmt") != NULL)
+		from = lin_query(l, pgnode_field(q, "selectStmt"), outer, s.ctes);
+	insert_source(&target, pgnode_field(q, "cols"), &from);
+	if (conflict != NULL)
+		(void)lscope_add_rel(l, &s, "excluded", &target);
+	assign(l, &s, &target, pgnode_field(q, "targetList"));
+	assign(l, &s, &target, pgnode_field(conflict, "targetList"));
+	if (s.n_items > 0 && r != NULL) { /* an open relation is held by value */
+		s.items[0].rest = target.rest;
+		r->cols.rest = target.rest;
+	}
+	return lin_targets(l, &s, pgnode_field(q, "returningList"));
+}
+
+struct lcols lin_query(struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+{
+	const char *kind = pgnode_kind(q);
+	struct lcols cols;
+
+	if (q == NULL || !lin_enter(l))
+		return lcols_open(lval_unknown("too large to follow"));
+	if (kind[0] == '\0' || strcmp(kind, "SelectStmt") == 0) /* an arm has no kind */
+		cols = select_columns(l, q, outer, ctes);
+	else if (strcmp(kind, "InsertStmt") == 0 || strcmp(kind, "UpdateStmt") == 0 || strcmp(kind, "DeleteStmt") == 0)
+		cols = dml_columns(l, q, outer, ctes);
+	else
+		cols = lcols_open(lval_unknown("a statement that is not followed"));
+	lin_leave(l);
+	return cols;
+}
