@@ -94,6 +94,7 @@ static void relay_step(struct relay *r)
 		n = recv(r->client, tmp, sizeof(tmp), MSG_DONTWAIT);
 		if (n > 0)
 			buf_put(&r->in, tmp, (size_t)n);
+		r->broken |= n == 0 && r->at != AT_REST; /* the client gave up early */
 		while (pass_unit(r))
 			;
 	}
