@@ -383,10 +383,12 @@ bool attack_bpf(void)
 	return syscall(SYS_bpf, 0, NULL, 0) >= 0;
 }
 
+#ifndef SP_ASAN /* whose leak checker needs prctl */
 static bool attack_dumpable(void)
 {
 	return prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) == 0;
 }
+#endif
 
 static bool attack_rlimit(void)
 {

@@ -455,6 +455,7 @@ Test(pgup, ending_sends_terminate)
 
 /* ---- the password is gone after the connect ---- */
 
+#ifndef SP_ASAN /* a quarantine keeps freed memory, and its shadow is too large to search */
 static unsigned char hidden_password[] = {'z', 'Q', '7', 'k', 'L', '0', 'p', 'X', 'w', '3', 'v', 'B', '9', 'n', 'R', 'm',
 					  'T', '5', 'h', 'J', 0};
 
@@ -518,7 +519,6 @@ static void forgets(const char *mode)
 	pgup_free(u);
 }
 
-#ifndef SP_ASAN /* a quarantine keeps freed memory, and its shadow is too large to search */
 Test(pgup, the_password_does_not_stay)
 {
 	char sql[128];
