@@ -148,7 +148,7 @@ Test(sandbox, the_attacks_work_outside, .init = sandrig_up, .fini = sandrig_down
 		attack_dup_low, attack_open_write, attack_reopen, attack_read_file, attack_mmap_shared, attack_mmap_exec,
 		attack_mprotect_exec, attack_socket, attack_socketpair, attack_connect_unix, attack_kill, attack_tgkill,
 		attack_ptrace, attack_fork, attack_thread, attack_setfl_wide, attack_setfl, attack_pwrite, attack_ftruncate,
-		attack_chmod, attack_truncate, attack_unlink,
+		attack_truncate, attack_chmod, attack_unlink,
 	};
 
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
