@@ -50,7 +50,7 @@ static int set_identity(const struct sandbox_params *p, struct why *w)
 {
 	if (geteuid() != 0)
 		return 0;
-	if (p->uid == 0 || p->gid == 0) {
+	if (p->uid == 0 || p->gid == 0 || p->uid == (uid_t)-1 || p->gid == (gid_t)-1) {
 		if (p->role == SANDBOX_LISTENER && p->uid == 0)
 			return 0;
 		return why_set(w, E_CONFIG, "a sandboxed process must not stay root");
