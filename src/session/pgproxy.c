@@ -194,24 +194,33 @@ static void login_event(struct pgproxy *x)
 	}
 }
 
-void px_up_event(void *ctx, int fd, unsigned events)
+/* Take what the server has sent, as far as the client keeps up. TLS may hold bytes that epoll does not announce. */
+static void up_input(struct pgproxy *x)
 {
-	struct pgproxy *x = ctx;
 	int rc = 1;
 
-	(void)fd;
-	(void)events;
-	if (x->phase == PX_LOGIN) {
-		login_event(x);
-	} else if (x->phase >= PX_PREPARE && x->phase < PX_ENDED) {
-		if (buf_len(&x->out) < PX_OUT_HIGH)
-			rc = pgup_read(x->up, &x->up_in, 65536);
+	while (rc > 0 && x->phase >= PX_PREPARE && x->phase < PX_ENDED && buf_len(&x->out) < PX_OUT_HIGH) {
+		rc = pgup_read(x->up, &x->up_in, 65536);
 		if (rc > 0)
 			px_back_input(x);
 		else if (rc < 0 && rc != E_MORE)
 			px_fatal(x, "08006", "the database closed the connection", "", "upstream lost");
-		px_flush(x);
+		if (x->phase == PX_ENDED || !pgup_pending(x->up))
+			break;
 	}
+}
+
+void px_up_event(void *ctx, int fd, unsigned events)
+{
+	struct pgproxy *x = ctx;
+
+	(void)fd;
+	(void)events;
+	if (x->phase == PX_LOGIN)
+		login_event(x);
+	else
+		up_input(x);
+	px_flush(x);
 	px_wake(x);
 }
 
@@ -291,6 +300,8 @@ void pgproxy_drained(struct pgproxy *x)
 	if (x->phase != PX_ENDED && x->up != NULL && x->phase >= PX_PREPARE) {
 		if (buf_len(&x->up_in) > 0)
 			px_back_input(x);
+		if (x->phase != PX_ENDED && pgup_pending(x->up))
+			up_input(x);
 		px_flush(x);
 	}
 	buf_trim(&x->out, 65536);
