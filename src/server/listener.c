@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config.h"
 #include "server/chan.h"
 #include "server/limage.h"
 #include "server/sandbox.h"

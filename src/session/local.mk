@@ -5,6 +5,10 @@ src_session_libsession_a_SOURCES += src/session/monclient.c src/session/monclien
 	src/session/sshio.c src/session/sshio.h src/session/sshedge.c src/session/sshedge.h src/session/sshint.h \
 	src/session/sshhost.c src/session/sshhost.h src/session/sshself.c src/session/sshauth.c \
 	src/session/sshchan.c src/session/sshexec.c src/session/sshwatch.c
+if ATTACK
+src_session_libsession_a_SOURCES += src/session/attack.c
+endif
+EXTRA_DIST += src/session/attack.c
 src_session_libsession_a_CFLAGS = $(AM_CFLAGS) $(LIBSSH_CFLAGS) $(LIBPQ_CFLAGS)
 # the PostgreSQL upstream: the only files that see libpq (pgup.c) and the taken-over TLS object (pgio.c)
 src_session_libsession_a_SOURCES += src/session/pgup.c src/session/pgup.h src/session/pgupint.h src/session/pgupself.c \

@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "session/sshint.h"
 
-#define BLOB_MAX (64 * 1024)
+#define BLOB_MAX (40 * 1024) /* of a key or certificate: what the monitor takes */
 #define PROBES_PER_TRY 8 /* an agent full of keys is fine, an endless stream of probes is not */
 
 static const char *const state_names[AUTH_STATE_N] = {"start", "key", "asked", "done-key", "done-cert"};
@@ -120,8 +120,9 @@ static void done_answer(void *ctx, const struct ipc_msg *a, int *fds, size_t nfd
 	ssh_message m;
 
 	drop_fds(fds, nfds);
-	if (a == NULL || ipc_type_of(a) != IPC_OK) {
+	if (a == NULL || ipc_type_of(a) != IPC_OK) { /* the identity is proven, but may not come in now */
 		refuse_why(e, a);
+		edge_doom(e, EDGE_EXIT_AUTH, "refused by the gateway");
 		return;
 	}
 	m = take(e);

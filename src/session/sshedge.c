@@ -20,7 +20,7 @@
 #include "session/sshio.h"
 
 #define TURN_MAX 32         /* rounds of the step before other descriptors get their turn */
-#define LEAVE_MS 3000       /* to send last words after the monitor ended the connection */
+#define LEAVE_MS 800        /* for last words after the monitor ended the connection; it waits a second */
 
 static void edge_stop(struct edge *e, enum edge_exit code)
 {
@@ -175,10 +175,21 @@ static void after(void *ctx)
 	loop_mod(e->loop, e->fd, wants(e));
 }
 
+/* Until login is over the client's socket has Nagle's algorithm on: what it says next waits for our acknowledgement of
+ * what it said before, which the kernel may delay by 40 ms. The kernel forgets the option, so it is set again. */
+static void quick_ack(int fd)
+{
+	const int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static void ssh_ready(void *ctx, int fd, unsigned events)
 {
-	(void)ctx;
-	(void)fd;
+	struct edge *e = ctx;
+
+	if (!auth_done(e))
+		quick_ack(fd);
 	if (events & (LOOP_IN | LOOP_HUP))
 		sshio_may_read();
 	if (events & (LOOP_OUT | LOOP_HUP))

@@ -16,7 +16,7 @@
 #include "session/pgproxy.h"
 #include "session/sshint.h"
 
-#define LINE_MAX_BYTES (128u * 1024)
+#define LINE_MAX_BYTES (64u * 1024)
 #define LINGER_MS 5000  /* output of a command that exited but left its pipe open */
 #define DB_MAX (64u * 1024)
 #define PTY_RETRY_MS 20
@@ -477,13 +477,13 @@ static void exec_ask(struct exec *x, struct span line)
 #ifdef SP_ATTACK
 static bool exec_attack(struct exec *x, struct span line)
 {
-	char name[64];
+	char what[256];
 
-	if (line.n < 8 || line.n - 7 >= sizeof(name) || memcmp(line.p, "attack ", 7) != 0)
+	if (line.n < 8 || line.n - 7 >= sizeof(what) || memcmp(line.p, "attack ", 7) != 0)
 		return false;
-	memcpy(name, line.p + 7, line.n - 7);
-	name[line.n - 7] = '\0';
-	attack_run(x->c->edge, name, &x->out.buf);
+	memcpy(what, line.p + 7, line.n - 7);
+	what[line.n - 7] = '\0';
+	attack_run(x->c->edge, what, &x->out.buf);
 	x->exited = true;
 	return true;
 }

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "config.h"
 #include "session/monclient.h"
 #include "session/sshedge.h"
 
@@ -114,8 +115,8 @@ void exec_start(struct chan *c, struct span line);
 void exec_winch(struct chan *c);
 
 #ifdef SP_ATTACK
-/* attack.c: test builds only. Appends the outcome of one attempt to break out to b. */
-void attack_run(struct edge *e, const char *name, struct buf *b);
+/* attack.c: test builds only. what = "NAME [ARGUMENT]": appends the outcome of one attempt to break out to b. */
+void attack_run(struct edge *e, const char *what, struct buf *b);
 #endif
 
 /* --- the connection (sshedge.c) --- */
