@@ -224,9 +224,11 @@ static bool in_names(const struct pgnode *names, const char *name)
 /* A merged column of both sides, which carry their sensitivity to each other. */
 static void merge_column(struct lin *l, struct lcols *out, struct lcol *a, struct lcol *b)
 {
-	(void)equate(a, b->v);
-	(void)equate(b, a->v);
-	lcols_add(l, out, a->name, lval_mix(a->v, b->v), a->made || b->made);
+	struct lval v = lval_mix(a->v, b->v);
+
+	(void)equate(a, v);
+	(void)equate(b, v);
+	lcols_add(l, out, a->name, v, a->made || b->made);
 }
 
 /* Some columns of a side are not known: what is known keeps its name, the rest is all alike. */
