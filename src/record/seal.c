@@ -19,7 +19,6 @@
 #include "record/recdir.h"
 #include "record/segment.h"
 #include "record/zst.h"
-#include "wire/recframe.h"
 
 #define FRAME_BYTES (256u * 1024) /* a frame ends at the first record boundary at or above this */
 #define LEVEL 3
@@ -326,4 +325,16 @@ out:
 	if (rc == E_STATE)
 		return why_set(w, rc, "segment %u is still being written", p->segment);
 	return rc == 0 ? 0 : why_set(w, rc, "cannot seal segment %u: %s", p->segment, err_str(rc));
+}
+
+void seal_leaf(const char *sid, uint32_t segment, const struct seal_result *r, struct rec_leaf *l)
+{
+	*l = (struct rec_leaf){.type = LEAF_SEAL, .segment = segment, .bytes = r->bytes, .raw = r->raw_bytes, .has_hash = true};
+	(void)str_copy(l->sid, sizeof(l->sid), sid);
+	memcpy(l->hash, r->hash, SHA256_LEN);
+	if (r->records > 0) {
+		l->seq = r->last_seq;
+		l->has_head = true;
+		memcpy(l->head, r->head, SHA256_LEN);
+	}
 }

@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/err.h"
+#include "wire/recframe.h"
 
 /* After each of these the process may die and a later call finishes the work. */
 enum seal_step { SEAL_BEGUN, SEAL_WRITTEN, SEAL_SYNCED, SEAL_VERIFIED, SEAL_RENAMED, SEAL_DIR_SYNCED, SEAL_UNLINKED };
@@ -34,6 +35,9 @@ struct seal_result {
  * when the sealed file is there already it is checked against head, a raw twin with the same content is removed,
  * and the result is the same as the first time. An empty segment is sealed too. */
 int seal_segment(const struct seal_params *p, struct seal_result *out, struct why *w) MUST_CHECK;
+
+/* The leaf that goes into the log for it (time_us is the caller's). */
+void seal_leaf(const char *sid, uint32_t segment, const struct seal_result *r, struct rec_leaf *l);
 
 struct recover_result {
 	uint64_t seq, bytes;

@@ -150,7 +150,7 @@ enum leaf_type {
 	LEAF_START = 1, /* sid counter hash=SHA-256(meta) */
 	LEAF_PROGRESS,  /* sid seq bytes hash=head */
 	LEAF_END,       /* sid seq bytes hash=head segment=how many reason */
-	LEAF_SEAL,      /* sid segment bytes hash=SHA-256(sealed file) */
+	LEAF_SEAL,      /* sid segment bytes hash=SHA-256(sealed file); seq head raw: where its last record left the chain */
 	LEAF_APPROVAL,  /* sid id who reason(decision) hash=binding */
 	LEAF_POLICY,    /* seq=epoch hash=SHA-256(configuration) who */
 	LEAF_READ,      /* sid who reason: a recording was read */
@@ -167,8 +167,10 @@ struct rec_leaf {
 	uint64_t counter, last;
 	uint64_t seq, bytes;
 	uint32_t segment;
-	bool has_hash;
+	uint64_t raw;      /* seal: uncompressed bytes of the segment */
+	bool has_hash, has_head;
 	uint8_t hash[REC_HASH_LEN];
+	uint8_t head[REC_HASH_LEN];
 	char id[64], who[256], reason[256];
 };
 

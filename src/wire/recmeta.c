@@ -8,18 +8,21 @@
 #include "base/mem.h"
 #include "wire/recframe.h"
 
-enum kind { K_STR, K_U64, K_U32, K_I64, K_HASH };
+enum kind { K_STR, K_U64, K_U32, K_I64, K_HASH, K_VERSION };
 
 struct column {
 	const char *key;
 	enum kind kind;
 	size_t at, size; /* place in the struct */
+	size_t has;      /* K_HASH: place of its presence flag */
 };
 
-#define COL(type, key, kind, field) {key, kind, offsetof(struct type, field), sizeof(((struct type *)0)->field)}
+#define COL(type, key, kind, field) {key, kind, offsetof(struct type, field), sizeof(((struct type *)0)->field), 0}
+#define COL_HASH(type, key, field) \
+	{key, K_HASH, offsetof(struct type, field), REC_HASH_LEN, offsetof(struct type, has_##field)}
 
 static const struct column meta_cols[] = {
-	COL(rec_meta, "version", K_U32, version),
+	COL(rec_meta, "version", K_VERSION, version),
 	COL(rec_meta, "sid", K_STR, sid),
 	COL(rec_meta, "counter", K_U64, counter),
 	COL(rec_meta, "start_us", K_I64, start_us),
@@ -45,7 +48,9 @@ static const struct column leaf_cols[] = {
 	COL(rec_leaf, "seq", K_U64, seq),
 	COL(rec_leaf, "bytes", K_U64, bytes),
 	COL(rec_leaf, "segment", K_U32, segment),
-	COL(rec_leaf, "hash", K_HASH, hash),
+	COL(rec_leaf, "raw", K_U64, raw),
+	COL_HASH(rec_leaf, "hash", hash),
+	COL_HASH(rec_leaf, "head", head),
 	COL(rec_leaf, "id", K_STR, id),
 	COL(rec_leaf, "who", K_STR, who),
 	COL(rec_leaf, "reason", K_STR, reason),
@@ -68,6 +73,8 @@ static uint64_t col_num(const struct column *c, const void *obj)
 	uint64_t v64 = 0;
 	uint32_t v32 = 0;
 
+	if (c->kind == K_VERSION)
+		return REC_VERSION; /* whatever the struct says: this is what we write */
 	if (c->kind == K_U32) {
 		memcpy(&v32, at, sizeof(v32));
 		return v32;
@@ -83,7 +90,7 @@ static bool col_present(const struct column *c, const void *obj)
 	if (c->kind == K_STR)
 		return at[0] != '\0';
 	if (c->kind == K_HASH)
-		return ((const struct rec_leaf *)obj)->has_hash;
+		return *(const bool *)((const char *)obj + c->has);
 	return col_num(c, obj) != 0;
 }
 
@@ -145,14 +152,14 @@ static int col_get(const struct column *c, void *obj, const struct mp_val *v)
 		if (mp_type(v) != MP_BIN || mp_span(v).n != REC_HASH_LEN)
 			return E_FORMAT;
 		memcpy(at, mp_span(v).p, REC_HASH_LEN);
-		((struct rec_leaf *)obj)->has_hash = true;
+		*(bool *)((char *)obj + c->has) = true;
 		return 0;
 	}
 	if (mp_type(v) != MP_UINT && !(c->kind == K_I64 && mp_type(v) == MP_INT))
 		return E_FORMAT;
-	if (c->kind == K_U32 && u > UINT32_MAX)
+	if (c->size == sizeof(u32) && u > UINT32_MAX)
 		return E_TOOBIG;
-	if (c->kind == K_U32)
+	if (c->size == sizeof(u32))
 		memcpy(at, &u32, sizeof(u32));
 	else if (c->kind == K_I64)
 		memcpy(at, &i, sizeof(i));
@@ -175,11 +182,8 @@ static int cols_get(const struct column *cols, size_t n, void *obj, const struct
 
 void rec_meta_put(struct buf *b, const struct rec_meta *m)
 {
-	struct rec_meta x = *m;
-
-	x.version = REC_VERSION;
-	mp_put_map(b, cols_count(meta_cols, N_META, &x));
-	cols_put(b, meta_cols, N_META, &x);
+	mp_put_map(b, cols_count(meta_cols, N_META, m));
+	cols_put(b, meta_cols, N_META, m);
 }
 
 int rec_meta_parse(struct span in, struct rec_meta *m)

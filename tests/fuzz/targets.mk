@@ -26,3 +26,18 @@ tests_fuzz_fuzz_sshkey_SOURCES = tests/fuzz/fuzz_sshkey.c
 tests_fuzz_fuzz_sshkey_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_sshkey/private tests/fuzz/corpus/fuzz_sshkey/public tests/fuzz/corpus/fuzz_sshkey/certificate \
 	tests/fuzz/corpus/fuzz_sshkey/protected
+FUZZ_TARGETS += tests/fuzz/fuzz_recreader
+tests_fuzz_fuzz_recreader_SOURCES = tests/fuzz/fuzz_recreader.c
+tests_fuzz_fuzz_recreader_LDADD = $(FUZZ_MAIN) $(RECORD_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_recreader/raw-text tests/fuzz/corpus/fuzz_recreader/raw-json \
+	tests/fuzz/corpus/fuzz_recreader/raw-all tests/fuzz/corpus/fuzz_recreader/raw-cut tests/fuzz/corpus/fuzz_recreader/sealed \
+	tests/fuzz/corpus/fuzz_recreader/entries tests/fuzz/corpus/fuzz_recreader/checkpoint
+FUZZ_TARGETS += tests/fuzz/fuzz_lineage
+tests_fuzz_fuzz_lineage_SOURCES = tests/fuzz/fuzz_lineage.c
+tests_fuzz_fuzz_lineage_LDADD = $(FUZZ_MAIN) $(SQL_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_lineage/select tests/fuzz/corpus/fuzz_lineage/update tests/fuzz/corpus/fuzz_lineage/tree
+FUZZ_TARGETS += tests/fuzz/fuzz_mask
+tests_fuzz_fuzz_mask_SOURCES = tests/fuzz/fuzz_mask.c
+tests_fuzz_fuzz_mask_LDADD = $(FUZZ_MAIN) $(MASK_LIBS) $(DETECT_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_mask/email tests/fuzz/corpus/fuzz_mask/card tests/fuzz/corpus/fuzz_mask/date \
+	tests/fuzz/corpus/fuzz_mask/text

@@ -26,3 +26,11 @@ TESTS += tests/unit/record/test_render
 tests_unit_record_test_render_SOURCES = tests/unit/record/test_render.c $(RECORD_RIG)
 tests_unit_record_test_render_CFLAGS = $(TEST_CFLAGS)
 tests_unit_record_test_render_LDADD = $(RECORD_TEST_LIBS)
+# test_independent runs the Python verifier: slow under sanitizers, about two seconds otherwise
+check_PROGRAMS += tests/unit/record/test_independent
+TESTS += tests/unit/record/test_independent
+tests_unit_record_test_independent_SOURCES = tests/unit/record/test_independent.c $(RECORD_RIG)
+tests_unit_record_test_independent_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_record_test_independent_CFLAGS = $(TEST_CFLAGS)
+tests_unit_record_test_independent_LDADD = $(RECORD_TEST_LIBS)
+dist_pkgdata_SCRIPTS = share/sallyport-verify.py

@@ -180,7 +180,7 @@ void rig_seal(struct rig *g, struct rig_session *s)
 {
 	for (uint32_t i = 1; i <= s->segments; i++) {
 		struct seal_params p = {.dirfd = s->dirfd, .segment = i, .raw_fd = -1, .prev = s->seg_prev[i - 1], .head = s->seg_head[i - 1]};
-		struct rec_leaf l = {.type = LEAF_SEAL, .segment = i, .has_hash = true};
+		struct rec_leaf l;
 		struct seal_result r;
 		struct why w;
 
@@ -188,9 +188,7 @@ void rig_seal(struct rig *g, struct rig_session *s)
 			fprintf(stderr, "seal: %s\n", w.text);
 			abort();
 		}
-		memcpy(l.sid, s->sid, sizeof(l.sid));
-		memcpy(l.hash, r.hash, 32);
-		l.bytes = r.bytes;
+		seal_leaf(s->sid, i, &r, &l);
 		rig_leaf(g, &l);
 	}
 }

@@ -271,7 +271,8 @@ Test(recframe, session_ids)
 Test(recframe, leaf_round_trip)
 {
 	struct rec_leaf l = {.type = LEAF_END, .time_us = 5, .sid = "01JD8MABCDEFGHJKMNPQRSTVWX", .seq = 9, .bytes = 1000, .segment = 2,
-		.has_hash = true, .who = "alice", .reason = "closed"};
+		.raw = 77,
+		.has_hash = true, .has_head = true, .who = "alice", .reason = "closed"};
 	struct rec_leaf x;
 	struct buf b;
 
