@@ -63,6 +63,10 @@ static int handle(const struct ipc_msg *m, const int *fds, size_t n_fds, struct 
 		ipc_begin(out, IPC_OK, ipc_id(m));
 		ipc_bin(out, "hash", span_of(res.hash, sizeof(res.hash)));
 		ipc_int(out, "bytes", (int64_t)res.bytes);
+		ipc_int(out, "raw", (int64_t)res.raw_bytes);
+		ipc_int(out, "seq", res.records > 0 ? (int64_t)res.last_seq : 0);
+		if (res.records > 0)
+			ipc_bin(out, "head", span_of(res.head, sizeof(res.head)));
 	} else {
 		w.code = r;
 		log_error("segment-not-sealed", "sid", sid, "segment", log_num(job.segment), "why",

@@ -217,15 +217,22 @@ static void seal_again(struct monitor *m)
 		m->seal_timer = loop_after(m->loop, SEAL_RETRY_MS, seal_retry, m);
 }
 
-static void seal_leaf(struct monitor *m, const struct seal_job *j, const struct ipc_msg *msg)
+static void leaf_of_seal(struct monitor *m, const struct seal_job *j, const struct ipc_msg *msg)
 {
 	struct span hash = ipc_get_span(msg, "hash");
-	struct rec_leaf l = {.type = LEAF_SEAL, .segment = j->segment, .bytes = (uint64_t)ipc_get_int(msg, "bytes", 0)};
+	struct span head = ipc_get_span(msg, "head");
+	struct rec_leaf l = {.type = LEAF_SEAL, .segment = j->segment, .bytes = (uint64_t)ipc_get_int(msg, "bytes", 0),
+		.raw = (uint64_t)ipc_get_int(msg, "raw", 0), .seq = (uint64_t)ipc_get_int(msg, "seq", 0), .has_hash = true};
 
-	if (hash.n != SHA256_LEN)
+	if (hash.n != SHA256_LEN) {
+		log_error("archiver-answer", "sid", j->sid);
 		return;
-	l.has_hash = true;
+	}
 	memcpy(l.hash, hash.p, SHA256_LEN);
+	if (head.n == SHA256_LEN) { /* absent for a segment without records */
+		l.has_head = true;
+		memcpy(l.head, head.p, SHA256_LEN);
+	}
 	(void)str_copy(l.sid, sizeof(l.sid), j->sid);
 	(void)mon_leaf(m, &l);
 }
@@ -241,7 +248,7 @@ static void sealed(void *ctx, const struct ipc_msg *msg)
 		return;
 	}
 	if (ipc_type_of(msg) == IPC_OK) {
-		seal_leaf(m, j, msg);
+		leaf_of_seal(m, j, msg);
 		seal_done(m);
 		return;
 	}
