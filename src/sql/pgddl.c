@@ -339,13 +339,17 @@ bool pgddl_alter_function(struct pgwalk *w, const struct pgnode *n)
 
 bool pgddl_do(struct pgwalk *w, const struct pgnode *n)
 {
-	const struct pgnode *args = pgnode_field(n, "args");
-	const char *lang = pgnode_str(option(args, "language")), *body = pgnode_str(option(args, "as"));
+	const struct pgnode *o;
 
-	if (lang != NULL && !language_is_trusted(lang))
-		pgwalk_raise(w, SQL_ESCAPE, "LANGUAGE %s runs native code on the database host", pgwalk_shown(w, lang));
-	if (body != NULL && !w->planned)
-		pgbody_scan(w, body, true);
+	for (o = pgnode_first(pgnode_field(n, "args")); o != NULL; o = o->next) {
+		const char *s = pgnode_str(pgnode_field(o, "arg")), *what = pgnode_field_str(o, "defname");
+
+		if (s != NULL && strcasecmp(what, "language") == 0 && !language_is_trusted(s))
+			pgwalk_raise(w, SQL_ESCAPE, "LANGUAGE %s runs native code on the database host",
+				     pgwalk_shown(w, s));
+		else if (s != NULL && strcasecmp(what, "as") == 0 && !w->planned)
+			pgbody_scan(w, s, true);
+	}
 	return false;
 }
 

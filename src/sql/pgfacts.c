@@ -165,8 +165,8 @@ static bool other_reading(struct span sql, const struct sql_context *cx, enum sq
 	bool parsed;
 
 	buf_init(&text, 2 * SQL_MAX_TEXT);
-	pglex_as_escapes(sql, &text);
-	parsed = buf_err(&text) == 0 && pgtree_parse(buf_span(&text), &t, NULL) == 0;
+	parsed = pglex_as_escapes(sql, &text) && buf_err(&text) == 0 &&
+		 pgtree_parse(buf_span(&text), &t, NULL) == 0;
 	if (parsed)
 		walk_all(t, cx, &f);
 	*cls = f.cls;

@@ -474,7 +474,7 @@ bool pglex_depends_on_scs(struct span sql)
 	return false;
 }
 
-void pglex_as_escapes(struct span sql, struct buf *out)
+bool pglex_as_escapes(struct span sql, struct buf *out)
 {
 	const uint8_t *done = sql.p;
 	struct pglex_token t;
@@ -489,4 +489,5 @@ void pglex_as_escapes(struct span sql, struct buf *out)
 		done = t.text.p + (t.text.p[0] != '\''); /* without the N of N'...' */
 	}
 	buf_put(out, done, sql.n - (size_t)(done - sql.p));
+	return t.type == PGL_END;
 }

@@ -53,7 +53,7 @@ int pglex_measure(struct span sql, struct pglex_shape *out, struct why *w) MUST_
 bool pglex_depends_on_scs(struct span sql);
 
 /* The text as a server with standard_conforming_strings=off reads it, written for one that has it on: every '...'
- * becomes E'...'. Errors are sticky in out. */
-void pglex_as_escapes(struct span sql, struct buf *out);
+ * becomes E'...'. false when a literal never ends in that reading. Errors are sticky in out. */
+bool pglex_as_escapes(struct span sql, struct buf *out);
 
 #endif

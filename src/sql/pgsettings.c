@@ -10,7 +10,7 @@
 
 enum rule {
 	R_CLASS, /* the class of the entry */
-	R_PIN,   /* only to one of the values; anything else would change how text is read */
+	R_PIN,   /* only to one of the values, never a number: texts that differ in a number may share their facts */
 	R_PATH,  /* search_path */
 	R_MSGS,  /* client_min_messages */
 };
@@ -152,7 +152,7 @@ static const struct entry {
 	{"ssl_key_file", FILES},
 	{"ssl_passphrase_command", LOADS},
 	{"ssl_renegotiation_limit", HARMLESS},
-	{"standard_conforming_strings", SQL_AUDIT, R_PIN, "on true yes 1 t y"},
+	{"standard_conforming_strings", SQL_AUDIT, R_PIN, "on true yes"},
 	{"statement_timeout", HARMLESS},
 	{"stats_fetch_consistency", HARMLESS},
 	{"supautils.*", GUARD},

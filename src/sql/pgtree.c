@@ -312,11 +312,13 @@ static int64_t take_number(struct cur *c)
 	int64_t v = 0;
 
 	while (cur_peek(c) >= '0' && cur_peek(c) <= '9') {
-		if (v > (INT64_MAX - 9) / 10) {
+		int digit = cur_peek(c) - '0';
+
+		if (v > (INT64_MAX - digit) / 10) {
 			cur_fail(c, E_FORMAT);
 			return 0;
 		}
-		v = v * 10 + (cur_peek(c) - '0');
+		v = v * 10 + digit;
 		(void)cur_u8(c);
 		any = true;
 	}
