@@ -3,8 +3,9 @@
  * The signer process: holds the CA key and the log key and nothing else, and decides itself what it
  * signs. It takes no one's word, the monitor's neither: certificates must be short-lived user
  * certificates bound to this gateway with known options only and a growing serial; checkpoints must
- * be of our log and never of a smaller or a different tree. Messages: wire/ipc.h (SIGN_CERT,
- * SIGN_CHECKPOINT, SIGNER_KEYS).
+ * be of our log and never of a smaller or a different tree. Messages: wire/ipc.h. The answer to
+ * SIGN_CERT is an SSH signature blob (issue_finish() takes it), the answer to SIGN_CHECKPOINT are
+ * the 64 bytes of an Ed25519 signature.
  */
 #ifndef SP_SERVER_SIGNER_H
 #define SP_SERVER_SIGNER_H

@@ -11,8 +11,8 @@
 #include "base/buf.h"
 #include "base/cur.h"
 
-#define SSHPK_BLOB_MAX     (32 * 1024) /* any public key or certificate blob */
-#define SSHPK_LINE_MAX     (48 * 1024)
+#define SSHPK_BLOB_MAX     (16 * 1024) /* any public key or certificate blob */
+#define SSHPK_LINE_MAX     (24 * 1024)
 #define SSHPK_FP_CAP       52 /* "SHA256:" + 43 base64 characters + NUL, rounded up */
 #define SSHPK_RSA_MIN_BITS 2048
 #define SSHPK_RSA_MAX_BITS 16384

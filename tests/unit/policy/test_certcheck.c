@@ -18,8 +18,8 @@ static int nobody_revoked(void *ctx, const struct certcheck_revocable *x)
 }
 
 /* One trusted authority that requires the gateway "gw-test"; "alice" asks from 10.1.2.3. */
-static int check(struct span cert, const struct certcheck_ca *ca, size_t n_ca, struct cert_identity *id,
-    struct why *w)
+static int check(struct span cert, const struct certcheck_ca *ca, size_t n_ca,
+    struct cert_identity *id, struct why *w)
 {
 	struct certcheck_input in = {
 	    .cert = cert,
@@ -68,7 +68,8 @@ static int check_now(struct span cert, struct span ca, struct cert_identity *id,
 	return certcheck_verify(&in, id, w);
 }
 
-static void check_identity(const struct cert_identity *id, struct span user_blob, struct span ca_blob)
+static void check_identity(
+    const struct cert_identity *id, struct span user_blob, struct span ca_blob)
 {
 	char fp[SSHPK_FP_CAP];
 
@@ -96,9 +97,10 @@ static void check_identity(const struct cert_identity *id, struct span user_blob
 
 Test(certcheck, accepts_what_ssh_keygen_signs)
 {
-	const char *more[] = {"-z", "77", "-V", "20260101000000Z:20260101010000Z", "-O", "clear", "-O", "permit-pty",
-	    "-O", "source-address=10.0.0.0/8", "-O", "critical:gateway@sallyport=gw-test", "-O",
-	    "critical:max-risk@sallyport=read", "-O", "critical:targets@sallyport=orders,crm", NULL};
+	const char *more[] = {"-z", "77", "-V", "20260101000000Z:20260101010000Z", "-O", "clear",
+	    "-O", "permit-pty", "-O", "source-address=10.0.0.0/8", "-O",
+	    "critical:gateway@sallyport=gw-test", "-O", "critical:max-risk@sallyport=read", "-O",
+	    "critical:targets@sallyport=orders,crm", NULL};
 	struct buf ca, user, cert;
 	char dir[64], pub[32];
 	struct why w;
@@ -137,8 +139,8 @@ Test(certcheck, accepts_what_ssh_keygen_signs)
 			pub_blob(tmp_path(dir, pub), &ca);
 			snprintf(pub, sizeof(pub), "%s.pub", all[j].file);
 			pub_blob(tmp_path(dir, pub), &user);
-			cr_assert_eq(check_now(buf_span(&cert), buf_span(&ca), &id, &w), 0, "%s by %s: %s",
-			    all[j].file, all[i].file, w.text);
+			cr_assert_eq(check_now(buf_span(&cert), buf_span(&ca), &id, &w), 0,
+			    "%s by %s: %s", all[j].file, all[i].file, w.text);
 			check_identity(&id, buf_span(&user), buf_span(&ca));
 			cert_identity_clear(&id);
 		}
@@ -211,38 +213,83 @@ static void set_key(struct bad *b, const char *kind)
 }
 
 /* Changes before signing. */
-static void c_host(struct bad *b) { b->m.c.type = SSHCERT_HOST; }
-static void c_type0(struct bad *b) { b->m.c.type = 0; }
-static void c_type3(struct bad *b) { b->m.c.type = 3; }
-static void c_expired(struct bad *b) { b->in.now_s = 5001; }
-static void c_expires_now(struct bad *b) { b->in.now_s = 5000; }
-static void c_early(struct bad *b) { b->in.now_s = 999; }
-static void c_backwards(struct bad *b) { b->m.c.valid_after = 5001; }
-static void c_no_time(struct bad *b) { b->m.c.valid_after = 5000; }
+static void c_host(struct bad *b)
+{
+	b->m.c.type = SSHCERT_HOST;
+}
+static void c_type0(struct bad *b)
+{
+	b->m.c.type = 0;
+}
+static void c_type3(struct bad *b)
+{
+	b->m.c.type = 3;
+}
+static void c_expired(struct bad *b)
+{
+	b->in.now_s = 5001;
+}
+static void c_expires_now(struct bad *b)
+{
+	b->in.now_s = 5000;
+}
+static void c_early(struct bad *b)
+{
+	b->in.now_s = 999;
+}
+static void c_backwards(struct bad *b)
+{
+	b->m.c.valid_after = 5001;
+}
+static void c_no_time(struct bad *b)
+{
+	b->m.c.valid_after = 5000;
+}
 static void c_far_future(struct bad *b)
 {
 	b->m.c.valid_after = UINT64_MAX - 1;
 	b->m.c.valid_before = UINT64_MAX;
 }
-static void c_before_epoch(struct bad *b) { b->in.now_s = -1; }
-static void c_no_principals(struct bad *b) { buf_reset(&b->m.principals); }
-static void c_empty_principal(struct bad *b) { only_principal(b, ""); }
+static void c_before_epoch(struct bad *b)
+{
+	b->in.now_s = -1;
+}
+static void c_no_principals(struct bad *b)
+{
+	buf_reset(&b->m.principals);
+}
+static void c_empty_principal(struct bad *b)
+{
+	only_principal(b, "");
+}
 static void c_empty_second(struct bad *b)
 {
 	static const char *const two[] = {"alice", ""};
 
 	mint_principals(&b->m, 2, two);
 }
-static void c_comma(struct bad *b) { only_principal(b, "alice,root"); }
-static void c_wildcard(struct bad *b) { only_principal(b, "*"); }
+static void c_comma(struct bad *b)
+{
+	only_principal(b, "alice,root");
+}
+static void c_wildcard(struct bad *b)
+{
+	only_principal(b, "*");
+}
 static void c_wildcard_second(struct bad *b)
 {
 	static const char *const two[] = {"alice", "a*"};
 
 	mint_principals(&b->m, 2, two);
 }
-static void c_space(struct bad *b) { only_principal(b, "alice root"); }
-static void c_newline(struct bad *b) { only_principal(b, "alice\nroot"); }
+static void c_space(struct bad *b)
+{
+	only_principal(b, "alice root");
+}
+static void c_newline(struct bad *b)
+{
+	only_principal(b, "alice\nroot");
+}
 static void c_nul(struct bad *b)
 {
 	buf_reset(&b->m.principals);
@@ -253,24 +300,60 @@ static void c_packed_wrong(struct bad *b)
 	buf_reset(&b->m.principals);
 	buf_put_str(&b->m.principals, "alice");
 }
-static void c_other_user(struct bad *b) { b->in.user = "bob"; }
-static void c_other_case(struct bad *b) { b->in.user = "Alice"; }
-static void c_prefix_user(struct bad *b) { b->in.user = "alic"; }
-static void c_longer_user(struct bad *b) { b->in.user = "alice2"; }
-static void c_empty_user(struct bad *b) { b->in.user = ""; }
-static void c_null_user(struct bad *b) { b->in.user = NULL; }
-static void c_unknown_option(struct bad *b) { set_critical(b, "zzz@example.com", "1"); }
-static void c_unknown_flag(struct bad *b) { set_critical(b, "zzz", NULL); }
-static void c_verify_required(struct bad *b) { set_critical(b, "verify-required", NULL); }
-static void c_force_command(struct bad *b) { set_critical(b, "force-command", "id"); }
-static void c_extension_as_critical(struct bad *b) { set_critical(b, "permit-pty", NULL); }
+static void c_other_user(struct bad *b)
+{
+	b->in.user = "bob";
+}
+static void c_other_case(struct bad *b)
+{
+	b->in.user = "Alice";
+}
+static void c_prefix_user(struct bad *b)
+{
+	b->in.user = "alic";
+}
+static void c_longer_user(struct bad *b)
+{
+	b->in.user = "alice2";
+}
+static void c_empty_user(struct bad *b)
+{
+	b->in.user = "";
+}
+static void c_null_user(struct bad *b)
+{
+	b->in.user = NULL;
+}
+static void c_unknown_option(struct bad *b)
+{
+	set_critical(b, "zzz@example.com", "1");
+}
+static void c_unknown_flag(struct bad *b)
+{
+	set_critical(b, "zzz", NULL);
+}
+static void c_verify_required(struct bad *b)
+{
+	set_critical(b, "verify-required", NULL);
+}
+static void c_force_command(struct bad *b)
+{
+	set_critical(b, "force-command", "id");
+}
+static void c_extension_as_critical(struct bad *b)
+{
+	set_critical(b, "permit-pty", NULL);
+}
 static void c_unsorted(struct bad *b)
 {
 	buf_reset(&b->m.critical);
 	sshcert_put_option(&b->m.critical, SSHCERT_TARGETS, span_str("t"));
 	sshcert_put_option(&b->m.critical, SSHCERT_GATEWAY, span_str("gw-test"));
 }
-static void c_twice(struct bad *b) { set_critical(b, SSHCERT_GATEWAY, "gw-test"); }
+static void c_twice(struct bad *b)
+{
+	set_critical(b, SSHCERT_GATEWAY, "gw-test");
+}
 static void c_ext_unsorted(struct bad *b)
 {
 	sshcert_put_flag(&b->m.extensions, "permit-pty");
@@ -281,24 +364,48 @@ static void c_ext_twice(struct bad *b)
 	sshcert_put_flag(&b->m.extensions, "permit-pty");
 	sshcert_put_flag(&b->m.extensions, "permit-pty");
 }
-static void c_source_v4(struct bad *b) { set_critical(b, "source-address", "10.1.2.4"); }
-static void c_source_v6(struct bad *b) { set_critical(b, "source-address", "2001:db8::/32"); }
+static void c_source_v4(struct bad *b)
+{
+	set_critical(b, "source-address", "10.1.2.4");
+}
+static void c_source_v6(struct bad *b)
+{
+	set_critical(b, "source-address", "2001:db8::/32");
+}
 static void c_source_v6_peer(struct bad *b)
 {
 	set_critical(b, "source-address", "2001:db8::/32");
 	b->in.peer = "2001:db9::1";
 }
-static void c_source_any6(struct bad *b) { set_critical(b, "source-address", "::/0"); }
+static void c_source_any6(struct bad *b)
+{
+	set_critical(b, "source-address", "::/0");
+}
 static void c_source_mapped(struct bad *b)
 {
 	set_critical(b, "source-address", "10.0.0.0/8");
 	b->in.peer = "::ffff:11.1.2.3";
 }
-static void c_cidr_bits(struct bad *b) { set_critical(b, "source-address", "10.1.2.3/33"); }
-static void c_cidr_hostbits(struct bad *b) { set_critical(b, "source-address", "10.1.2.3/8"); }
-static void c_cidr_behind(struct bad *b) { set_critical(b, "source-address", "10.0.0.0/8,nonsense"); }
-static void c_cidr_empty(struct bad *b) { set_critical(b, "source-address", ""); }
-static void c_cidr_flag(struct bad *b) { set_critical(b, "source-address", NULL); }
+static void c_cidr_bits(struct bad *b)
+{
+	set_critical(b, "source-address", "10.1.2.3/33");
+}
+static void c_cidr_hostbits(struct bad *b)
+{
+	set_critical(b, "source-address", "10.1.2.3/8");
+}
+static void c_cidr_behind(struct bad *b)
+{
+	set_critical(b, "source-address", "10.0.0.0/8,nonsense");
+}
+static void c_cidr_empty(struct bad *b)
+{
+	set_critical(b, "source-address", "");
+}
+static void c_cidr_flag(struct bad *b)
+{
+	set_critical(b, "source-address", NULL);
+}
 static void c_cidr_single_wrap(struct bad *b)
 {
 	buf_reset(&b->m.critical);
@@ -306,12 +413,30 @@ static void c_cidr_single_wrap(struct bad *b)
 	sshw_put_cstring(&b->m.critical, "source-address");
 	sshw_put_cstring(&b->m.critical, "10.0.0.0/8");
 }
-static void c_peer_unknown(struct bad *b) { b->in.peer = "somewhere"; }
-static void c_peer_null(struct bad *b) { b->in.peer = NULL; }
-static void c_gateway_missing(struct bad *b) { buf_reset(&b->m.critical); }
-static void c_gateway_other(struct bad *b) { b->in.gateway = "gw-prod"; }
-static void c_gateway_prefix(struct bad *b) { b->in.gateway = "gw-tes"; }
-static void c_gateway_null(struct bad *b) { b->in.gateway = NULL; }
+static void c_peer_unknown(struct bad *b)
+{
+	b->in.peer = "somewhere";
+}
+static void c_peer_null(struct bad *b)
+{
+	b->in.peer = NULL;
+}
+static void c_gateway_missing(struct bad *b)
+{
+	buf_reset(&b->m.critical);
+}
+static void c_gateway_other(struct bad *b)
+{
+	b->in.gateway = "gw-prod";
+}
+static void c_gateway_prefix(struct bad *b)
+{
+	b->in.gateway = "gw-tes";
+}
+static void c_gateway_null(struct bad *b)
+{
+	b->in.gateway = NULL;
+}
 static void c_gateway_other_outside(struct bad *b)
 {
 	b->in.gateway = "gw-prod";
@@ -334,11 +459,40 @@ static void c_listed_twice(struct bad *b)
 	b->ca[1] = (struct certcheck_ca){b->ca[0].blob, false}; /* the stricter entry counts */
 	b->in.n_cas = 2;
 }
-static void c_risk(struct bad *b) { set_critical(b, SSHCERT_MAX_RISK, "everything"); }
-static void c_risk_zero(struct bad *b) { set_critical(b, SSHCERT_MAX_RISK, "unparsable"); }
-static void c_targets_empty(struct bad *b) { set_critical(b, SSHCERT_TARGETS, ""); }
-static void c_targets_comma(struct bad *b) { set_critical(b, SSHCERT_TARGETS, "a,,b"); }
-static void c_groups_flag(struct bad *b) { sshcert_put_flag(&b->m.extensions, SSHCERT_GROUPS); }
+static void c_risk(struct bad *b)
+{
+	set_critical(b, SSHCERT_MAX_RISK, "everything");
+}
+static void c_risk_zero(struct bad *b)
+{
+	set_critical(b, SSHCERT_MAX_RISK, "unparsable");
+}
+static void c_risk_nul(struct bad *b)
+{
+	buf_reset(&b->m.critical);
+	sshcert_put_option(&b->m.critical, SSHCERT_GATEWAY, span_str("gw-test"));
+	sshcert_put_option(&b->m.critical, SSHCERT_MAX_RISK, span_of("read\0er", 7));
+}
+static void c_behalf_control(struct bad *b)
+{
+	set_critical(b, SSHCERT_ON_BEHALF_OF, "carol\n");
+}
+static void c_login_nul(struct bad *b)
+{
+	sshcert_put_option(&b->m.extensions, SSHCERT_LOGIN_ID, span_of("a\0b", 3));
+}
+static void c_targets_empty(struct bad *b)
+{
+	set_critical(b, SSHCERT_TARGETS, "");
+}
+static void c_targets_comma(struct bad *b)
+{
+	set_critical(b, SSHCERT_TARGETS, "a,,b");
+}
+static void c_groups_flag(struct bad *b)
+{
+	sshcert_put_flag(&b->m.extensions, SSHCERT_GROUPS);
+}
 static void c_groups_comma(struct bad *b)
 {
 	sshcert_put_option(&b->m.extensions, SSHCERT_GROUPS, span_str("dba,"));
@@ -358,11 +512,26 @@ static void c_flag_with_data(struct bad *b)
 {
 	sshcert_put_option(&b->m.extensions, "permit-pty", span_str("no"));
 }
-static void c_key_id_nul(struct bad *b) { b->m.c.key_id = span_of("a\0b", 3); }
-static void c_zero_key(struct bad *b) { b->m.c.key.q = span_of("", 0); }
-static void c_short_key(struct bad *b) { b->m.c.key.q = span_of(b->m.user.pub, 31); }
-static void c_plain_kind(struct bad *b) { set_key(b, "ssh-rsa"); }
-static void c_reserved(struct bad *b) { b->m.c.reserved = span_str("?"); }
+static void c_key_id_nul(struct bad *b)
+{
+	b->m.c.key_id = span_of("a\0b", 3);
+}
+static void c_zero_key(struct bad *b)
+{
+	b->m.c.key.q = span_of("", 0);
+}
+static void c_short_key(struct bad *b)
+{
+	b->m.c.key.q = span_of(b->m.user.pub, 31);
+}
+static void c_plain_kind(struct bad *b)
+{
+	set_key(b, "ssh-rsa");
+}
+static void c_reserved(struct bad *b)
+{
+	b->m.c.reserved = span_str("?");
+}
 static void c_too_long(struct bad *b)
 {
 	buf_reset(&b->scratch);
@@ -378,7 +547,10 @@ static void c_unknown_ca(struct bad *b)
 	sshpk_put_ed25519_blob(&b->scratch, other);
 	b->ca[0].blob = buf_span(&b->scratch);
 }
-static void c_no_cas(struct bad *b) { b->in.n_cas = 0; }
+static void c_no_cas(struct bad *b)
+{
+	b->in.n_cas = 0;
+}
 static void c_ca_longer(struct bad *b)
 {
 	buf_put_u8(&b->m.ca_blob, 0); /* same key, one byte more: not the trusted blob */
@@ -402,7 +574,10 @@ static void c_ca_claimed(struct bad *b)
 	/* Names the trusted authority, signed with another key. */
 	b->m.ca = b->m.user;
 }
-static void c_no_revocation(struct bad *b) { b->in.revoked = NULL; }
+static void c_no_revocation(struct bad *b)
+{
+	b->in.revoked = NULL;
+}
 
 static const struct {
 	const char *name;
@@ -436,9 +611,11 @@ static const struct {
     {"longer than the user", c_longer_user, E_DENIED, "not for the user name"},
     {"empty user name", c_empty_user, E_DENIED, "not for the user name \"\""},
     {"no user name", c_null_user, E_DENIED, "not for the user name \"\""},
-    {"unknown critical option", c_unknown_option, E_DENIED, "unknown critical option \"zzz@example.com\""},
+    {"unknown critical option", c_unknown_option, E_DENIED,
+	"unknown critical option \"zzz@example.com\""},
     {"unknown critical flag", c_unknown_flag, E_DENIED, "unknown critical option \"zzz\""},
-    {"verify-required", c_verify_required, E_DENIED, "critical option verify-required are not accepted"},
+    {"verify-required", c_verify_required, E_DENIED,
+	"critical option verify-required are not accepted"},
     {"force-command", c_force_command, E_DENIED, "critical option force-command are not accepted"},
     {"extension as critical option", c_extension_as_critical, E_DENIED, "unknown critical option"},
     {"critical options unsorted", c_unsorted, E_FORMAT, "critical options are not sorted"},
@@ -449,13 +626,17 @@ static const struct {
     {"source address: IPv6 for IPv4", c_source_v6, E_DENIED, "may not be used from"},
     {"source address: other IPv6", c_source_v6_peer, E_DENIED, "may not be used from 2001:db9::1"},
     {"source address: ::/0 is not IPv4", c_source_any6, E_DENIED, "may not be used from"},
-    {"source address: mapped peer", c_source_mapped, E_DENIED, "may not be used from ::ffff:11.1.2.3"},
+    {"source address: mapped peer", c_source_mapped, E_DENIED,
+	"may not be used from ::ffff:11.1.2.3"},
     {"source address: 33 bits", c_cidr_bits, E_FORMAT, "source-address list is malformed"},
     {"source address: host bits", c_cidr_hostbits, E_FORMAT, "source-address list is malformed"},
-    {"source address: nonsense behind a match", c_cidr_behind, E_FORMAT, "source-address list is malformed"},
-    {"source address: empty", c_cidr_empty, E_FORMAT, "critical option source-address is malformed"},
+    {"source address: nonsense behind a match", c_cidr_behind, E_FORMAT,
+	"source-address list is malformed"},
+    {"source address: empty", c_cidr_empty, E_FORMAT,
+	"critical option source-address is malformed"},
     {"source address: flag", c_cidr_flag, E_FORMAT, "critical option source-address is malformed"},
-    {"source address: wrapped once", c_cidr_single_wrap, E_FORMAT, "critical option source-address is malformed"},
+    {"source address: wrapped once", c_cidr_single_wrap, E_FORMAT,
+	"critical option source-address is malformed"},
     {"peer is no address", c_peer_unknown, E_INTERNAL, "address is not known"},
     {"peer missing", c_peer_null, E_INTERNAL, "address is not known"},
     {"no gateway", c_gateway_missing, E_DENIED, "not bound to a gateway"},
@@ -468,11 +649,16 @@ static const struct {
     {"authority listed as inside and outside", c_listed_twice, E_DENIED, "not bound to a gateway"},
     {"unknown risk class", c_risk, E_FORMAT, "max-risk@sallyport is malformed"},
     {"risk class that no statement has", c_risk_zero, E_FORMAT, "max-risk@sallyport is malformed"},
+    {"NUL in risk class", c_risk_nul, E_FORMAT, "max-risk@sallyport is malformed"},
+    {"newline in person acted for", c_behalf_control, E_FORMAT,
+	"on-behalf-of@sallyport is malformed"},
+    {"NUL in login id", c_login_nul, E_FORMAT, "extension login-id@sallyport is malformed"},
     {"no targets", c_targets_empty, E_FORMAT, "targets@sallyport is malformed"},
     {"empty target", c_targets_comma, E_FORMAT, "targets@sallyport is malformed"},
     {"groups as flag", c_groups_flag, E_FORMAT, "extension groups@sallyport is malformed"},
     {"empty group", c_groups_comma, E_FORMAT, "extension groups@sallyport is malformed"},
-    {"control bytes in group", c_groups_control, E_FORMAT, "extension groups@sallyport is malformed"},
+    {"control bytes in group", c_groups_control, E_FORMAT,
+	"extension groups@sallyport is malformed"},
     {"too many groups", c_groups_many, E_FORMAT, "extension groups@sallyport is malformed"},
     {"flag with data", c_flag_with_data, E_FORMAT, "extension permit-pty is malformed"},
     {"NUL in key id", c_key_id_nul, E_FORMAT, "key id is not text"},
@@ -480,7 +666,7 @@ static const struct {
     {"key of 31 bytes", c_short_key, E_FORMAT, "the certificate is malformed"},
     {"type says RSA, fields do not", c_plain_kind, E_FORMAT, "the certificate is malformed"},
     {"reserved field used", c_reserved, E_FORMAT, "reserved field is not empty"},
-    {"over 32 KiB", c_too_long, E_TOOBIG, "longer than 32768 bytes"},
+    {"over 16 KiB", c_too_long, E_TOOBIG, "longer than 16384 bytes"},
     {"unknown authority", c_unknown_ca, E_DENIED, "is not trusted here"},
     {"no trusted authority", c_no_cas, E_DENIED, "is not trusted here"},
     {"authority with a byte more", c_ca_longer, E_DENIED, "is not trusted here"},
@@ -491,7 +677,8 @@ static const struct {
 };
 #define N_REFUSE (sizeof(refuse) / sizeof(refuse[0]))
 
-static void assert_refused(const struct certcheck_input *in, const char *name, int code, const char *text)
+static void assert_refused(
+    const struct certcheck_input *in, const char *name, int code, const char *text)
 {
 	struct cert_identity id;
 	struct why w = {0};
@@ -501,7 +688,8 @@ static void assert_refused(const struct certcheck_input *in, const char *name, i
 	cr_assert_eq(r, code, "%s: code %d (%s)", name, r, w.text);
 	cr_assert(strstr(w.text, text) != NULL, "%s: \"%s\"", name, w.text);
 	cr_assert_str_eq(id.user, "", "%s left an identity behind", name);
-	cr_assert(id.mem == NULL && id.groups.n == 0 && !id.forward && !id.pty && id.serial == 0, "%s", name);
+	cr_assert(id.mem == NULL && id.groups.n == 0 && !id.forward && !id.pty && id.serial == 0,
+	    "%s", name);
 }
 
 Test(certcheck, refuses_each_wrong_field)
@@ -512,7 +700,8 @@ Test(certcheck, refuses_each_wrong_field)
 		struct why w;
 
 		bad_init(&b);
-		/* The same certificate without the change is good: the change is what is refused. */
+		/* The same certificate without the change is good: the change is what is refused.
+		 */
 		mint_sign(&b.m, &b.cert);
 		b.in.cert = buf_span(&b.cert);
 		cr_assert_eq(certcheck_verify(&b.in, &id, &w), 0, "%s", w.text);
@@ -569,8 +758,8 @@ Test(certcheck, outside_authority_may_leave_the_gateway_out)
 
 /* --- refused: with ssh-keygen's help --- */
 
-static void refuse_keygen(const char *dir, const char *ca, const char *user, const char *const *more,
-    const char *trusted, int code, const char *text)
+static void refuse_keygen(const char *dir, const char *ca, const char *user,
+    const char *const *more, const char *trusted, int code, const char *text)
 {
 	struct buf cert, blob;
 	struct certcheck_ca one = {.require_gateway = true};
@@ -611,7 +800,8 @@ Test(certcheck, refuses_weak_and_wrong_authorities)
 	keygen(dir, "user", "ed25519", 0);
 	keygen(dir, "weak", "rsa", 1024);
 	refuse_keygen(dir, "rsaca", "user", sha1, "rsaca.pub", E_DENIED, "ssh-rsa (SHA-1)");
-	refuse_keygen(dir, "weakca", "user", good, "weakca.pub", E_DENIED, "authority's RSA key has only 1024 bits");
+	refuse_keygen(dir, "weakca", "user", good, "weakca.pub", E_DENIED,
+	    "authority's RSA key has only 1024 bits");
 	refuse_keygen(dir, "ca", "weak", good, "ca.pub", E_DENIED, "the RSA key has 1024 bits");
 	refuse_keygen(dir, "ca", "user", host, "ca.pub", E_DENIED, "this is a host certificate");
 	refuse_keygen(dir, "ca", "user", good, "rsaca.pub", E_DENIED, "is not trusted here");
@@ -733,8 +923,8 @@ Test(certcheck, revoked_by_serial_user_key_id_key_or_authority)
 		bool hit;
 	} v[] = {{"serial", "7", true}, {"serial", "8", false}, {"user", "alice", true},
 	    {"user", "alice-old", true}, /* another principal of the same certificate */
-	    {"user", "bob", false}, {"key-id", "user=alice login=abc", true}, {"key", "", true}, {"ca", "", true},
-	    {"error", "", true}};
+	    {"user", "bob", false}, {"key-id", "user=alice login=abc", true}, {"key", "", true},
+	    {"ca", "", true}, {"error", "", true}};
 	struct bad b;
 	struct buf blob;
 
@@ -761,8 +951,9 @@ Test(certcheck, revoked_by_serial_user_key_id_key_or_authority)
 		if (rc == 0)
 			cert_identity_clear(&id);
 		else
-			cr_assert(strstr(w.text, strcmp(v[i].what, "error") == 0 ? "cannot be checked"
-										  : "revoked") != NULL);
+			cr_assert(
+			    strstr(w.text, strcmp(v[i].what, "error") == 0 ? "cannot be checked"
+									   : "revoked") != NULL);
 	}
 	buf_clear(&blob);
 	bad_clear(&b);
@@ -775,9 +966,18 @@ static void issue_one(struct mint *m, struct buf *cert)
 	static char *principals[] = {(char *)"alice"};
 	static char *groups[] = {(char *)"dba", (char *)"dev"};
 	struct buf user, body, sig;
-	struct issue_request rq = {.principals = principals, .n_principals = 1, .groups = groups, .n_groups = 2,
-	    .serial = 5, .now_s = NOW, .ttl_s = 3600, .gateway = "gw-test", .source_address = "10.0.0.0/8",
-	    .login_id = "01ABC", .forward = true, .pty = true};
+	struct issue_request rq = {.principals = principals,
+	    .n_principals = 1,
+	    .groups = groups,
+	    .n_groups = 2,
+	    .serial = 5,
+	    .now_s = NOW,
+	    .ttl_s = 3600,
+	    .gateway = "gw-test",
+	    .source_address = "10.0.0.0/8",
+	    .login_id = "01ABC",
+	    .forward = true,
+	    .pty = true};
 	uint8_t raw[ED25519_SIG_LEN];
 	struct why w;
 
@@ -818,7 +1018,8 @@ Test(certcheck, refuses_every_prefix_and_every_flipped_bit)
 	for (size_t i = 0; i < n; i++) {
 		copy = malloc(i > 0 ? i : 1);
 		memcpy(copy, buf_span(&cert).p, i);
-		cr_assert_neq(check(span_of(copy, i), &ca, 1, &id, &w), 0, "prefix of %zu accepted", i);
+		cr_assert_neq(
+		    check(span_of(copy, i), &ca, 1, &id, &w), 0, "prefix of %zu accepted", i);
 		free(copy);
 	}
 	copy = malloc(n + 1);
@@ -827,7 +1028,8 @@ Test(certcheck, refuses_every_prefix_and_every_flipped_bit)
 	cr_assert_eq(check(span_of(copy, n + 1), &ca, 1, &id, &w), E_TRAILING);
 	for (size_t bit = 0; bit < n * 8; bit++) {
 		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		cr_assert_neq(check(span_of(copy, n), &ca, 1, &id, &w), 0, "bit %zu flipped: accepted", bit);
+		cr_assert_neq(
+		    check(span_of(copy, n), &ca, 1, &id, &w), 0, "bit %zu flipped: accepted", bit);
 		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	free(copy);

@@ -74,6 +74,7 @@ static void record(struct rig *r)
 
 static void rig_open(struct rig *r)
 {
+	alarm(30); /* a process that should have left must not hang the run */
 	*r = (struct rig){0};
 	tmp_make(r->dir);
 	r->root = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

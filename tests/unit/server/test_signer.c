@@ -88,6 +88,7 @@ static void rig_keys(struct rig *r)
 
 static void rig_open(struct rig *r)
 {
+	alarm(30); /* a process that should have left must not hang the run */
 	*r = (struct rig){0};
 	tmp_make(r->dir);
 	snprintf(r->ca, sizeof(r->ca), "file:%s/ca", r->dir);
