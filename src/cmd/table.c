@@ -163,7 +163,7 @@ static void shrink(const struct table *t, size_t *width, size_t fit)
 	size_t c, total, widest;
 
 	for (;;) {
-		total = 1;
+		total = 2; /* the blanks at both ends */
 		widest = t->n_cols;
 		for (c = 0; c < t->n_cols; c++) {
 			total += width[c] + (c > 0 ? 3 : 0);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command's half of the verb table.
+ */
+#include "cmd/cli_verbs.h"
+
+#include "cmd/console.h"
+
+#define N(a)    (sizeof(a) / sizeof((a)[0]))
+#define OPTS(o) o, N(o)
+#define MANY    64
+
+static const struct cli_opt requests_opts[] = {
+    [REQ_MINE] = {"--mine", NULL, false, "only my own"},
+    [REQ_ALL] = {"--all", NULL, false, "also those that are decided"},
+    [REQ_WATCH] = {"--watch", NULL, false,
+	"stay and print what changes; with --mine until none is open"},
+};
+
+static const struct cli_opt why_opts[] = {
+    [WHY_M] = {"-m", "WHY", false, "reason, kept with the decision"},
+};
+
+static const struct cli_opt sessions_opts[] = {
+    [SES_LIVE] = {"--live", NULL, false, "only those that go on"},
+    [SES_USER] = {"--user", "U", false, "of this user"},
+    [SES_TARGET] = {"--target", "T", false, "on this target"},
+    [SES_SINCE] = {"--since", "S", false, "started since then: 7d, 12h, or 2026-11-20"},
+    [SES_LIMIT] = {"--limit", "N", false, "at most so many"},
+};
+
+static const struct cli_opt replay_opts[] = {
+    [REP_SPEED] = {"-s", "SPEED", false, "times as fast (default 1)"},
+    [REP_IDLE] = {"-i", "SECONDS", false, "pauses are cut to this (default 2)"},
+    [REP_TEXT] = {"--text", NULL, false, "everything at once, without delays"},
+    [REP_ALL] = {"--all", NULL, false, "also the gateway's own statements and notices"},
+    [REP_DIR] = {"--dir", "DIR", true, "read a copied recording, without a gateway"},
+};
+
+static const struct cli_opt verify_opts[] = {
+    [VER_ALL] = {"--all", NULL, false, "every session (the default)"},
+    [VER_KEY] = {"--key", "FILE", true, "verifier key of the log, kept outside"},
+    [VER_CHECKPOINT] = {"--checkpoint", "FILE", true, "last checkpoint, kept outside"},
+    [VER_DIR] = {"--dir", "DIR", true, "state directory or a copy of it"},
+};
+
+static const struct cli_opt config_opts[] = {
+    [CFG_HOST] = {"--host", "NAME", false, "name of the gateway to write"},
+    [CFG_PORT] = {"--port", "N", false, "its port"},
+};
+
+static const struct cli_verb verbs[] = {
+    {VERB_APPROVE, verb_approve, NULL, 1, MANY, false, OPTS(why_opts)},
+    {VERB_CERT, verb_cert, NULL, 0, 0, false, NULL, 0},
+    {VERB_CONFIG, verb_config, NULL, 0, 0, false, OPTS(config_opts)},
+    {VERB_DENY, verb_deny, NULL, 1, 1, false, OPTS(why_opts)},
+    {VERB_HELP, verb_help, NULL, 0, 1, false, NULL, 0},
+    {VERB_KILL, verb_kill, NULL, 1, 1, false, OPTS(why_opts)},
+    {VERB_POLICY, NULL, verb_policy, 0, MANY, true, NULL, 0},
+    {VERB_RELOAD, verb_reload, NULL, 0, 0, false, NULL, 0},
+    {VERB_REPLAY, verb_replay, NULL, 0, 1, false, OPTS(replay_opts)},
+    {VERB_REQUESTS, verb_requests, NULL, 0, 0, false, OPTS(requests_opts)},
+    {VERB_REVOKE, verb_revoke, NULL, 2, 2, false, OPTS(why_opts)},
+    {VERB_SESSIONS, verb_sessions, NULL, 0, 0, false, OPTS(sessions_opts)},
+    {VERB_SHOW, verb_show, NULL, 1, 1, false, NULL, 0},
+    {VERB_SQL, NULL, verb_sql, 1, MANY, false, NULL, 0},
+    {VERB_STATUS, verb_status, NULL, 0, 0, false, NULL, 0},
+    {VERB_TARGETS, verb_targets, NULL, 0, 0, false, NULL, 0},
+    {VERB_VERIFY, verb_verify, NULL, 0, 1, false, OPTS(verify_opts)},
+    {VERB_WELCOME, verb_welcome, NULL, 0, 0, false, NULL, 0},
+    {VERB_WHOAMI, verb_whoami, NULL, 0, 0, false, NULL, 0},
+};
+
+const struct cli_verb *cli_verb_table(size_t *n)
+{
+	*n = N(verbs);
+	return verbs;
+}
+
+const struct cli_verb *cli_verb_of(enum verb_id id)
+{
+	size_t i;
+
+	for (i = 0; i < N(verbs); i++)
+		if (verbs[i].id == id)
+			return &verbs[i];
+	return NULL;
+}

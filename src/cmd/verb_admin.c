@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Administration on the gateway itself: status, reload, revoke.
+ */
+#include "cmd/cli_verbs.h"
+#include "cmd/view.h"
+
+static const struct {
+	const char *key, *label;
+} status_lines[] = {{"gateway", "gateway"}, {"epoch", "configuration epoch"},
+    {"conf_hash", "configuration hash"}, {"pid", "process"}, {"uptime_s", "up"},
+    {"connections", "connections"}, {"sessions", "sessions"}, {"requests", "open requests"},
+    {"log_size", "log entries"}, {"log_root", "log root"}, {"log_key", "log key"},
+    {"ca", "authority"}, {"disk_free_bytes", "disk free"}, {"draining", "draining"}};
+
+static const char *bytes_text(int64_t v, char *out, size_t cap)
+{
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	size_t i = 0;
+
+	for (; v >= 10 * 1024 && i < 4; i++)
+		v /= 1024;
+	(void)snprintf(out, cap, "%lld %s", (long long)v, units[i]);
+	return out;
+}
+
+static const char *status_value(const char *key, const struct mp_val *item, char *out, size_t cap)
+{
+	const struct mp_val *v = mp_get(item, key);
+
+	if (strcmp(key, "uptime_s") == 0)
+		return view_span(mp_i64(v, 0), out, cap);
+	if (strcmp(key, "disk_free_bytes") == 0)
+		return bytes_text(mp_i64(v, 0), out, cap);
+	if (mp_type(v) == MP_BOOL)
+		return mp_bool(v, false) ? "yes" : "no";
+	if (mp_type(v) == MP_STR)
+		return ctlc_text(item, key, out, cap);
+	(void)snprintf(out, cap, "%lld", (long long)mp_i64(v, 0));
+	return out;
+}
+
+static void print_status(const struct mp_val *item)
+{
+	char value[300], safe[600];
+	size_t i;
+
+	for (i = 0; i < sizeof(status_lines) / sizeof(status_lines[0]); i++) {
+		if (mp_get(item, status_lines[i].key) == NULL)
+			continue;
+		(void)span_escape(
+		    span_str(status_value(status_lines[i].key, item, value, sizeof(value))), safe,
+		    sizeof(safe));
+		printf("%-20s %s\n", status_lines[i].label, safe);
+	}
+}
+
+static void on_status(void *ctx, const struct mp_val *item)
+{
+	if (ctx != NULL)
+		js_push(ctx, view_json(item));
+	else
+		print_status(item);
+}
+
+int verb_status(struct cli *c, const struct cli_args *a)
+{
+	struct js *items = c->json ? js_array() : NULL;
+	struct ctlc_sink sink = {.item = on_status, .ctx = items};
+	struct ctlc_end end;
+	int code = cli_call(c, "status", NULL, &sink, &end);
+
+	(void)a;
+	if (code == 0 && items != NULL)
+		view_print_json("status", items);
+	else
+		js_free(items);
+	code = cli_say(c, &end);
+	ctlc_end_clear(&end);
+	return code;
+}
+
+static const struct view_col reload_cols[] = {
+    {{"epoch", true, false}, "epoch", VIEW_INT},
+};
+static const struct view reload_view = {"reload", reload_cols, 1, "reloaded"};
+
+int verb_reload(struct cli *c, const struct cli_args *a)
+{
+	(void)a;
+	return view_call(c, "reload", NULL, &reload_view);
+}
+
+static const struct view_col revoke_cols[] = {
+    {{"kind", false, false}, "kind", VIEW_TEXT},
+    {{"value", false, false}, "value", VIEW_TEXT},
+    {{"connections ended", true, false}, "ended", VIEW_INT},
+};
+static const struct view revoke_view = {
+    "revoke", revoke_cols, sizeof(revoke_cols) / sizeof(revoke_cols[0]), "revoked"};
+
+int verb_revoke(struct cli *c, const struct cli_args *a)
+{
+	struct ctlc_args args;
+
+	ctlc_args_init(&args);
+	ctlc_arg_str(&args, "kind", a->v[0]);
+	ctlc_arg_str(&args, "value", a->v[1]);
+	ctlc_arg_str(&args, "why", a->opt[WHY_M]);
+	return view_call(c, "revoke", &args, &revoke_view);
+}
