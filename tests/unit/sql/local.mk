@@ -9,3 +9,9 @@ TESTS += tests/unit/sql/test_lineage
 tests_unit_sql_test_lineage_SOURCES = tests/unit/sql/test_lineage.c
 tests_unit_sql_test_lineage_CFLAGS = $(TEST_CFLAGS)
 tests_unit_sql_test_lineage_LDADD = $(SQL_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/sql/test_facts
+TESTS += tests/unit/sql/test_facts
+tests_unit_sql_test_facts_SOURCES = tests/unit/sql/test_facts.c
+tests_unit_sql_test_facts_CFLAGS = $(TEST_CFLAGS) -DSP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_sql_test_facts_LDADD = $(SQL_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+EXTRA_DIST += tests/vectors/guard/tools.sql
