@@ -9,6 +9,7 @@
 
 #include "server/daemon.h"
 #include "server/listener.h"
+#include "server/title.h"
 
 #define DEFAULT_CONF SP_SYSCONFDIR "/sallyport/sallyport.yaml"
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
 	bool test = false, dump = false;
 	int c;
 
+	title_init(argc, &argv);
 	/* how the listener is executed; see server/lstart.c */
 	if (argc == 2 && strncmp(argv[1], "--listener=", 11) == 0)
 		return listener_main((int)strtol(argv[1] + 11, NULL, 10));

@@ -18,6 +18,7 @@
 #include "server/archiver.h"
 #include "server/sandbox.h"
 #include "server/signer.h"
+#include "server/title.h"
 
 #define FD_SOCK 3
 #define FD_LOG 4
@@ -88,8 +89,8 @@ static _Noreturn void child(const struct dsetup *d, const char *name, int (*serv
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || keep(d, sock) != 0)
 		_exit(1);
-	(void)prctl(PR_SET_NAME, name);
-	log_init(name + 3, FD_LOG, d->log_level, d->log_json); /* without "sp-" */
+	title_set(name);
+	log_init(name, FD_LOG, d->log_level, d->log_json);
 	/* the terminal's signals are the main process's matter */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);
@@ -125,10 +126,10 @@ static int start(const struct dsetup *d, const char *name, int (*serve)(const st
 
 int helper_signer(const struct dsetup *d, pid_t *pid, int *sock, struct why *w)
 {
-	return start(d, "sp-signer", serve_signer, pid, sock, w);
+	return start(d, "signer", serve_signer, pid, sock, w);
 }
 
 int helper_archiver(const struct dsetup *d, pid_t *pid, int *sock, struct why *w)
 {
-	return start(d, "sp-archiver", serve_archiver, pid, sock, w);
+	return start(d, "archiver", serve_archiver, pid, sock, w);
 }

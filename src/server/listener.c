@@ -29,6 +29,7 @@
 #include "server/chan.h"
 #include "server/limage.h"
 #include "server/sandbox.h"
+#include "server/title.h"
 #include "session/pgup.h"
 #include "session/sshedge.h"
 #include "sql/facts.h"
@@ -128,11 +129,13 @@ static _Noreturn void session_main(struct listener *l, int fd, int mon, const ch
 		.nofile = SESSION_FILES,
 	};
 	struct why w = {0};
+	char title[32];
 
 	signals_default();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 		_exit(EDGE_EXIT_INTERNAL);
-	(void)prctl(PR_SET_NAME, "sp-session");
+	(void)snprintf(title, sizeof(title), "session %s", conn);
+	title_set(title);
 	keep_fds(fds, 3);
 	log_init("session", fds[2], (enum log_level)l->s.log_level, l->s.log_json);
 	log_set_session(conn);
@@ -553,7 +556,7 @@ int listener_main(int image)
 		return 1;
 	log_init("listener", l.s.log, (enum log_level)l.s.log_level, l.s.log_json);
 	buf_init(&l.out, IPC_MAX);
-	(void)prctl(PR_SET_NAME, "sp-listener");
+	title_set("listener");
 	(void)mallopt(M_ARENA_MAX, 1);
 	signals_ours();
 	rc = enclose(&l, fresh, &w);

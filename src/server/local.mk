@@ -6,7 +6,7 @@ src_server_libserver_a_SOURCES += src/server/signer.c src/server/signer.h src/se
 src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h src/server/limage.c src/server/limage.h \
 	src/server/lstart.c src/server/listener.c src/server/listener.h src/server/daemon.c src/server/daemon.h \
 	src/server/dsetup.c src/server/dsetup.h src/server/helper.c src/server/helper.h src/server/notify.c \
-	src/server/notify.h
+	src/server/notify.h src/server/title.c src/server/title.h
 # the monitor
 src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \

@@ -27,7 +27,7 @@ int listener_exec(const struct listener_settings *s, int image, struct why *w)
 	 * requests before authentication. */
 	static char env_path[] = "PATH=/usr/bin:/bin", env_home[] = "HOME=/nonexistent", env_lang[] = "LC_ALL=C.UTF-8";
 	static char env_krb[] = "KRB5_CONFIG=/dev/null", env_kt[] = "KRB5_KTNAME=FILE:/nonexistent";
-	static char arg0[] = "sallyportd: listener";
+	static char arg0[] = "sallyportd: listener, room for a session's id";
 	char arg1[32], asan[512];
 	char *argv[] = {arg0, arg1, NULL};
 	char *envp[] = {env_path, env_home, env_lang, env_krb, env_kt, NULL, NULL};

@@ -81,6 +81,13 @@ static void fail(struct edge *e, ssh_message m)
 		edge_doom(e, EDGE_EXIT_AUTH, "too many authentication failures");
 }
 
+/* Requests that prove and fail nothing. */
+static void probe(struct edge *e, const char *too_many)
+{
+	if (++e->auth.probes > PROBES_PER_TRY * e->p.max_auth_tries)
+		edge_doom(e, EDGE_EXIT_AUTH, too_many);
+}
+
 /* The message that waited for the monitor. */
 static ssh_message take(struct edge *e)
 {
@@ -220,8 +227,10 @@ static void signed_request(struct edge *e, ssh_message m)
 		goto out;
 	}
 	cert = blob_is_cert(buf_span(&blob));
-	if (!cert && e->auth.state != AUTH_START) { /* a second plain key changes nothing */
-		fail(e, m);
+	if (!cert && e->auth.state != AUTH_START) {
+		/* a further plain key changes nothing; after a partial success clients offer all their keys once more */
+		probe(e, "too many keys offered");
+		reply_failure(e, m);
 		goto out;
 	}
 	e->auth.msg = m;
@@ -237,8 +246,7 @@ static void publickey(struct edge *e, ssh_message m)
 {
 	switch (ssh_message_auth_publickey_state(m)) {
 	case SSH_PUBLICKEY_STATE_NONE:
-		if (++e->auth.probes > PROBES_PER_TRY * e->p.max_auth_tries)
-			edge_doom(e, EDGE_EXIT_AUTH, "too many keys offered");
+		probe(e, "too many keys offered");
 		(void)ssh_message_auth_reply_pk_ok_simple(m);
 		ssh_message_free(m);
 		return;
@@ -304,8 +312,7 @@ void auth_message(struct edge *e, ssh_message m)
 	}
 	switch (ssh_message_subtype(m)) {
 	case SSH_AUTH_METHOD_NONE: /* how clients ask what there is */
-		if (++e->auth.probes > PROBES_PER_TRY * e->p.max_auth_tries)
-			edge_doom(e, EDGE_EXIT_AUTH, "too many requests");
+		probe(e, "too many requests");
 		reply_failure(e, m);
 		return;
 	case SSH_AUTH_METHOD_PUBLICKEY:
