@@ -272,3 +272,10 @@ void calls_fail(struct calls *cs)
 			c.fn(c.ctx, NULL);
 	}
 }
+
+void calls_drop(struct calls *cs)
+{
+	for (struct call *c = cs->list; c != NULL; c = c->next)
+		c->fn = NULL;
+	calls_fail(cs);
+}

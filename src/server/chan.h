@@ -36,7 +36,8 @@ uint32_t calls_add(struct calls *cs, call_fn *fn, void *ctx);
 bool calls_answer(struct calls *cs, const struct ipc_msg *m);
 /* The asker is gone: its answers are dropped. */
 void calls_forget(struct calls *cs, const void *ctx);
-/* Every open call gets NULL. */
+/* Every open call gets NULL; or nothing any more. */
 void calls_fail(struct calls *cs);
+void calls_drop(struct calls *cs);
 
 #endif

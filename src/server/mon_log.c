@@ -130,7 +130,6 @@ void mon_log_close(struct monitor *m)
 {
 	if (m->log == NULL)
 		return;
-	calls_forget(&m->signer_calls, m);
 	while (m->log->unfinished != NULL)
 		unfinished_drop(m->log, m->log->unfinished);
 	if (m->log->ledger != NULL && ledger_sync(m->log->ledger) != 0)

@@ -543,6 +543,8 @@ void monitor_free(struct monitor *m)
 	chan_free(m->listener);
 	chan_free(m->archiver);
 	chan_free(m->signer);
+	calls_drop(&m->archiver_calls);
+	calls_drop(&m->signer_calls);
 	mon_log_close(m);
 	store_close(m->store);
 	epoch_unref(m->epoch);
