@@ -213,6 +213,19 @@ Test(checkpoint, round_trip_and_every_change)
 	}
 	for (size_t n = 0; n < buf_len(&b); n++)
 		cr_expect(ne(int, checkpoint_open(span_of(buf_span(&b).p, n), g.pub, &x), 0), "cut at %zu", n);
+	{
+		struct buf two;
+		struct span good = buf_span(&b);
+
+		/* the right signature beside a wrong one of the same key: refused, not searched */
+		buf_init(&two, 4096);
+		memcpy(copy, good.p, good.n);
+		copy[good.n - 20] = copy[good.n - 20] == 'A' ? 'B' : 'A';
+		buf_put_span(&two, good);
+		buf_put(&two, copy + good.n - 112, 112);
+		cr_expect(eq(int, checkpoint_open(buf_span(&two), g.pub, &x), E_CRYPTO));
+		buf_clear(&two);
+	}
 	/* a second, unknown signature is fine; the same key with a wrong signature is not */
 	buf_put_str(&b, "\xe2\x80\x94 witness.example AAAAAAAAAAAA\n");
 	cr_expect(eq(int, checkpoint_open(buf_span(&b), g.pub, &x), 0));

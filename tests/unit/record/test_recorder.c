@@ -435,6 +435,37 @@ Test(recorder, lax_reading_goes_on_and_tells)
 }
 
 
+/* Numbers are checked for themselves: a writer that leaves one out chains it perfectly. */
+Test(recorder, left_out_numbers_are_seen)
+{
+	struct rig_session s;
+	struct reader *r;
+	struct why w;
+	struct rec_kv kv = {"text", span_str("x")};
+	uint8_t head[32];
+	uint64_t seq;
+	uint64_t bytes;
+	int rc;
+	int fd;
+
+	rig_open(&g);
+	rig_begin(&g, &s);
+	rig_statements(&s, 1);
+	recorder_head(s.rec, &seq, &bytes, head);
+	recorder_free(s.rec);
+	fd = openat(s.dirfd, "000001.rec", O_WRONLY | O_APPEND);
+	s.rec = recorder_new(fd, head, seq + 3);
+	cr_expect(gt(i64, recorder_add(s.rec, REC_NOTICE, &kv, 1), 0));
+	cr_expect(eq(int, recorder_commit(s.rec, false), 0));
+	r = open_reader(&s, 0);
+	cr_expect(eq(u64, count(r, &rc, &w), 3));
+	cr_expect(eq(int, rc, E_TAMPER));
+	cr_expect(eq(str, w.text, "segment 1: record 4 is missing (6 follows)"));
+	reader_free(r);
+	rig_forget(&s);
+	rig_close(&g);
+}
+
 Test(recorder, session_ids_sort_by_time)
 {
 	char a[27];

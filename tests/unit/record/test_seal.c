@@ -106,6 +106,11 @@ Test(seal, what_is_written_or_does_not_match_is_not_sealed)
 	}
 	rig_write(s.path, "000001.rec", bytes, n - 1);
 	cr_expect(eq(int, seal(&s, 1, &r, &w), E_TAMPER));
+	{
+		struct seal_params p = {.dirfd = s.dirfd, .segment = 1, .raw_fd = -1};
+
+		cr_expect(eq(int, seal_segment(&p, &r, &w), E_TAMPER)); /* torn, and nobody knows the head */
+	}
 	rig_write(s.path, "000001.rec", bytes, 0);
 	cr_expect(eq(int, seal(&s, 1, &r, &w), E_TAMPER)); /* emptied: its head says otherwise */
 	cr_expect(exists(&s, "000001.rec") && !exists(&s, "000001.rec.zst") && !exists(&s, "000001.rec.zst.tmp"));
@@ -242,6 +247,19 @@ Test(seal, differing_twin_is_kept)
 	rig_write(s.path, "000001.rec", bytes, n);
 	cr_expect(eq(int, seal(&s, 1, &r, &w), E_TAMPER));
 	cr_expect(exists(&s, "000001.rec"));
+	{
+		/* whole records, right chain, but fewer of them: nothing but the comparison with the sealed file tells */
+		struct seal_params p = {.dirfd = s.dirfd, .segment = 1, .raw_fd = -1};
+		struct rec_frame f;
+		size_t used;
+
+		bytes[50] ^= 1;
+		cr_assert(eq(int, rec_parse(span_of(bytes, n), &f, &used), 0));
+		rec_frame_clear(&f);
+		rig_write(s.path, "000001.rec", bytes, used);
+		cr_expect(eq(int, seal_segment(&p, &r, &w), E_TAMPER));
+		cr_expect(exists(&s, "000001.rec"));
+	}
 	rig_forget(&s);
 	rig_close(&g);
 }

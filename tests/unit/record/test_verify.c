@@ -5,10 +5,12 @@
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "record/zst.h"
 #include "rig.h"
 
 static const struct span none = {NULL, 0};
@@ -633,6 +635,196 @@ Test(verify, unsigned_tail_and_summary)
 	cr_expect(strstr(buf_cstr(&b), "verified 1 204 sessions, 1 088 391 statements") == buf_cstr(&b));
 	cr_expect(strstr(buf_cstr(&b), "nothing missing since 2026-11-") != NULL, "%s", buf_cstr(&b));
 	buf_clear(&b);
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+/* Bytes behind the end of a closed session: rests of a write are excused nowhere but in an open one. */
+Test(verify, anything_behind_the_end_is_found)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+	} tails[] = {{"\x95", 1}, {"\x95\x05\x01", 3}, {"\0", 1}, {"\0\0\0\0", 4}, {"x", 1}};
+	struct rig_session s;
+	uint8_t bytes[8192];
+	struct recorder *r;
+	struct rec_kv kv = {"text", span_str("more")};
+	char path[256];
+	size_t n;
+
+	rig_open(&g);
+	rig_begin(&g, &s);
+	rig_statements(&s, 2);
+	rig_end(&g, &s, "x");
+	rig_checkpoint(&g);
+	n = rig_read(s.path, "000001.rec", bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		memcpy(bytes + n, tails[i].bytes, tails[i].n);
+		rig_write(s.path, "000001.rec", bytes, n + tails[i].n);
+		verify();
+		cr_expect(eq(int, v.rc, E_TAMPER), "tail %zu", i);
+	}
+	/* a well-chained record */
+	rig_write(s.path, "000001.rec", bytes, n);
+	snprintf(path, sizeof(path), "%s/000001.rec", s.path);
+	r = recorder_new(open(path, O_WRONLY | O_APPEND), s.seg_head[0], 7);
+	cr_expect(gt(i64, recorder_add(r, REC_NOTICE, &kv, 1), 0));
+	cr_expect(eq(int, recorder_commit(r, false), 0));
+	recorder_free(r);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(says("T segment 1: records were added after the end, record 6"), "%s", v.text);
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+/* The same content in another encoding, or unpacked again: only the logged hash of the file tells. */
+Test(verify, sealed_file_is_the_very_file_that_was_logged)
+{
+	struct rig_session s;
+	struct zst_out *z = zst_out_new(1);
+	struct buf packed;
+	uint8_t raw[16384];
+	char path[256];
+	size_t n;
+
+	rig_open(&g);
+	rig_begin(&g, &s);
+	rig_statements(&s, 20);
+	rig_end(&g, &s, "x");
+	n = rig_read(s.path, "000001.rec", raw, sizeof(raw));
+	rig_seal(&g, &s);
+	rig_checkpoint(&g);
+	buf_init(&packed, 1u << 20);
+	cr_assert(eq(int, zst_out_frame(z, span_of(raw, n / 2), &packed), 0));
+	cr_assert(eq(int, zst_out_frame(z, span_of(raw + n / 2, n - n / 2), &packed), 0));
+	zst_out_free(z);
+	rig_write(s.path, "000001.rec.zst", buf_span(&packed).p, buf_len(&packed));
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(says("T segment 1: the sealed file is not the one that was logged (edited)"), "%s", v.text);
+	snprintf(path, sizeof(path), "%s/000001.rec.zst", s.path);
+	unlink(path);
+	rig_write(s.path, "000001.rec", raw, n);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(says("T segment 1: the sealed file is missing"), "%s", v.text);
+	buf_clear(&packed);
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+/* An open session excuses only an unfinished write at the very end. */
+Test(verify, open_sessions_excuse_nothing_else)
+{
+	struct rig_session s;
+	uint8_t a[8192];
+	uint8_t b[8192];
+	size_t na;
+	size_t nb;
+
+	rig_open(&g);
+	rig_begin(&g, &s);
+	rig_statements(&s, 1);
+	rig_progress(&g, &s);
+	rig_statements(&s, 1);
+	rig_rotate(&s);
+	rig_statements(&s, 1);
+	rig_forget(&s);
+	rig_checkpoint(&g);
+	na = rig_read(s.path, "000001.rec", a, sizeof(a));
+	nb = rig_read(s.path, "000002.rec", b, sizeof(b));
+	verify();
+	cr_expect(eq(int, v.rc, 0), "%s", v.text);
+	/* garbage instead of zeros */
+	memcpy(b + nb, "\0\0\1\0", 4);
+	rig_write(s.path, "000002.rec", b, nb + 4);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER), "%s", v.text);
+	rig_write(s.path, "000002.rec", b, nb);
+	/* the unfinished record stands in an earlier segment */
+	rig_write(s.path, "000001.rec", a, na - 3);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER), "%s", v.text);
+	rig_write(s.path, "000002.rec", "", 0);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER), "%s", v.text);
+	memset(a + na, 0, 8);
+	rig_write(s.path, "000001.rec", a, na + 8);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER), "%s", v.text);
+	rig_close(&g);
+}
+
+Test(verify, missing_checkpoint_and_foreign_names)
+{
+	struct rig_session s;
+	struct verify_params p = {.recordings = g.recordings, .log = g.log, .pub = g.pub, .name = "other.example.com"};
+	struct verify_report r;
+	struct why w;
+	uint8_t cp[2048];
+	char path[256];
+	size_t n;
+
+	rig_open(&g);
+	closed_session(&s);
+	rig_checkpoint(&g);
+	n = rig_read(g.log, "checkpoint", cp, sizeof(cp));
+	cr_expect(eq(int, verify_run(&p, &r, &w), E_TAMPER)); /* the right key under another name */
+	p.name = NULL;
+	cr_expect(eq(int, verify_run(&p, &r, &w), 0));
+	p.name = "other.example.com";
+	p.outside = span_of(cp, n);
+	cr_expect(eq(int, verify_run(&p, &r, &w), E_CRYPTO));
+	snprintf(path, sizeof(path), "%s/checkpoint", g.log);
+	unlink(path);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(says("T the log's checkpoint is missing"), "%s", v.text);
+	rig_write(g.log, "checkpoint", cp, n);
+	snprintf(path, sizeof(path), "%s/entries", g.log);
+	unlink(path);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(says("T the log's entries are missing"), "%s", v.text);
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+/* Leaves that contradict the files or each other, as a gateway gone wrong would write them. */
+Test(verify, contradicting_leaves)
+{
+	struct rig_session s;
+	struct rec_leaf l = {.type = LEAF_START, .has_hash = true, .sid = "01JD8MAAAAAAAAAAAAAAAAAAAA", .counter = 2};
+	char path[256];
+	char from[256];
+
+	rig_open(&g);
+	closed_session(&s);
+	memcpy(l.hash, s.meta_hash, 32);
+	rig_leaf(&g, &l);
+	rig_checkpoint(&g);
+	snprintf(from, sizeof(from), "%s", s.path);
+	snprintf(path, sizeof(path), "%s/%s", g.recordings, l.sid);
+	cr_assert(eq(int, rename(from, path), 0));
+	rig_verify(&g, l.sid, none, &v);
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(says("T meta names another session than the log"), "%s", v.text);
+	l.type = LEAF_PROGRESS;
+	l.seq = 9;
+	rig_leaf(&g, &l);
+	l.seq = 8;
+	rig_leaf(&g, &l);
+	l.type = LEAF_END;
+	rig_leaf(&g, &l);
+	rig_leaf(&g, &l);
+	snprintf(l.sid, sizeof(l.sid), "01JD8MBBBBBBBBBBBBBBBBBBBB");
+	rig_leaf(&g, &l);
+	verify();
+	cr_expect(says("T the log goes back from record 9 to 8"), "%s", v.text);
+	cr_expect(says("T ended twice in the log"));
+	cr_expect(says("(end) is about a session that never started"));
 	rig_forget(&s);
 	rig_close(&g);
 }
