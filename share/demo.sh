@@ -137,14 +137,14 @@ once_refuse() {
 once_replay() {
     local sid f size
     sid=$(sallyport sessions --user alice --json | grep -o '"id": *"[0-9A-Za-z]*"' | sed 's/.*"\([0-9A-Za-z]*\)"$/\1/' | while read -r s; do
-        sallyport replay "$s" 2> /dev/null | grep -q HELD && echo "$s" && break
+        sallyport replay "$s" 2> /dev/null | grep -q 'approved by bob' && echo "$s" && break
     done)
     sallyport replay "$sid" > "$lab/t9" 2>&1
     check "replay shows the held and approved statement in order" 'delete from orders' "$lab/t9"
     check "replay shows the approval" 'approved by bob' "$lab/t9"
     sleep 1
     lab_gateway_stop "$lab"
-    sallyport verify --all --dir "$SP_STATE" --key "$SP_STATE/log_key.pub" > "$lab/t10" 2>&1 && ok "verify: $(tail -1 "$lab/t10")" || {
+    sallyport verify --all --dir "$SP_STATE" --key "$SP_STATE/log_ed25519_key.pub" > "$lab/t10" 2>&1 && ok "verify: $(tail -1 "$lab/t10")" || {
         not_ok "verify"
         cat "$lab/t10"
     }
@@ -154,7 +154,7 @@ once_replay() {
     cp "$f" "$lab/saved"
     printf '\377' | dd of="$f" bs=1 seek=$((size / 2)) conv=notrunc 2> /dev/null
     cmp -s "$f" "$lab/saved" && printf '\000' | dd of="$f" bs=1 seek=$((size / 2)) conv=notrunc 2> /dev/null
-    sallyport verify --all --dir "$SP_STATE" --key "$SP_STATE/log_key.pub" > "$lab/t11" 2>&1
+    sallyport verify --all --dir "$SP_STATE" --key "$SP_STATE/log_ed25519_key.pub" > "$lab/t11" 2>&1
     [ $? -eq 6 ] && ok "one changed byte is found: $(grep -v '^verified' "$lab/t11" | head -1)" || {
         not_ok "one changed byte is found (exit 6)"
         cat "$lab/t11"
@@ -221,7 +221,7 @@ tour() {
     run "$SP_BIN/sallyport sessions"
     id=$("$SP_BIN/sallyport" sessions --user alice --json | grep -o '"id": *"[0-9A-Za-z]*"' | head -1 | sed 's/.*"\([0-9A-Za-z]*\)"$/\1/')
     run "$SP_BIN/sallyport replay $id"
-    run "$SP_BIN/sallyport verify --all --dir $SP_STATE --key $SP_STATE/log_key.pub"
+    run "$SP_BIN/sallyport verify --all --dir $SP_STATE --key $SP_STATE/log_ed25519_key.pub"
     step "The lab is up. Try:" ". $lab/env.sh" "ssh -F \$SP_SSH_CONFIG -t bastion-alice sql orders-prod" \
         "psql -h $lab/sock-alice -U $SP_PG_USER orders     # then: drop table notes;" "ssh -F \$SP_SSH_CONFIG bastion-bob requests" \
         "sallyport sessions; sallyport replay ID" "share/demo.sh --stop $lab     # when you are done"

@@ -190,7 +190,7 @@ static int console_connect(struct console *c)
 {
 	static const char *const keys[] = {"host", "port", "user", "dbname", "sslmode", "gssencmode", "passfile", "password",
 	    "application_name", "client_encoding", "connect_timeout", NULL};
-	static const char *const values[] = {"/nonexistent", "5432", "console", "console", "disable", "disable", "/dev/null", "",
+	static const char *const values[] = {"/nonexistent", "5432", "console", "console", "disable", "disable", "/nonexistent/passfile", "",
 	    "sallyport console", "UTF8", "0", NULL};
 
 	sockgive_arm(CONSOLE_DB_FD);

@@ -92,7 +92,10 @@ static void hold_refuse(struct pgproxy *x, const char *sqlstate, const char *msg
 
 static void decision_record(struct pgproxy *x, const char *state)
 {
-	px_record_kv(x, REC_DECISION, "id", x->hold.id, "state", state, "by", x->hold.by);
+	struct rec_kv kv[] = {{"id", span_str(x->hold.id)}, {"state", span_str(state)}, {"by", span_str(x->hold.by)},
+	    {"why", span_str(x->hold.why)}};
+
+	(void)recorder_add(x->rec, REC_DECISION, kv, sizeof(kv) / sizeof(kv[0])); /* an error fails the next commit */
 }
 
 static void hold_outcome(struct pgproxy *x, enum outcome o, const char *hint)

@@ -41,7 +41,7 @@ seen=$(awk -F'\t' '{n+=$2} END {print n+0}' "$LAB/db.txt")
 missing=$(awk -F'\t' 'NR==FNR {r[$1]=$2; next} {d=$2-(r[$1]+0); if (d>0) m+=d} END {print m+0}' "$LAB/rec.txt" "$LAB/db.txt")
 if [ "$seen" -gt 100 ]; then ok "$seen statements reached the database over $KILLS kills"; else not_ok "too few statements: $seen"; fi
 is "statements missing in the recordings" "$missing" 0
-"$SP_BIN/sallyport" verify --all --dir "$SP_STATE" --key "$SP_STATE/log_key.pub" > "$LAB/o" 2>&1
+"$SP_BIN/sallyport" verify --all --dir "$SP_STATE" --key "$SP_STATE/log_ed25519_key.pub" > "$LAB/o" 2>&1
 is "verify calls the crashes crashes, not tampering" $? 0
 tail -2 "$LAB/o" | sed 's/^/# /'
 is "no backend of a dead session still runs" "$(sleep 1; direct -c "select count(*) from pg_stat_activity where application_name like 'sallyport:%' and state = 'active'")" 0

@@ -95,6 +95,12 @@ psql_as() {
     shift
     psql -X -h "$LAB/sock-$who" -U "$SP_PG_USER" -d "$SP_PG_DB" "$@"
 }
+# The same in place of the (sub)shell, so that $! of `psql_exec ... &` is psql itself.
+psql_exec() {
+    local who=$1
+    shift
+    exec psql -X -h "$LAB/sock-$who" -U "$SP_PG_USER" -d "$SP_PG_DB" "$@"
+}
 direct() { psql -X -At "$SP_PG_DIRECT" "$@"; }
 request_ids() { sshb "${1:-bob}" requests --json < /dev/null 2> /dev/null | grep -o '"id": *"[a-z0-9]*"' | sed 's/.*"\([a-z0-9]*\)"$/\1/'; }
 wait_request() {
