@@ -14,7 +14,7 @@ static const struct cli_opt requests_opts[] = {
     [REQ_MINE] = {"--mine", NULL, false, "only my own"},
     [REQ_ALL] = {"--all", NULL, false, "also those that are decided"},
     [REQ_WATCH] = {"--watch", NULL, false,
-	"stay and print what changes; with --mine until none is open"},
+	"stay and print what changes; with --mine until none is pending (status 4: refused)"},
 };
 
 static const struct cli_opt why_opts[] = {

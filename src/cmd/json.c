@@ -202,7 +202,10 @@ static int put_part(const char *p, size_t n, void *ctx)
 	return 0;
 }
 
+/* ASCII only: a statement with direction-changing characters must not look different on the
+ * approver's terminal. */
 void js_dump(const struct js *v, struct buf *out)
 {
-	(void)json_dump_callback(in(v), put_part, out, JSON_COMPACT | JSON_ENCODE_ANY);
+	(void)json_dump_callback(
+	    in(v), put_part, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 }

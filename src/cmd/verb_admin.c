@@ -80,10 +80,7 @@ int verb_status(struct cli *c, const struct cli_args *a)
 	return code;
 }
 
-static const struct view_col reload_cols[] = {
-    {{"epoch", true, false}, "epoch", VIEW_INT},
-};
-static const struct view reload_view = {"reload", reload_cols, 1, "reloaded"};
+static const struct view reload_view = {"reload", NULL, 0, NULL};
 
 int verb_reload(struct cli *c, const struct cli_args *a)
 {
@@ -91,13 +88,7 @@ int verb_reload(struct cli *c, const struct cli_args *a)
 	return view_call(c, "reload", NULL, &reload_view);
 }
 
-static const struct view_col revoke_cols[] = {
-    {{"kind", false, false}, "kind", VIEW_TEXT},
-    {{"value", false, false}, "value", VIEW_TEXT},
-    {{"connections ended", true, false}, "ended", VIEW_INT},
-};
-static const struct view revoke_view = {
-    "revoke", revoke_cols, sizeof(revoke_cols) / sizeof(revoke_cols[0]), "revoked"};
+static const struct view revoke_view = {"revoke", NULL, 0, NULL};
 
 int verb_revoke(struct cli *c, const struct cli_args *a)
 {

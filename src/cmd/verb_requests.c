@@ -46,8 +46,8 @@ static const struct view all_view = {
 
 struct watch {
 	struct cli *c;
-	bool first;
-	size_t n_open;
+	bool first, refused; /* refused: one that was pending here got a no */
+	size_t n_pending;
 	size_t n;
 	struct {
 		char id[40], state[16];
@@ -68,6 +68,8 @@ static bool changed(struct watch *w, const char *id, const char *state)
 		;
 	if (i < w->n && strcmp(w->known[i].state, state) == 0)
 		return false;
+	if (i < w->n && strcmp(w->known[i].state, "pending") == 0)
+		w->refused |= strcmp(state, "approved") != 0 && strcmp(state, "consumed") != 0;
 	if (i == WATCH_MAX) { /* forget the oldest */
 		memmove(&w->known[0], &w->known[1], sizeof(w->known) - sizeof(w->known[0]));
 		i = --w->n;
@@ -122,7 +124,7 @@ static void on_watched(void *ctx, const struct mp_val *item)
 
 	(void)ctlc_text(item, "id", id, sizeof(id));
 	(void)ctlc_text(item, "state", state, sizeof(state));
-	w->n_open += is_open(state);
+	w->n_pending += strcmp(state, "pending") == 0;
 	if (changed(w, id, state) && (!w->first || is_open(state)))
 		print_change(w, item);
 }
@@ -142,12 +144,12 @@ static int watch(struct cli *c, bool mine)
 		ctlc_arg_flag(&args, "all", true);
 		ctlc_arg_flag(&args, "mine", mine);
 		ctlc_arg_int(&args, "limit", WATCH_MAX);
-		w->n_open = 0;
+		w->n_pending = 0;
 		code = cli_call(c, "requests", &args, &sink, &end);
 		if (code != 0)
 			code = cli_say(c, &end);
 		ctlc_end_clear(&end);
-		if (code != 0 || (mine && w->n_open == 0))
+		if (code != 0 || (mine && w->n_pending == 0))
 			break;
 		if (fflush(stdout) != 0) { /* the reader is gone */
 			code = EXIT_FAILED;
@@ -156,6 +158,7 @@ static int watch(struct cli *c, bool mine)
 		while (nanosleep(&pause, NULL) != 0 && errno == EINTR)
 			;
 	}
+	code = code == 0 && mine && w->refused ? EXIT_DENIED : code;
 	free(w);
 	return code;
 }
@@ -177,7 +180,7 @@ int verb_requests(struct cli *c, const struct cli_args *a)
 
 struct shown {
 	struct js *json;
-	struct buf head, sql, params; /* head: the texts above the statement */
+	struct buf head, sql, params, settings; /* head: the texts above the statement */
 	bool seen;
 };
 
@@ -232,7 +235,6 @@ static void put_head(struct buf *b, const struct mp_val *item)
 	if (get(item, "tx").s[0] != '\0')
 		line_of(b, "transaction", "%s", get(item, "tx").s);
 	line_of(b, "session", "%s", get(item, "session").s);
-	line_of(b, "settings", "%s", get(item, "settings").s);
 }
 
 static void on_shown(void *ctx, const struct mp_val *item)
@@ -246,33 +248,58 @@ static void on_shown(void *ctx, const struct mp_val *item)
 	s->seen = true;
 	put_head(&s->head, item);
 	buf_put_span(&s->params, mp_span(mp_get(item, "params")));
+	buf_put_span(&s->settings, mp_span(mp_get(item, "settings")));
 	if (s->json == NULL)
 		s->json = view_json(item);
 }
 
+static void print_part(const char *label, const struct buf *b)
+{
+	if (buf_len(b) == 0)
+		return;
+	printf("%s\n", label);
+	view_print_lines(stdout, "    ", buf_span(b));
+}
+
 static void print_shown(const struct shown *s)
 {
+	char label[64];
+
 	(void)fwrite(buf_span(&s->head).p, 1, buf_len(&s->head), stdout);
-	printf("statement   %zu bytes\n", buf_len(&s->sql));
-	view_print_lines(stdout, "    ", buf_span(&s->sql));
-	if (buf_len(&s->params) > 0) {
-		printf("parameters\n");
-		view_print_lines(stdout, "    ", buf_span(&s->params));
-	}
+	(void)snprintf(label, sizeof(label), "statement   %zu bytes", buf_len(&s->sql));
+	print_part(label, &s->sql);
+	print_part("parameters", &s->params);
+	print_part("settings", &s->settings);
+}
+
+static void shown_init(struct shown *s)
+{
+	*s = (struct shown){.seen = false};
+	buf_init(&s->head, 64 * 1024);
+	buf_init(&s->sql, SQL_MAX);
+	buf_init(&s->params, 256 * 1024);
+	buf_init(&s->settings, 64 * 1024);
+}
+
+static void shown_clear(struct shown *s)
+{
+	js_free(s->json);
+	buf_clear(&s->head);
+	buf_clear(&s->sql);
+	buf_clear(&s->params);
+	buf_clear(&s->settings);
 }
 
 int verb_show(struct cli *c, const struct cli_args *a)
 {
-	struct shown s = {.seen = false};
+	struct shown s;
 	struct ctlc_sink sink = {.item = on_shown, .ctx = &s};
 	struct ctlc_args args;
 	struct ctlc_end end;
 	struct js *items;
 	int code;
 
-	buf_init(&s.head, 64 * 1024);
-	buf_init(&s.sql, SQL_MAX);
-	buf_init(&s.params, 256 * 1024);
+	shown_init(&s);
 	ctlc_args_init(&args);
 	ctlc_arg_str(&args, "id", a->v[0]);
 	code = cli_call(c, "show", &args, &sink, &end);
@@ -287,10 +314,7 @@ int verb_show(struct cli *c, const struct cli_args *a)
 	}
 	code = cli_say(c, &end);
 	ctlc_end_clear(&end);
-	js_free(s.json);
-	buf_clear(&s.head);
-	buf_clear(&s.sql);
-	buf_clear(&s.params);
+	shown_clear(&s);
 	return code;
 }
 

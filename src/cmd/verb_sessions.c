@@ -71,13 +71,7 @@ int verb_sessions(struct cli *c, const struct cli_args *a)
 	return view_call(c, "sessions", &args, &sessions_view);
 }
 
-static const struct view_col kill_cols[] = {
-    {{"id", false, false}, "id", VIEW_TEXT},
-    {{"user", false, false}, "user", VIEW_TEXT},
-    {{"target", false, false}, "target", VIEW_TEXT},
-};
-static const struct view kill_view = {
-    "kill", kill_cols, sizeof(kill_cols) / sizeof(kill_cols[0]), "nothing was ended"};
+static const struct view kill_view = {"kill", NULL, 0, NULL};
 
 int verb_kill(struct cli *c, const struct cli_args *a)
 {

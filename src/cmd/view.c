@@ -48,6 +48,18 @@ const char *view_span(int64_t s, char *out, size_t cap)
 	return out;
 }
 
+/* Only the time of day when it is less than half a day away. */
+static const char *near_time(int64_t us, int64_t left_s, char *out, size_t cap)
+{
+	time_t t = (time_t)(us / 1000000);
+	struct tm tm;
+
+	if (left_s > 12 * 3600 || localtime_r(&t, &tm) == NULL ||
+	    strftime(out, cap, tm.tm_gmtoff == 0 ? "%H:%MZ" : "%H:%M", &tm) == 0)
+		return view_time(us, out, cap);
+	return out;
+}
+
 static void deadline_text(const struct mp_val *item, char *out, size_t cap)
 {
 	int64_t left_s = (ctlc_int(item, "deadline_us") - clock_wall_us()) / 1000000;
@@ -62,7 +74,7 @@ static void deadline_text(const struct mp_val *item, char *out, size_t cap)
 		(void)snprintf(out, cap, "%lld s left%s", (long long)left_s, open);
 	else
 		(void)snprintf(out, cap, "%s%s",
-		    view_time(ctlc_int(item, "deadline_us"), when, sizeof(when)), open);
+		    near_time(ctlc_int(item, "deadline_us"), left_s, when, sizeof(when)), open);
 }
 
 static void end_text(const struct mp_val *item, char *out, size_t cap)
@@ -297,7 +309,7 @@ int view_call(struct cli *c, const char *verb, struct ctlc_args *args, const str
 		l.items = NULL;
 	} else if (code == 0 && l.n > 0) {
 		print_table(&l);
-	} else if (code == 0) {
+	} else if (code == 0 && v->empty != NULL) {
 		fprintf(stderr, "%s\n", v->empty);
 	}
 	code = cli_say(c, &end);

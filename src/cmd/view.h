@@ -31,8 +31,8 @@ struct view_col {
 struct view {
 	const char *name; /* of the schema: "sessions" → sallyport/sessions/1 */
 	const struct view_col *cols;
-	size_t n_cols;
-	const char *empty; /* said on stderr when there is nothing */
+	size_t n_cols; /* 0: only what the gateway says at the end is shown (and JSON) */
+	const char *empty; /* said on stderr when there is nothing; NULL: nothing is said */
 };
 
 /* Call the verb and show its items. An exit status. */

@@ -8,6 +8,7 @@
 
 #include "base/cur.h"
 #include "base/mem.h"
+#include "conf/suggest.h"
 
 static bool is_blank(int c)
 {
@@ -71,6 +72,25 @@ static int args(struct cur *c, struct cmdline *out, char *to, struct why *w)
 	return 0;
 }
 
+static int unknown_verb(const char *word, struct why *w)
+{
+	const struct verb *v;
+	struct suggest sg;
+	char shown[64];
+	char hint[128];
+	size_t n;
+
+	suggest_init(&sg, word);
+	v = verb_table(&n);
+	for (size_t i = 0; i < n; i++)
+		if ((v[i].transports & VERB_SSH) != 0)
+			suggest_add(&sg, v[i].name);
+	span_escape(span_str(word), shown, sizeof(shown));
+	why_set(w, E_UNKNOWN, "unknown verb \"%s\"%s", shown, suggest_text(&sg, hint, sizeof(hint)));
+	why_hint(w, "what can be typed: ssh GATEWAY help; the gateway gives no shell");
+	return E_UNKNOWN;
+}
+
 int cmdline_parse(struct span line, struct cmdline *out, struct why *w)
 {
 	struct cur c = cur_of(line);
@@ -87,11 +107,7 @@ int cmdline_parse(struct span line, struct cmdline *out, struct why *w)
 	rc = cur_left(&c) > 0 ? word(&c, &to, w) : 0;
 	out->verb = to == out->mem ? verb_of(VERB_WELCOME) : verb_find(out->mem);
 	if (rc == 0 && out->verb == NULL) {
-		char shown[64];
-
-		span_escape(span_str(out->mem), shown, sizeof(shown));
-		rc = why_set(w, E_UNKNOWN, "unknown verb \"%s\"", shown);
-		why_hint(w, "what can be typed: ssh GATEWAY help; the gateway gives no shell");
+		rc = unknown_verb(out->mem, w);
 	}
 	if (rc == 0)
 		rc = args(&c, out, to, w);
