@@ -41,3 +41,9 @@ tests_fuzz_fuzz_mask_SOURCES = tests/fuzz/fuzz_mask.c
 tests_fuzz_fuzz_mask_LDADD = $(FUZZ_MAIN) $(MASK_LIBS) $(DETECT_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_mask/email tests/fuzz/corpus/fuzz_mask/card tests/fuzz/corpus/fuzz_mask/date \
 	tests/fuzz/corpus/fuzz_mask/text
+FUZZ_TARGETS += tests/fuzz/fuzz_pgfacts
+tests_fuzz_fuzz_pgfacts_SOURCES = tests/fuzz/fuzz_pgfacts.c
+tests_fuzz_fuzz_pgfacts_LDADD = $(FUZZ_MAIN) $(SQL_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pgfacts/select tests/fuzz/corpus/fuzz_pgfacts/dml tests/fuzz/corpus/fuzz_pgfacts/ddl \
+	tests/fuzz/corpus/fuzz_pgfacts/set tests/fuzz/corpus/fuzz_pgfacts/body tests/fuzz/corpus/fuzz_pgfacts/scs \
+	tests/fuzz/corpus/fuzz_pgfacts/misc
