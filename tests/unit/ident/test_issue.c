@@ -300,6 +300,13 @@ Test(issue, never_drops_a_group_silently)
 	f.rq.groups = many;
 	f.rq.n_groups = SSHCERT_LIST_MAX + 1;
 	must_refuse(&f, "too many groups");
+	for (size_t i = 0; i <= SSHCERT_LIST_MAX; i++)
+		many[i] = (char *)"g";
+	must_refuse(&f, "too many short groups");
+	f.rq.n_groups = SSHCERT_LIST_MAX;
+	cr_assert_eq(issue_body(&f.rq, &f.body, &f.w), 0, "%s", f.w.text);
+	for (size_t i = 0; i <= SSHCERT_LIST_MAX; i++)
+		many[i] = longest;
 	f.rq.n_groups = SSHCERT_LIST_MAX; /* 64 KiB of names */
 	must_refuse(&f, "too long a list");
 	fix_clear(&f);

@@ -613,6 +613,13 @@ Test(signer, a_lost_or_rolled_back_head_stops_it)
 		grow(&r, 3, 3, slot == 1 ? "shrink from 7 to 3" : NULL);
 		rig_stop(&r, 0);
 	}
+	/* A slot in the other slot's place is no slot. */
+	buf_reset(&now);
+	buf_put_span(&now, buf_span(&old));
+	memcpy((uint8_t *)(uintptr_t)buf_span(&now).p, buf_span(&old).p + 4096, 120);
+	memset((uint8_t *)(uintptr_t)buf_span(&now).p + 4096, 0, 120);
+	spill(tmp_path(r.dir, "log.head"), buf_span(&now));
+	must_not_start(&r, "missing or does not verify");
 	/* Both torn: no. Neither is a size without the key's signature. */
 	((uint8_t *)(uintptr_t)buf_span(&old).p)[20] ^= 1;
 	((uint8_t *)(uintptr_t)buf_span(&old).p)[4096 + 20] ^= 1;
@@ -620,6 +627,19 @@ Test(signer, a_lost_or_rolled_back_head_stops_it)
 	must_not_start(&r, "missing or does not verify");
 	buf_clear(&old);
 	buf_clear(&now);
+	rig_clear(&r);
+}
+
+Test(signer, a_head_that_is_no_file_stops_it)
+{
+	struct rig r;
+
+	rig_open(&r);
+	cr_assert_eq(mkfifo(tmp_path(r.dir, "log.head"), 0600), 0);
+	must_not_start(&r, "is not a regular file");
+	unlink(tmp_path(r.dir, "log.head"));
+	cr_assert_eq(symlink("/dev/null", tmp_path(r.dir, "log.head")), 0);
+	must_not_start(&r, "cannot open");
 	rig_clear(&r);
 }
 

@@ -537,3 +537,124 @@ Test(sshkey, reads_what_ssh_keygen_writes_and_nothing_else)
 	buf_clear(&want);
 	tmp_remove(dir);
 }
+
+/* A key file written by hand, wrong in one place. */
+enum forgery {
+	F_NONE,
+	F_MAGIC,
+	F_TWO_KEYS,
+	F_TRAILING,
+	F_CHECK,
+	F_PADDING,
+	F_LONG_PADDING,
+	F_SHORT_PRIVATE,
+	F_SHORT_PUBLIC,
+	F_OTHER_PUBLIC,
+	F_OTHER_OUTER,
+	F_OTHER_SEED,
+	F_BEHIND_END,
+	F_BEFORE_BEGIN,
+	F_N
+};
+
+static void put_inner(
+    struct buf *b, enum forgery f, const struct sshkey *k, const struct sshkey *other)
+{
+	size_t at = sshw_open_string(b), priv;
+
+	buf_put_u32be(b, 1);
+	buf_put_u32be(b, f == F_CHECK ? 2 : 1);
+	sshw_put_cstring(b, "ssh-ed25519");
+	sshw_put_string(
+	    b, span_of(f == F_OTHER_PUBLIC ? other->pub : k->pub, f == F_SHORT_PUBLIC ? 31 : 32));
+	priv = sshw_open_string(b);
+	buf_put(b, f == F_OTHER_SEED ? other->seed : k->seed, 32);
+	buf_put(b, k->pub, f == F_SHORT_PRIVATE ? 0 : 32);
+	sshw_close_string(b, priv);
+	sshw_put_cstring(b, "");
+	for (uint8_t i = 1; (buf_len(b) - at - 4) % 8 != 0; i++)
+		buf_put_u8(b, (uint8_t)(f == F_PADDING ? i + 1 : i));
+	for (uint8_t i = 1; f == F_LONG_PADDING && i <= 8; i++)
+		buf_put_u8(b, i);
+	sshw_close_string(b, at);
+}
+
+static void forge(
+    struct buf *text, enum forgery f, const struct sshkey *k, const struct sshkey *other)
+{
+	struct buf b;
+	size_t at;
+
+	buf_init(&b, SSHKEY_FILE_MAX);
+	buf_put_cstr(&b, f == F_MAGIC ? "openssh-key-v2" : "openssh-key-v1");
+	sshw_put_cstring(&b, "none");
+	sshw_put_cstring(&b, "none");
+	sshw_put_cstring(&b, "");
+	buf_put_u32be(&b, f == F_TWO_KEYS ? 2 : 1);
+	at = sshw_open_string(&b);
+	sshpk_put_ed25519_blob(&b, f == F_OTHER_OUTER ? other->pub : k->pub);
+	sshw_close_string(&b, at);
+	put_inner(&b, f, k, other);
+	if (f == F_TRAILING)
+		buf_put_u8(&b, 0);
+	buf_reset(text);
+	if (f == F_BEFORE_BEGIN)
+		buf_put_str(text, "junk\n");
+	buf_put_str(text, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+	base64_encode(buf_span(&b), text);
+	buf_put_str(text, "\n-----END OPENSSH PRIVATE KEY-----\n");
+	if (f == F_BEHIND_END)
+		buf_put_str(text, "junk\n");
+	buf_clear(&b);
+}
+
+Test(sshkey, refuses_forged_files)
+{
+	struct sshkey k, other, got;
+	struct buf text;
+
+	cr_assert_eq(sshkey_generate(&k), 0);
+	cr_assert_eq(sshkey_generate(&other), 0);
+	buf_init(&text, SSHKEY_FILE_MAX);
+	for (int f = F_NONE; f < F_N; f++) {
+		struct why w = {0};
+		int r;
+
+		forge(&text, (enum forgery)f, &k, &other);
+		r = sshkey_parse(buf_span(&text), &got, &w);
+		cr_assert_eq(r == 0, f == F_NONE, "forgery %d: %d %s", f, r, w.text);
+		if (f != F_NONE)
+			cr_assert(w.text[0] != '\0' && got.seed[0] == 0 && got.seed[31] == 0);
+	}
+	buf_clear(&text);
+}
+
+Test(sshpk, refuses_certificates_and_giants)
+{
+	uint8_t pub[32] = {1};
+	struct buf b, line, blob;
+	struct sshpk k;
+
+	buf_init(&b, SSHPK_BLOB_MAX * 4);
+	buf_init(&line, SSHPK_BLOB_MAX * 4);
+	buf_init(&blob, SSHPK_BLOB_MAX * 4);
+	/* A certificate's name before a plain key's fields. */
+	sshw_put_cstring(&b, "ssh-ed25519-cert-v01@openssh.com");
+	sshw_put_string(&b, span_of(pub, sizeof(pub)));
+	cr_assert_eq(sshpk_parse(buf_span(&b), &k, NULL), E_UNKNOWN);
+	buf_reset(&b);
+	for (int i = 0; i < SSHPK_BLOB_MAX; i++)
+		buf_put_u8(&line, 'a');
+	sshw_put_cstring(&b, "sk-ssh-ed25519@openssh.com");
+	sshw_put_string(&b, span_of(pub, sizeof(pub)));
+	sshw_put_string(&b, buf_span(&line));
+	cr_assert_eq(sshpk_parse(buf_span(&b), &k, NULL), E_TOOBIG);
+	buf_reset(&line);
+	buf_put_str(&line, LINE " ");
+	for (int i = 0; i < SSHPK_LINE_MAX; i++)
+		buf_put_u8(&line, 'a');
+	cr_assert_eq(sshpk_line_parse(buf_span(&line), &blob, NULL, NULL), E_TOOBIG);
+	buf_clear(&b);
+	buf_clear(&line);
+	buf_clear(&blob);
+}
