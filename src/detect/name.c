@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The verdict on a column's name: the last sensitive word sequence in it that nothing vetoes, in the context of the
- * table, unless the type cannot hold such a thing. Never looks at values.
+ * The verdict on a column's name: the last sensitive word sequence in it that nothing vetoes, in
+ * the context of the table, unless the type cannot hold such a thing. Never looks at values.
  */
 #include "detect/detect.h"
 
@@ -11,43 +11,89 @@
 #include "detect/vocab.h"
 
 /* PostgreSQL type OIDs (pg_type.dat), grouped by what they can hold. */
-enum type_class { TYPE_ANY = 0, TYPE_TEXT, TYPE_BOOL, TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_REAL, TYPE_DATE, TYPE_TIME,
-	TYPE_UUID, TYPE_INET, TYPE_MAC };
+enum type_class {
+	TYPE_ANY = 0,
+	TYPE_TEXT,
+	TYPE_BOOL,
+	TYPE_INT2,
+	TYPE_INT4,
+	TYPE_INT8,
+	TYPE_REAL,
+	TYPE_DATE,
+	TYPE_TIME,
+	TYPE_UUID,
+	TYPE_INET,
+	TYPE_MAC
+};
 
 static const struct {
 	uint32_t oid;
 	enum type_class cls;
 } type_classes[] = {
-	{25, TYPE_TEXT}, {1043, TYPE_TEXT}, {1042, TYPE_TEXT}, {19, TYPE_TEXT}, {18, TYPE_TEXT}, {114, TYPE_TEXT},
-	{3802, TYPE_TEXT}, {142, TYPE_TEXT}, {1009, TYPE_TEXT}, {1015, TYPE_TEXT}, {1014, TYPE_TEXT}, {199, TYPE_TEXT},
-	{3807, TYPE_TEXT}, {16, TYPE_BOOL}, {1000, TYPE_BOOL}, {21, TYPE_INT2}, {1005, TYPE_INT2}, {23, TYPE_INT4},
-	{26, TYPE_INT4}, {1007, TYPE_INT4}, {20, TYPE_INT8}, {1016, TYPE_INT8}, {700, TYPE_REAL}, {701, TYPE_REAL},
-	{1700, TYPE_REAL}, {790, TYPE_REAL}, {1021, TYPE_REAL}, {1022, TYPE_REAL}, {1231, TYPE_REAL}, {1082, TYPE_DATE},
-	{1182, TYPE_DATE}, {1114, TYPE_DATE}, {1184, TYPE_DATE}, {1083, TYPE_TIME}, {1266, TYPE_TIME}, {1186, TYPE_TIME},
-	{2950, TYPE_UUID}, {869, TYPE_INET}, {829, TYPE_MAC}, {774, TYPE_MAC},
+    {25, TYPE_TEXT},
+    {1043, TYPE_TEXT},
+    {1042, TYPE_TEXT},
+    {19, TYPE_TEXT},
+    {18, TYPE_TEXT},
+    {114, TYPE_TEXT},
+    {3802, TYPE_TEXT},
+    {142, TYPE_TEXT},
+    {1009, TYPE_TEXT},
+    {1015, TYPE_TEXT},
+    {1014, TYPE_TEXT},
+    {199, TYPE_TEXT},
+    {3807, TYPE_TEXT},
+    {16, TYPE_BOOL},
+    {1000, TYPE_BOOL},
+    {21, TYPE_INT2},
+    {1005, TYPE_INT2},
+    {23, TYPE_INT4},
+    {26, TYPE_INT4},
+    {1007, TYPE_INT4},
+    {20, TYPE_INT8},
+    {1016, TYPE_INT8},
+    {700, TYPE_REAL},
+    {701, TYPE_REAL},
+    {1700, TYPE_REAL},
+    {790, TYPE_REAL},
+    {1021, TYPE_REAL},
+    {1022, TYPE_REAL},
+    {1231, TYPE_REAL},
+    {1082, TYPE_DATE},
+    {1182, TYPE_DATE},
+    {1114, TYPE_DATE},
+    {1184, TYPE_DATE},
+    {1083, TYPE_TIME},
+    {1266, TYPE_TIME},
+    {1186, TYPE_TIME},
+    {2950, TYPE_UUID},
+    {869, TYPE_INET},
+    {829, TYPE_MAC},
+    {774, TYPE_MAC},
 };
 
-#define BIT(x) (1u << (x))
+#define BIT(x)  (1u << (x))
 #define NUMBERS (BIT(TYPE_INT4) | BIT(TYPE_INT8) | BIT(TYPE_REAL))
 
-/* The kinds that a type class other than TYPE_ANY and TYPE_TEXT can hold, as BIT(type class) by kind. */
+/* The kinds that a type class other than TYPE_ANY and TYPE_TEXT can hold, as BIT(type class) by
+ * kind. */
 static const unsigned kind_types[PII_KIND_N] = {
-	[PII_NAME] = 0,
-	[PII_EMAIL] = 0,
-	[PII_PHONE] = NUMBERS,
-	[PII_ADDRESS] = 0,
-	[PII_BIRTH] = BIT(TYPE_DATE) | BIT(TYPE_INT2) | NUMBERS,
-	[PII_NATIONAL] = NUMBERS,
-	[PII_CARD] = BIT(TYPE_INT8) | BIT(TYPE_REAL),
-	[PII_IBAN] = BIT(TYPE_INT8) | BIT(TYPE_REAL),
-	[PII_IP] = BIT(TYPE_INET) | NUMBERS,
-	[PII_GEO] = NUMBERS,
-	[PII_SECRET] = BIT(TYPE_UUID),
-	[PII_MONEY] = NUMBERS | BIT(TYPE_INT2),
-	[PII_HEALTH] = NUMBERS | BIT(TYPE_INT2) | BIT(TYPE_BOOL),
-	[PII_DEMOGRAPHIC] = NUMBERS | BIT(TYPE_INT2),
-	[PII_TEXT] = 0,
-	[PII_OTHER] = BIT(TYPE_MAC) | BIT(TYPE_INT8) | BIT(TYPE_UUID),
+    [PII_NAME] = 0,
+    [PII_EMAIL] = 0,
+    [PII_PHONE] = NUMBERS,
+    [PII_ADDRESS] = 0,
+    [PII_BIRTH] = BIT(TYPE_DATE) | BIT(TYPE_INT2) | NUMBERS,
+    [PII_NATIONAL] = NUMBERS,
+    [PII_CARD] = BIT(TYPE_INT8) | BIT(TYPE_REAL),
+    [PII_IBAN] = BIT(TYPE_INT8) | BIT(TYPE_REAL),
+    [PII_IP] = BIT(TYPE_INET) | NUMBERS,
+    [PII_GEO] = NUMBERS,
+    [PII_SECRET] = BIT(TYPE_UUID),
+    [PII_MONEY] = NUMBERS | BIT(TYPE_INT2),
+    [PII_HEALTH] = NUMBERS | BIT(TYPE_INT2) | BIT(TYPE_BOOL),
+    [PII_DEMOGRAPHIC] = NUMBERS | BIT(TYPE_INT2),
+    [PII_TEXT] = 0,
+    [PII_OTHER] = BIT(TYPE_MAC) | BIT(TYPE_INT8) | BIT(TYPE_UUID),
 };
 
 /* Columns that mean what their table is named after: credit_cards.number, api_keys.value. */
@@ -55,15 +101,15 @@ static const struct {
 	uint8_t kind;
 	const char *columns;
 } table_kinds[] = {
-	{PII_EMAIL, " value address "},
-	{PII_PHONE, " value number "},
-	{PII_CARD, " value number holder expiry data "},
-	{PII_IBAN, " value number "},
-	{PII_NATIONAL, " value number data "},
-	{PII_IP, " value address "},
-	{PII_SECRET, " value val number key hash data secret content text code "},
-	{PII_MONEY, " value val amount gross net base "},
-	{PII_HEALTH, " value code name description text result "},
+    {PII_EMAIL, " value address "},
+    {PII_PHONE, " value number "},
+    {PII_CARD, " value number holder expiry data "},
+    {PII_IBAN, " value number "},
+    {PII_NATIONAL, " value number data "},
+    {PII_IP, " value address "},
+    {PII_SECRET, " value val number key hash data secret content text code "},
+    {PII_MONEY, " value val amount gross net base "},
+    {PII_HEALTH, " value code name description text result "},
 };
 
 struct context {
@@ -95,7 +141,8 @@ static bool is_number(const char *w)
 	return w[strspn(w, "0123456789")] == '\0';
 }
 
-/* The word that says what a table's rows are: the last one that is not noise; of user_profiles, the user. */
+/* The word that says what a table's rows are: the last one that is not noise; of user_profiles, the
+ * user. */
 static size_t table_head(const struct name_words *t)
 {
 	size_t i = t->n;
@@ -132,7 +179,8 @@ static bool is_whole(const struct name_words *w, size_t at, size_t len)
 	return true;
 }
 
-static bool applies(const struct context *cx, const struct name_words *w, size_t at, size_t len, unsigned when)
+static bool applies(
+    const struct context *cx, const struct name_words *w, size_t at, size_t len, unsigned when)
 {
 	if ((when & S_PERSON) && !cx->person)
 		return false;
@@ -194,7 +242,8 @@ static struct hit hit_at(const struct context *cx, const struct name_words *w, s
 	return h;
 }
 
-/* Words behind that make the column one about the thing, or words before that make it a question. */
+/* Words behind that make the column one about the thing, or words before that make it a question.
+ */
 static bool vetoed(const struct name_words *w, size_t at, size_t len)
 {
 	for (size_t i = at + len; i < w->n; i++) {
@@ -235,7 +284,8 @@ static bool list_has(const char *list, const char *word)
 }
 
 /* A column such as "number" that means what the table is named after. */
-static enum pii_kind kind_from_table(const struct context *cx, const struct name_words *t, const struct name_words *c)
+static enum pii_kind kind_from_table(
+    const struct context *cx, const struct name_words *t, const struct name_words *c)
 {
 	const struct context none = {0};
 	struct hit h;
@@ -262,7 +312,8 @@ static bool type_holds(enum type_class type, const struct hit *h)
 /* No name says so, but the type alone holds addresses of machines that people use. */
 static enum pii_kind kind_from_type(enum type_class type, const struct name_words *c)
 {
-	static const char *const networks[] = {"network", "subnet", "server", "gateway", "dns", "mask", "destination", "host"};
+	static const char *const networks[] = {
+	    "network", "subnet", "server", "gateway", "dns", "mask", "destination", "host"};
 
 	if (type == TYPE_MAC)
 		return PII_OTHER;
@@ -280,10 +331,12 @@ static enum pii_kind kind_from_type(enum type_class type, const struct name_word
 /* The server's own catalogues are public but for their passwords and connection strings. */
 static bool is_catalogue(const char *schema)
 {
-	return schema != NULL && (strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0);
+	return schema != NULL &&
+	       (strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0);
 }
 
-enum pii_kind detect_by_name(const char *schema, const char *table, const char *column, uint32_t type)
+enum pii_kind detect_by_name(
+    const char *schema, const char *table, const char *column, uint32_t type)
 {
 	struct name_words t, c;
 	struct context cx;
@@ -308,23 +361,23 @@ enum pii_kind detect_by_name(const char *schema, const char *table, const char *
 }
 
 static const char *const kind_names[PII_KIND_N] = {
-	[PII_NONE] = "not sensitive",
-	[PII_NAME] = "person name",
-	[PII_EMAIL] = "email",
-	[PII_PHONE] = "phone",
-	[PII_ADDRESS] = "address",
-	[PII_BIRTH] = "birth date",
-	[PII_NATIONAL] = "identity number",
-	[PII_CARD] = "payment card",
-	[PII_IBAN] = "bank account",
-	[PII_IP] = "IP address",
-	[PII_GEO] = "position",
-	[PII_SECRET] = "secret",
-	[PII_MONEY] = "personal income",
-	[PII_HEALTH] = "health",
-	[PII_DEMOGRAPHIC] = "personal trait",
-	[PII_TEXT] = "free text",
-	[PII_OTHER] = "sensitive",
+    [PII_NONE] = "not sensitive",
+    [PII_NAME] = "person name",
+    [PII_EMAIL] = "email",
+    [PII_PHONE] = "phone",
+    [PII_ADDRESS] = "address",
+    [PII_BIRTH] = "birth date",
+    [PII_NATIONAL] = "identity number",
+    [PII_CARD] = "payment card",
+    [PII_IBAN] = "bank account",
+    [PII_IP] = "IP address",
+    [PII_GEO] = "position",
+    [PII_SECRET] = "secret",
+    [PII_MONEY] = "personal income",
+    [PII_HEALTH] = "health",
+    [PII_DEMOGRAPHIC] = "personal trait",
+    [PII_TEXT] = "free text",
+    [PII_OTHER] = "sensitive",
 };
 
 const char *pii_kind_name(enum pii_kind k)

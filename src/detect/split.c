@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names into words: cut at separators, case changes and digits; fold accents; expand abbreviations; singular;
- * and cut glued words ("custemail") when every part is a known word. Does not judge what the words mean.
+ * Names into words: cut at separators, case changes and digits; fold accents; expand abbreviations;
+ * singular; and cut glued words ("custemail") when every part is a known word. Does not judge what
+ * the words mean.
  */
 #include "detect/split.h"
 
@@ -10,8 +11,8 @@
 #include "detect/vocab.h"
 
 #define PIECE_MIN 3
-#define GLUE_MIN 6  /* shorter words are not taken apart */
-#define GLUE_MAX 40
+#define GLUE_MIN  6 /* shorter words are not taken apart */
+#define GLUE_MAX  40
 
 /* Where the cutter stands: raw folded words, before the vocabulary sees them. */
 struct cutter {
@@ -23,8 +24,9 @@ struct cutter {
 /* U+00C0..U+00DF, small letters alike; a space: not a letter. */
 static const char latin1_fold[] = "aaaaaaaceeeeiiiidnooooo ouuuuyty";
 /* U+0100..U+017F */
-static const char latin_a_fold[] = "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiijjjjkkkllllllllll"
-				   "nnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+static const char latin_a_fold[] =
+    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiijjjjkkkllllllllll"
+    "nnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
 static void word_put(struct name_words *o, const char *p, size_t n)
 {
@@ -78,8 +80,8 @@ static const struct vocab_word *find_singular(const char *p, size_t n)
 	return v;
 }
 
-/* Cut p into the fewest known words of at least PIECE_MIN letters: take[i] is the length of the word that starts
- * at i in the best cut of the rest, best[i] how many words that needs. */
+/* Cut p into the fewest known words of at least PIECE_MIN letters: take[i] is the length of the
+ * word that starts at i in the best cut of the rest, best[i] how many words that needs. */
 static bool glue_cut(const char *p, size_t n, uint8_t take[GLUE_MAX + 1])
 {
 	uint8_t best[GLUE_MAX + 1];
@@ -90,7 +92,8 @@ static bool glue_cut(const char *p, size_t n, uint8_t take[GLUE_MAX + 1])
 	for (size_t i = n; i-- > 0;) {
 		best[i] = UINT8_MAX;
 		for (size_t len = PIECE_MIN; len <= n - i; len++) {
-			if (best[i + len] == UINT8_MAX || best[i + len] + 1 >= best[i] || find_singular(p + i, len) == NULL)
+			if (best[i + len] == UINT8_MAX || best[i + len] + 1 >= best[i] ||
+			    find_singular(p + i, len) == NULL)
 				continue;
 			best[i] = (uint8_t)(best[i + len] + 1);
 			take[i] = (uint8_t)len;
@@ -125,7 +128,8 @@ static void cutter_add(struct cutter *c, const char *p, size_t n)
 	c->n += n;
 }
 
-/* Two bytes of UTF-8, U+0080..U+07FF: Latin letters lose their accent, Cyrillic capitals become small. */
+/* Two bytes of UTF-8, U+0080..U+07FF: Latin letters lose their accent, Cyrillic capitals become
+ * small. */
 static void fold_two(struct cutter *c, const uint8_t *s)
 {
 	unsigned cp = ((s[0] & 0x1fu) << 6) | (s[1] & 0x3fu);
@@ -167,7 +171,8 @@ static bool boundary(const uint8_t *s)
 		return true;
 	if (is_lower(s[0]) && is_upper(s[1]))
 		return true;
-	return is_upper(s[0]) && is_upper(s[1]) && is_lower(s[2]); /* IPAddress: s[2] is at worst the NUL */
+	return is_upper(s[0]) && is_upper(s[1]) &&
+	       is_lower(s[2]); /* IPAddress: s[2] is at worst the NUL */
 }
 
 static void cut_byte(struct cutter *c, const uint8_t *s)

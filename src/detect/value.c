@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One pass over the bytes stops only where something could begin: '@', '+', the first digit of a run, a word that
- * begins like a key or an IBAN. Validators then look at the neighbourhood. Sources: ISO/IEC 7812 (cards), ISO 13616
- * (IBAN), RFC 7519 (JWT), RFC 7468 (PEM), SSA number rules, vendors' documented key prefixes.
+ * One pass over the bytes stops only where something could begin: '@', '+', the first digit of a
+ * run, a word that begins like a key or an IBAN. Validators then look at the neighbourhood.
+ * Sources: ISO/IEC 7812 (cards), ISO 13616 (IBAN), RFC 7519 (JWT), RFC 7468 (PEM), SSA number
+ * rules, vendors' documented key prefixes.
  */
 #include "detect/value.h"
 
 #include "detect/vocab.h"
 
-#define B_WORD 0x01u  /* letter, digit, _ or a byte of UTF-8 */
+#define B_WORD  0x01u /* letter, digit, _ or a byte of UTF-8 */
 #define B_DIGIT 0x02u
 #define B_START 0x04u /* may begin something when the byte before is no word byte */
-#define B_STOP 0x08u  /* may be inside something wherever it stands: @ */
-#define B_KEY 0x10u   /* letters of keys: A-Z a-z 0-9 _ - */
+#define B_STOP  0x08u /* may be inside something wherever it stands: @ */
+#define B_KEY   0x10u /* letters of keys: A-Z a-z 0-9 _ - */
 #define B_UPPER 0x20u
 #define B_LOCAL 0x40u /* of an e-mail's local part */
-#define B_HOST 0x80u  /* of a host name */
+#define B_HOST  0x80u /* of a host name */
 
 static uint8_t bytes[256];
 static bool built;
@@ -27,28 +28,65 @@ struct key_prefix {
 	uint8_t min, max; /* how many follow; max 0: any */
 };
 
-/* Keys, tokens and password hashes; those with the same first byte stand together, longer ones first. */
+/* Keys, tokens and password hashes; those with the same first byte stand together, longer ones
+ * first. */
 static struct key_prefix keys[] = {
-	{"$scrypt$", 0, 0, 20, 0}, {"$argon2", 0, 0, 20, 0}, {"$pbkdf2", 0, 0, 20, 0},
-	{"$2a$", 0, 0, 50, 0}, {"$2b$", 0, 0, 50, 0}, {"$2y$", 0, 0, 50, 0}, {"$1$", 0, 0, 22, 0},
-	{"$5$", 0, 0, 30, 0}, {"$6$", 0, 0, 30, 0}, {"$y$", 0, 0, 30, 0},
-	{"AKIA", 0, B_KEY, 16, 16}, {"ASIA", 0, B_KEY, 16, 16}, {"AIza", 0, B_KEY, 35, 35},
-	{"PuTTY-User-Key-File-", 0, 0, 10, 0}, {"SCRAM-SHA-", 0, 0, 40, 0},
-	{"SG.", 0, B_KEY, 20, 0}, {"argon2$", 0, 0, 20, 0}, {"bcrypt_sha256$", 0, 0, 20, 0},
-	{"dckr_pat_", 0, B_KEY, 20, 0}, {"dop_v1_", 0, B_KEY, 32, 0},
-	{"github_pat_", 0, B_KEY, 22, 0}, {"glpat-", 0, B_KEY, 20, 0}, {"ghp_", 0, B_KEY, 36, 0},
-	{"gho_", 0, B_KEY, 36, 0}, {"ghu_", 0, B_KEY, 36, 0}, {"ghs_", 0, B_KEY, 36, 0},
-	{"ghr_", 0, B_KEY, 36, 0}, {"hvs.", 0, B_KEY, 20, 0}, {"hf_", 0, B_KEY, 30, 0},
-	{"npm_", 0, B_KEY, 36, 0}, {"pbkdf2_sha256$", 0, 0, 20, 0}, {"pbkdf2_sha1$", 0, 0, 20, 0},
-	{"pbkdf2:sha", 0, 0, 20, 0}, {"pypi-", 0, B_KEY, 40, 0}, {"rk_live_", 0, B_KEY, 10, 0},
-	{"rk_test_", 0, B_KEY, 10, 0}, {"sk_live_", 0, B_KEY, 10, 0},
-	{"sk_test_", 0, B_KEY, 10, 0}, {"sk-proj-", 0, B_KEY, 20, 0},
-	{"sk-ant-", 0, B_KEY, 20, 0}, {"scrypt:", 0, 0, 20, 0}, {"shpat_", 0, B_KEY, 32, 32},
-	{"shpss_", 0, B_KEY, 32, 32}, {"sk-", 0, B_KEY, 40, 0}, {"vault:v1:", 0, B_KEY, 20, 0},
-	{"whsec_", 0, B_KEY, 16, 0}, {"xoxb-", 0, B_KEY, 10, 0}, {"xoxp-", 0, B_KEY, 10, 0},
-	{"xoxa-", 0, B_KEY, 10, 0}, {"xoxr-", 0, B_KEY, 10, 0}, {"xoxs-", 0, B_KEY, 10, 0},
-	{"xapp-", 0, B_KEY, 10, 0}, {"ya29.", 0, B_KEY, 20, 0}, {"{CRYPT}", 0, 0, 10, 0},
-	{"{SSHA", 0, 0, 20, 0}, {"{SHA", 0, 0, 20, 0},
+    {"$scrypt$", 0, 0, 20, 0},
+    {"$argon2", 0, 0, 20, 0},
+    {"$pbkdf2", 0, 0, 20, 0},
+    {"$2a$", 0, 0, 50, 0},
+    {"$2b$", 0, 0, 50, 0},
+    {"$2y$", 0, 0, 50, 0},
+    {"$1$", 0, 0, 22, 0},
+    {"$5$", 0, 0, 30, 0},
+    {"$6$", 0, 0, 30, 0},
+    {"$y$", 0, 0, 30, 0},
+    {"AKIA", 0, B_KEY, 16, 16},
+    {"ASIA", 0, B_KEY, 16, 16},
+    {"AIza", 0, B_KEY, 35, 35},
+    {"PuTTY-User-Key-File-", 0, 0, 10, 0},
+    {"SCRAM-SHA-", 0, 0, 40, 0},
+    {"SG.", 0, B_KEY, 20, 0},
+    {"argon2$", 0, 0, 20, 0},
+    {"bcrypt_sha256$", 0, 0, 20, 0},
+    {"dckr_pat_", 0, B_KEY, 20, 0},
+    {"dop_v1_", 0, B_KEY, 32, 0},
+    {"github_pat_", 0, B_KEY, 22, 0},
+    {"glpat-", 0, B_KEY, 20, 0},
+    {"ghp_", 0, B_KEY, 36, 0},
+    {"gho_", 0, B_KEY, 36, 0},
+    {"ghu_", 0, B_KEY, 36, 0},
+    {"ghs_", 0, B_KEY, 36, 0},
+    {"ghr_", 0, B_KEY, 36, 0},
+    {"hvs.", 0, B_KEY, 20, 0},
+    {"hf_", 0, B_KEY, 30, 0},
+    {"npm_", 0, B_KEY, 36, 0},
+    {"pbkdf2_sha256$", 0, 0, 20, 0},
+    {"pbkdf2_sha1$", 0, 0, 20, 0},
+    {"pbkdf2:sha", 0, 0, 20, 0},
+    {"pypi-", 0, B_KEY, 40, 0},
+    {"rk_live_", 0, B_KEY, 10, 0},
+    {"rk_test_", 0, B_KEY, 10, 0},
+    {"sk_live_", 0, B_KEY, 10, 0},
+    {"sk_test_", 0, B_KEY, 10, 0},
+    {"sk-proj-", 0, B_KEY, 20, 0},
+    {"sk-ant-", 0, B_KEY, 20, 0},
+    {"scrypt:", 0, 0, 20, 0},
+    {"shpat_", 0, B_KEY, 32, 32},
+    {"shpss_", 0, B_KEY, 32, 32},
+    {"sk-", 0, B_KEY, 40, 0},
+    {"vault:v1:", 0, B_KEY, 20, 0},
+    {"whsec_", 0, B_KEY, 16, 0},
+    {"xoxb-", 0, B_KEY, 10, 0},
+    {"xoxp-", 0, B_KEY, 10, 0},
+    {"xoxa-", 0, B_KEY, 10, 0},
+    {"xoxr-", 0, B_KEY, 10, 0},
+    {"xoxs-", 0, B_KEY, 10, 0},
+    {"xapp-", 0, B_KEY, 10, 0},
+    {"ya29.", 0, B_KEY, 20, 0},
+    {"{CRYPT}", 0, 0, 10, 0},
+    {"{SSHA", 0, 0, 20, 0},
+    {"{SHA", 0, 0, 20, 0},
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -67,7 +105,8 @@ void detect_warm(void)
 		return;
 	for (unsigned i = 0x80; i < 0x100; i++)
 		bytes[i] = B_WORD | B_LOCAL | B_HOST;
-	bytes_mark("ABCDEFGHIJKLMNOPQRSTUVWXYZ", B_WORD | B_KEY | B_UPPER | B_LOCAL | B_HOST | B_START);
+	bytes_mark(
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ", B_WORD | B_KEY | B_UPPER | B_LOCAL | B_HOST | B_START);
 	bytes_mark("abcdefghijklmnopqrstuvwxyz", B_WORD | B_KEY | B_LOCAL | B_HOST);
 	bytes_mark("0123456789", B_WORD | B_KEY | B_DIGIT | B_LOCAL | B_HOST | B_START);
 	bytes_mark("_", B_WORD | B_KEY | B_LOCAL);
@@ -149,11 +188,25 @@ static const struct {
 	uint32_t lo, hi;
 	uint8_t min, max;
 } bins[] = {
-	{400000, 499999, 16, 16}, {510000, 559999, 16, 16}, {222100, 272099, 16, 16}, {340000, 349999, 15, 15},
-	{370000, 379999, 15, 15}, {601100, 601199, 16, 19}, {644000, 659999, 16, 19}, {620000, 629999, 16, 19},
-	{352800, 358999, 16, 19}, {300000, 305999, 14, 14}, {360000, 369999, 14, 14}, {380000, 399999, 14, 14},
-	{501800, 501899, 16, 19}, {502000, 502099, 16, 19}, {503800, 503899, 16, 19}, {589300, 589399, 16, 19},
-	{630400, 630499, 16, 19}, {675900, 676399, 16, 19}, {220000, 220499, 16, 16},
+    {400000, 499999, 16, 16},
+    {510000, 559999, 16, 16},
+    {222100, 272099, 16, 16},
+    {340000, 349999, 15, 15},
+    {370000, 379999, 15, 15},
+    {601100, 601199, 16, 19},
+    {644000, 659999, 16, 19},
+    {620000, 629999, 16, 19},
+    {352800, 358999, 16, 19},
+    {300000, 305999, 14, 14},
+    {360000, 369999, 14, 14},
+    {380000, 399999, 14, 14},
+    {501800, 501899, 16, 19},
+    {502000, 502099, 16, 19},
+    {503800, 503899, 16, 19},
+    {589300, 589399, 16, 19},
+    {630400, 630499, 16, 19},
+    {675900, 676399, 16, 19},
+    {220000, 220499, 16, 16},
 };
 
 static bool bin_known(const uint8_t *d, size_t n)
@@ -169,14 +222,16 @@ static bool bin_known(const uint8_t *d, size_t n)
 	return false;
 }
 
-/* Digit groups as cards are written: one run, or 4-4-4-4[-3] and 4-6-4/5 with the same separator. */
+/* Digit groups as cards are written: one run, or 4-4-4-4[-3] and 4-6-4/5 with the same separator.
+ */
 static bool groups_fit(const uint8_t *g, size_t n)
 {
 	if (n == 1)
 		return true;
 	if (n == 3)
 		return g[0] == 4 && g[1] == 6 && (g[2] == 4 || g[2] == 5);
-	return (n == 4 || n == 5) && g[0] == 4 && g[1] == 4 && g[2] == 4 && g[3] == 4 && (n == 4 || g[4] <= 3);
+	return (n == 4 || n == 5) && g[0] == 4 && g[1] == 4 && g[2] == 4 && g[3] == 4 &&
+	       (n == 4 || g[4] <= 3);
 }
 
 static size_t card_at(struct span s, size_t from)
@@ -192,7 +247,8 @@ static size_t card_at(struct span s, size_t from)
 			d[n] = (uint8_t)(s.p[i] - '0');
 		}
 		k++;
-		if ((at(s, i) != ' ' && at(s, i) != '-') || !is(s, i + 1, B_DIGIT) || (sep != 0 && at(s, i) != sep))
+		if ((at(s, i) != ' ' && at(s, i) != '-') || !is(s, i + 1, B_DIGIT) ||
+		    (sep != 0 && at(s, i) != sep))
 			break;
 		if (n >= 14 && at(s, i) == ' ')
 			break; /* "4111111111111111 12": the next number */
@@ -208,8 +264,8 @@ static size_t ssn_at(struct span s, size_t i)
 {
 	const uint8_t *p = s.p + i;
 
-	if (s.n - i < 11 || p[3] != '-' || p[6] != '-' || run(s, i, B_DIGIT) != 3 || run(s, i + 4, B_DIGIT) != 2 ||
-	    run(s, i + 7, B_DIGIT) != 4 || !number_ends(s, i + 11))
+	if (s.n - i < 11 || p[3] != '-' || p[6] != '-' || run(s, i, B_DIGIT) != 3 ||
+	    run(s, i + 4, B_DIGIT) != 2 || run(s, i + 7, B_DIGIT) != 4 || !number_ends(s, i + 11))
 		return 0;
 	if (p[0] == '9' || memcmp(p, "000", 3) == 0 || memcmp(p, "666", 3) == 0)
 		return 0;
@@ -258,9 +314,12 @@ static size_t e164_at(struct span s, size_t from)
 
 static size_t iban_length(const uint8_t *cc)
 {
-	static const char table[] = "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BR29BY28CH21CR22CY28CZ24DE22DK18DO28EE20EG29ES24FI18"
-				    "FO18FR27GB22GE22GI23GL18GR27GT28HR21HU28IE22IL23IQ23IS26IT27JO30KW30KZ20LB28LC32LI21LT20"
-				    "LU20LV21MC27MD24ME22MK19MR27MT31MU30NL18NO15PK24PL28PS29PT25QA29RO24RS22SA24SC31SE24SI19"
+	static const char table[] = "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BR29BY28CH21CR22CY28CZ24DE"
+				    "22DK18DO28EE20EG29ES24FI18"
+				    "FO18FR27GB22GE22GI23GL18GR27GT28HR21HU28IE22IL23IQ23IS26IT27JO"
+				    "30KW30KZ20LB28LC32LI21LT20"
+				    "LU20LV21MC27MD24ME22MK19MR27MT31MU30NL18NO15PK24PL28PS29PT25QA"
+				    "29RO24RS22SA24SC31SE24SI19"
 				    "SK24SM27ST25SV28TL23TN24TR26UA29VA22VG24XK20";
 
 	for (size_t i = 0; i + 4 < sizeof(table); i += 4) {
@@ -365,8 +424,9 @@ static size_t md5_at(struct span s, size_t from)
 
 static bool is_file_suffix(const uint8_t *p, size_t n)
 {
-	static const char *const suffixes[] = {"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "scss", "map",
-					       "json", "html", "php", "xml", "txt", "yml", "yaml", "service", "ico"};
+	static const char *const suffixes[] = {"png", "jpg", "jpeg", "gif", "svg", "webp", "css",
+	    "js", "ts", "scss", "map", "json", "html", "php", "xml", "txt", "yml", "yaml",
+	    "service", "ico"};
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		if (strlen(suffixes[i]) == n && memcmp(suffixes[i], p, n) == 0)
@@ -375,7 +435,8 @@ static bool is_file_suffix(const uint8_t *p, size_t n)
 	return false;
 }
 
-/* The host behind an '@': labels, the last one of letters only, two to 24 of them. Returns its end or 0. */
+/* The host behind an '@': labels, the last one of letters only, two to 24 of them. Returns its end
+ * or 0. */
 static size_t host_end(struct span s, size_t from)
 {
 	size_t end = from + run(s, from, B_HOST), dot;
@@ -385,7 +446,8 @@ static size_t host_end(struct span s, size_t from)
 	dot = end;
 	while (dot > from && s.p[dot - 1] != '.')
 		dot--;
-	if (dot < from + 2 || end - dot < 2 || end - dot > 24 || s.p[from] == '.' || s.p[from] == '-')
+	if (dot < from + 2 || end - dot < 2 || end - dot > 24 || s.p[from] == '.' ||
+	    s.p[from] == '-')
 		return 0;
 	for (size_t i = dot; i < end; i++) {
 		if (is(s, i, B_DIGIT) || s.p[i] == '-')
@@ -421,7 +483,8 @@ static bool email_at(struct span s, size_t sign, size_t floor, struct value_hit 
 	while (from > floor && sign - from < 64 && is(s, from - 1, B_LOCAL))
 		from--;
 	end = host_end(s, sign + 1);
-	if (from == sign || end == 0 || (sign - from == 3 && memcmp(s.p + from, "git", 3) == 0 && at(s, end) == ':'))
+	if (from == sign || end == 0 ||
+	    (sign - from == 3 && memcmp(s.p + from, "git", 3) == 0 && at(s, end) == ':'))
 		return false;
 	*hit = (struct value_hit){PII_EMAIL, from, end - from};
 	return true;
@@ -439,7 +502,8 @@ static bool number_at(struct span s, size_t i, struct value_hit *hit)
 {
 	if (s.n - i < 10 || !number_begins(s, i))
 		return false;
-	return hit_set(hit, PII_CARD, i, card_at(s, i)) || hit_set(hit, PII_NATIONAL, i, ssn_at(s, i)) ||
+	return hit_set(hit, PII_CARD, i, card_at(s, i)) ||
+	       hit_set(hit, PII_NATIONAL, i, ssn_at(s, i)) ||
 	       hit_set(hit, PII_PHONE, i, nanp_at(s, i));
 }
 

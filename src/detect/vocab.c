@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hash table over the lexicon, built once from its tables. All memory is static; nothing here comes from
- * outside except the words that are looked up.
+ * A hash table over the lexicon, built once from its tables. All memory is static; nothing here
+ * comes from outside except the words that are looked up.
  */
 #include "detect/vocab.h"
 
@@ -10,7 +10,7 @@
 
 #include "detect/lexicon.h"
 
-#define SLOTS 4096u
+#define SLOTS    4096u
 #define SEQS_MAX 1024u
 
 static struct vocab_word slots[SLOTS];
@@ -103,7 +103,8 @@ void vocab_warm(void)
 		return;
 	built = true;
 	for (size_t i = 0; i < lex_groups_n; i++)
-		words_add(lex_groups[i].words, strlen(lex_groups[i].words), lex_groups[i].flags, NULL);
+		words_add(
+		    lex_groups[i].words, strlen(lex_groups[i].words), lex_groups[i].flags, NULL);
 	for (size_t i = 0; i < lex_seqs_n; i++)
 		seqs_add(&lex_seqs[i]);
 	for (size_t i = 0; i < lex_aliases_n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What masks look like: the bytes of one mask being made, and the question whether a text is one (a masked value
- * that a client sends back must not overwrite the original).
+ * What masks look like: the bytes of one mask being made, and the question whether a text is one (a
+ * masked value that a client sends back must not overwrite the original).
  */
 #ifndef SP_MASK_FORM_H
 #define SP_MASK_FORM_H
@@ -17,8 +17,8 @@ struct form {
 	char p[MASK_MAX];
 };
 
-/* Is the text, or a whole word of it, something that this module writes in place of a value? NULLs and plain
- * numbers and dates cannot be told from values: false. */
+/* Is the text, or a whole word of it, something that this module writes in place of a value? NULLs
+ * and plain numbers and dates cannot be told from values: false. */
 bool mask_is_form(struct span text);
 
 /* Private to mask/: fill f with the mask of a value; false: NULL. */

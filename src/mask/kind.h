@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kinds of mask.h's struct mask_col by number: the same list as enum pii_kind of detect/, which a module of the
- * same floor may not include. tests/unit/mask proves that they agree.
+ * The kinds of mask.h's struct mask_col by number: the same list as enum pii_kind of detect/, which
+ * a module of the same floor may not include. tests/unit/mask proves that they agree.
  */
 #ifndef SP_MASK_KIND_H
 #define SP_MASK_KIND_H

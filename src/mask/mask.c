@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One value in, its mask out: the table of types and who masks them. Types that are not in the table have no valid
- * mask and become NULL. Formats: PostgreSQL's text and binary input/output functions (src/backend/utils/adt).
+ * One value in, its mask out: the table of types and who masks them. Types that are not in the
+ * table have no valid mask and become NULL. Formats: PostgreSQL's text and binary input/output
+ * functions (src/backend/utils/adt).
  */
 #include "mask/mask.h"
 
@@ -57,27 +58,27 @@ static const struct {
 	uint32_t type;
 	mask_fn *mask;
 } masks[] = {
-	{25, mask_text}, /* text */
-	{1043, mask_text}, /* varchar */
-	{1042, mask_text}, /* bpchar */
-	{19, mask_text}, /* name */
-	{705, mask_text}, /* unknown */
-	{18, mask_char}, /* "char" */
-	{114, mask_json}, /* json */
-	{3802, mask_json}, /* jsonb */
-	{142, mask_xml}, /* xml */
-	{17, mask_bytea}, /* bytea */
-	{20, mask_integer}, /* int8 */
-	{23, mask_integer}, /* int4 */
-	{1700, mask_numeric}, /* numeric */
-	{700, mask_float}, /* float4 */
-	{701, mask_float}, /* float8 */
-	{1082, mask_date}, /* date */
-	{1114, mask_timestamp}, /* timestamp */
-	{1184, mask_timestamp}, /* timestamptz */
-	{2950, mask_uuid}, /* uuid */
-	{869, mask_inet}, /* inet */
-	{650, mask_inet}, /* cidr */
+    {25, mask_text},        /* text */
+    {1043, mask_text},      /* varchar */
+    {1042, mask_text},      /* bpchar */
+    {19, mask_text},        /* name */
+    {705, mask_text},       /* unknown */
+    {18, mask_char},        /* "char" */
+    {114, mask_json},       /* json */
+    {3802, mask_json},      /* jsonb */
+    {142, mask_xml},        /* xml */
+    {17, mask_bytea},       /* bytea */
+    {20, mask_integer},     /* int8 */
+    {23, mask_integer},     /* int4 */
+    {1700, mask_numeric},   /* numeric */
+    {700, mask_float},      /* float4 */
+    {701, mask_float},      /* float8 */
+    {1082, mask_date},      /* date */
+    {1114, mask_timestamp}, /* timestamp */
+    {1184, mask_timestamp}, /* timestamptz */
+    {2950, mask_uuid},      /* uuid */
+    {869, mask_inet},       /* inet */
+    {650, mask_inet},       /* cidr */
 };
 
 enum mask_answer mask_pg_value(const struct mask_col *c, struct span value, struct buf *out)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Masks of numbers, dates and network addresses in both formats. Where a number cannot show that it is masked, or
- * would tell too much, the answer is NULL. Binary layouts: numeric.c, date.c, timestamp.c, network.c of PostgreSQL.
+ * Masks of numbers, dates and network addresses in both formats. Where a number cannot show that it
+ * is masked, or would tell too much, the answer is NULL. Binary layouts: numeric.c, date.c,
+ * timestamp.c, network.c of PostgreSQL.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -11,9 +12,9 @@
 #include "mask/kind.h"
 
 #define DAYS_TO_2000 10957 /* from 1970-01-01 */
-#define US_PER_DAY INT64_C(86400000000)
-#define IPV4_KEEP 24
-#define IPV6_KEEP 48
+#define US_PER_DAY   INT64_C(86400000000)
+#define IPV4_KEEP    24
+#define IPV6_KEEP    48
 
 static void put_be(struct form *f, uint64_t v, unsigned bytes)
 {
@@ -68,8 +69,8 @@ static bool last_four_text(const struct mask_col *c, struct span value, struct f
 
 	if (min == 0 || value.n < min || value.n > 64 || value.p[0] == '0' || !all_digits(value))
 		return false;
-	f->n = (size_t)snprintf(f->p, sizeof(f->p), "%u",
-				(unsigned)digits_value(span_of(value.p + value.n - 4, 4)));
+	f->n = (size_t)snprintf(
+	    f->p, sizeof(f->p), "%u", (unsigned)digits_value(span_of(value.p + value.n - 4, 4)));
 	return true;
 }
 
@@ -82,7 +83,8 @@ bool mask_integer(const struct mask_col *c, struct span value, struct form *f)
 	if (c->format == 0)
 		return last_four_text(c, value, f);
 	n = bytes == 8 ? cur_u64be(&in) : cur_u32be(&in);
-	if (cur_done(&in) != 0 || min == 0 || n > (bytes == 8 ? INT64_MAX : INT32_MAX) || count_digits(n) < min)
+	if (cur_done(&in) != 0 || min == 0 || n > (bytes == 8 ? INT64_MAX : INT32_MAX) ||
+	    count_digits(n) < min)
 		return false;
 	put_be(f, n % 10000, bytes);
 	return true;
@@ -142,7 +144,8 @@ bool mask_float(const struct mask_col *c, struct span value, struct form *f)
 	return true;
 }
 
-/* numeric on the wire: base 10000 digits, weight of the first, sign, digits behind the point in decimal. */
+/* numeric on the wire: base 10000 digits, weight of the first, sign, digits behind the point in
+ * decimal. */
 struct numeric {
 	unsigned n, dscale, sign;
 	int weight;
@@ -175,7 +178,8 @@ static unsigned numeric_digit(const struct numeric *x, int weight)
 }
 
 /* whole.tenths with dscale decimals, without leading and trailing zero digits. */
-static void numeric_put(struct form *f, unsigned sign, unsigned whole, unsigned fraction, unsigned dscale)
+static void numeric_put(
+    struct form *f, unsigned sign, unsigned whole, unsigned fraction, unsigned dscale)
 {
 	unsigned n = (whole != 0) + (fraction != 0);
 
@@ -241,8 +245,9 @@ static int64_t day_year(int64_t day)
 /* YYYY-MM-DD at the start (DateStyle ISO); other styles are not guessed. */
 static bool iso_year(struct span v, char year[5])
 {
-	if (v.n < 10 || !all_digits(span_of(v.p, 4)) || v.p[4] != '-' || !all_digits(span_of(v.p + 5, 2)) ||
-	    v.p[7] != '-' || !all_digits(span_of(v.p + 8, 2)) || memcmp(v.p, "0000", 4) == 0)
+	if (v.n < 10 || !all_digits(span_of(v.p, 4)) || v.p[4] != '-' ||
+	    !all_digits(span_of(v.p + 5, 2)) || v.p[7] != '-' || !all_digits(span_of(v.p + 8, 2)) ||
+	    memcmp(v.p, "0000", 4) == 0)
 		return false;
 	if (v.n > 10 && (v.p[10] != ' ' || v.p[v.n - 1] == 'C')) /* 0044-03-15 BC */
 		return false;
@@ -296,7 +301,8 @@ bool mask_timestamp(const struct mask_col *c, struct span value, struct form *f)
 	if (c->format == 0) {
 		if (!iso_year(value, text))
 			return false;
-		f->n = (size_t)snprintf(f->p, sizeof(f->p), "%s-01-01 00:00:00%s", text, c->type == 1184 ? "+00" : "");
+		f->n = (size_t)snprintf(
+		    f->p, sizeof(f->p), "%s-01-01 00:00:00%s", text, c->type == 1184 ? "+00" : "");
 		return true;
 	}
 	us = (int64_t)cur_u64be(&in);
@@ -318,14 +324,18 @@ static size_t address_parse(struct span v, uint8_t addr[16], unsigned *bits)
 
 	while (n < v.n && v.p[n] != '/')
 		n++;
-	if (n >= sizeof(text) || n == 0 || (v.n > n && (v.n - n > 4 || !all_digits(span_of(v.p + n + 1, v.n - n - 1)))))
+	if (n >= sizeof(text) || n == 0 ||
+	    (v.n > n && (v.n - n > 4 || !all_digits(span_of(v.p + n + 1, v.n - n - 1)))))
 		return 0;
 	memcpy(text, v.p, n);
 	text[n] = '\0';
 	if (memchr(text, 0, n) != NULL)
 		return 0;
-	len = inet_pton(AF_INET, text, addr) == 1 ? 4 : inet_pton(AF_INET6, text, addr) == 1 ? 16 : 0;
-	*bits = v.n > n ? (unsigned)digits_value(span_of(v.p + n + 1, v.n - n - 1)) : (unsigned)len * 8;
+	len = inet_pton(AF_INET, text, addr) == 1    ? 4
+	      : inet_pton(AF_INET6, text, addr) == 1 ? 16
+						     : 0;
+	*bits =
+	    v.n > n ? (unsigned)digits_value(span_of(v.p + n + 1, v.n - n - 1)) : (unsigned)len * 8;
 	return *bits <= len * 8 ? len : 0;
 }
 
@@ -347,9 +357,11 @@ bool mask_address_text(struct span value, struct form *f)
 	unsigned bits;
 	size_t len = address_parse(value, addr, &bits);
 
-	if (len == 0 || !address_cut(addr, len, bits) || inet_ntop(len == 4 ? AF_INET : AF_INET6, addr, text, sizeof(text)) == NULL)
+	if (len == 0 || !address_cut(addr, len, bits) ||
+	    inet_ntop(len == 4 ? AF_INET : AF_INET6, addr, text, sizeof(text)) == NULL)
 		return false;
-	f->n = (size_t)snprintf(f->p, sizeof(f->p), "%s/%d", text, len == 4 ? IPV4_KEEP : IPV6_KEEP);
+	f->n =
+	    (size_t)snprintf(f->p, sizeof(f->p), "%s/%d", text, len == 4 ? IPV4_KEEP : IPV6_KEEP);
 	return true;
 }
 
@@ -368,7 +380,8 @@ bool mask_inet(const struct mask_col *c, struct span value, struct form *f)
 	cidr = cur_u8(&in);
 	len = cur_u8(&in);
 	a = cur_take(&in, len);
-	if (cur_done(&in) != 0 || !((family == 2 && len == 4) || (family == 3 && len == 16)) || bits > len * 8 || cidr > 1)
+	if (cur_done(&in) != 0 || !((family == 2 && len == 4) || (family == 3 && len == 16)) ||
+	    bits > len * 8 || cidr > 1)
 		return false;
 	memcpy(addr, a.p, len);
 	if (!address_cut(addr, len, bits))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Masks of text by kind. A part is shown only when the value has the shape of its kind, is long enough that the
- * part does not tell the rest, and is no derived expression; star counts are fixed. Everything else is eight stars.
- * The output is always UTF-8: what is shown is ASCII or a code point that was checked.
+ * Masks of text by kind. A part is shown only when the value has the shape of its kind, is long
+ * enough that the part does not tell the rest, and is no derived expression; star counts are fixed.
+ * Everything else is eight stars. The output is always UTF-8: what is shown is ASCII or a code
+ * point that was checked.
  */
 #include "mask/form.h"
 
@@ -92,8 +93,10 @@ static bool text_email(struct span v, struct form *f)
 	return true;
 }
 
-/* The last n letters or digits of v, when it holds at least min of them and nothing but them and separators. */
-static bool add_last(struct form *f, struct span v, size_t n, size_t min, const char *separators, bool letters)
+/* The last n letters or digits of v, when it holds at least min of them and nothing but them and
+ * separators. */
+static bool add_last(
+    struct form *f, struct span v, size_t n, size_t min, const char *separators, bool letters)
 {
 	uint8_t last[4] = {0};
 	size_t seen = 0;
@@ -140,7 +143,8 @@ static bool text_national(struct span v, struct form *f)
 /* DE** **** **67, or the last two of another account number. */
 static bool text_iban(struct span v, struct form *f)
 {
-	if (v.n >= 15 && is_letter(v.p[0]) && is_letter(v.p[1]) && is_digit(v.p[2]) && is_digit(v.p[3])) {
+	if (v.n >= 15 && is_letter(v.p[0]) && is_letter(v.p[1]) && is_digit(v.p[2]) &&
+	    is_digit(v.p[3])) {
 		form_add(f, v.p, 2);
 		add(f, "** **** **");
 		return add_last(f, span_from(v, 2), 2, 13, " -", true);
@@ -149,8 +153,8 @@ static bool text_iban(struct span v, struct form *f)
 	return add_last(f, v, 2, 8, " -/", false);
 }
 
-/* The length of the code point at v[0] when its letter may stand for a name: Latin, Greek, Cyrillic and such; where
- * one character is a whole syllable or name, nothing is shown. */
+/* The length of the code point at v[0] when its letter may stand for a name: Latin, Greek, Cyrillic
+ * and such; where one character is a whole syllable or name, nothing is shown. */
 static size_t initial_len(struct span v)
 {
 	unsigned cp;
@@ -199,15 +203,15 @@ static bool text_name(struct span v, struct form *f)
 typedef bool text_fn(struct span v, struct form *f);
 
 static text_fn *const parts[MASK_KIND_N] = {
-	[MASK_KIND_NAME] = text_name,
-	[MASK_KIND_EMAIL] = text_email,
-	[MASK_KIND_PHONE] = text_phone,
-	[MASK_KIND_BIRTH] = mask_birth_text,
-	[MASK_KIND_NATIONAL] = text_national,
-	[MASK_KIND_CARD] = text_card,
-	[MASK_KIND_IBAN] = text_iban,
-	[MASK_KIND_IP] = mask_address_text,
-	[MASK_KIND_GEO] = mask_decimal_text,
+    [MASK_KIND_NAME] = text_name,
+    [MASK_KIND_EMAIL] = text_email,
+    [MASK_KIND_PHONE] = text_phone,
+    [MASK_KIND_BIRTH] = mask_birth_text,
+    [MASK_KIND_NATIONAL] = text_national,
+    [MASK_KIND_CARD] = text_card,
+    [MASK_KIND_IBAN] = text_iban,
+    [MASK_KIND_IP] = mask_address_text,
+    [MASK_KIND_GEO] = mask_decimal_text,
 };
 
 bool mask_text(const struct mask_col *c, struct span value, struct form *f)
@@ -215,8 +219,8 @@ bool mask_text(const struct mask_col *c, struct span value, struct form *f)
 	text_fn *part = c->kind > 0 && c->kind < MASK_KIND_N ? parts[c->kind] : NULL;
 
 	f->n = 0;
-	if (part == NULL || c->derived || value.n > 1024 || !span_is_utf8(value) || !part(value, f) ||
-	    span_eq(span_of(f->p, f->n), value))
+	if (part == NULL || c->derived || value.n > 1024 || !span_is_utf8(value) ||
+	    !part(value, f) || span_eq(span_of(f->p, f->n), value))
 		form_set(f, STARS);
 	return true;
 }

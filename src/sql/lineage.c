@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a message to the lineage of each statement's result columns: queries through the resolver, the few utility
- * statements that answer with rows by table. A statement that is not in a table here is not known.
+ * From a message to the lineage of each statement's result columns: queries through the resolver,
+ * the few utility statements that answer with rows by table. A statement that is not in a table
+ * here is not known.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +13,55 @@
 
 /* Statements that never send rows. */
 static const char *const rowless[] = {
-	"TransactionStmt", "VariableSetStmt", "DeclareCursorStmt", "PrepareStmt", "DeallocateStmt", "ClosePortalStmt",
-	"DiscardStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "LockStmt", "CreateStmt", "CreateTableAsStmt",
-	"DropStmt", "TruncateStmt", "AlterTableStmt", "RenameStmt", "IndexStmt", "ViewStmt", "CreateSeqStmt",
-	"AlterSeqStmt", "CreateSchemaStmt", "GrantStmt", "GrantRoleStmt", "CommentStmt", "VacuumStmt", "DoStmt",
-	"CreateFunctionStmt", "CreateTrigStmt", "RefreshMatViewStmt", "ReindexStmt", "ClusterStmt", "CheckPointStmt",
-	"ConstraintsSetStmt", "CreateExtensionStmt", "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "RuleStmt",
-	"CreateEnumStmt", "CompositeTypeStmt", "CreateDomainStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt",
-	"CreatePolicyStmt", "AlterPolicyStmt", "CreateStatsStmt", "LoadStmt", "MergeStmt",
+    "TransactionStmt",
+    "VariableSetStmt",
+    "DeclareCursorStmt",
+    "PrepareStmt",
+    "DeallocateStmt",
+    "ClosePortalStmt",
+    "DiscardStmt",
+    "ListenStmt",
+    "UnlistenStmt",
+    "NotifyStmt",
+    "LockStmt",
+    "CreateStmt",
+    "CreateTableAsStmt",
+    "DropStmt",
+    "TruncateStmt",
+    "AlterTableStmt",
+    "RenameStmt",
+    "IndexStmt",
+    "ViewStmt",
+    "CreateSeqStmt",
+    "AlterSeqStmt",
+    "CreateSchemaStmt",
+    "GrantStmt",
+    "GrantRoleStmt",
+    "CommentStmt",
+    "VacuumStmt",
+    "DoStmt",
+    "CreateFunctionStmt",
+    "CreateTrigStmt",
+    "RefreshMatViewStmt",
+    "ReindexStmt",
+    "ClusterStmt",
+    "CheckPointStmt",
+    "ConstraintsSetStmt",
+    "CreateExtensionStmt",
+    "CreateRoleStmt",
+    "AlterRoleStmt",
+    "DropRoleStmt",
+    "RuleStmt",
+    "CreateEnumStmt",
+    "CompositeTypeStmt",
+    "CreateDomainStmt",
+    "AlterObjectSchemaStmt",
+    "AlterOwnerStmt",
+    "CreatePolicyStmt",
+    "AlterPolicyStmt",
+    "CreateStatsStmt",
+    "LoadStmt",
+    "MergeStmt",
 };
 
 static bool is_query(const struct pgnode *n)
@@ -50,15 +92,18 @@ static bool option_is_off(const struct pgnode *arg)
 	return pgnode_is(arg, "Integer") && pgnode_int(arg) == 0;
 }
 
-/* A plan without ANALYZE repeats the user's own constants; functions that are not built in might be folded. */
+/* A plan without ANALYZE repeats the user's own constants; functions that are not built in might be
+ * folded. */
 static struct lval explain_val(struct lin *l, const struct pgnode *n)
 {
 	const struct pgnode *q = pgnode_field(n, "query");
 
-	for (const struct pgnode *o = pgnode_first(pgnode_field(n, "options")); o != NULL; o = o->next) {
+	for (const struct pgnode *o = pgnode_first(pgnode_field(n, "options")); o != NULL;
+	     o = o->next) {
 		const char *name = pgnode_field_str(o, "defname");
 
-		if (strcmp(name, "analyze") == 0 && (pgnode_field(o, "arg") == NULL || !option_is_off(pgnode_field(o, "arg"))))
+		if (strcmp(name, "analyze") == 0 &&
+		    (pgnode_field(o, "arg") == NULL || !option_is_off(pgnode_field(o, "arg"))))
 			return lval_unknown("EXPLAIN ANALYZE");
 	}
 	for (const struct pgnode *f = q; f != NULL; f = pgnode_walk(q, f, false)) {
@@ -67,7 +112,9 @@ static struct lval explain_val(struct lin *l, const struct pgnode *n)
 		if (!pgnode_is(f, "FuncCall"))
 			continue;
 		lin_func_name(f, &schema, &name);
-		if (!pgfunc_is_read(schema, name) || (l->cat->shadowed != NULL && l->cat->shadowed(l->cat->ctx, schema[0] ? schema : NULL, name)))
+		if (!pgfunc_is_read(schema, name) ||
+		    (l->cat->shadowed != NULL &&
+			l->cat->shadowed(l->cat->ctx, schema[0] ? schema : NULL, name)))
 			return lval_unknown("EXPLAIN of a function that is not built in");
 	}
 	return lval_clean;
@@ -114,7 +161,8 @@ static struct lcols copy_columns(struct lin *l, const struct pgnode *n)
 		struct lval v = all.open ? all.rest : lval_unknown("a name that is no column here");
 
 		for (size_t i = 0; i < all.n; i++) {
-			if (all.c[i]->name != NULL && pgnode_str(a) != NULL && strcmp(all.c[i]->name, pgnode_str(a)) == 0)
+			if (all.c[i]->name != NULL && pgnode_str(a) != NULL &&
+			    strcmp(all.c[i]->name, pgnode_str(a)) == 0)
 				v = all.c[i]->v;
 		}
 		lcols_add(l, &cols, pgnode_str(a), v, false);
@@ -150,10 +198,12 @@ static void column_out(const struct lval *v, struct lineage_col *out)
 {
 	*out = (struct lineage_col){.what = v->what, .kind = v->kind, .derived = v->derived};
 	if (v->what == LINEAGE_SENSITIVE)
-		(void)snprintf(out->source, sizeof(out->source), "%s%s%s", v->rel != NULL ? v->rel : "", v->col != NULL ? "." : "",
-			       v->col != NULL ? v->col : "");
+		(void)snprintf(out->source, sizeof(out->source), "%s%s%s",
+		    v->rel != NULL ? v->rel : "", v->col != NULL ? "." : "",
+		    v->col != NULL ? v->col : "");
 	else if (v->what == LINEAGE_UNKNOWN)
-		(void)snprintf(out->source, sizeof(out->source), "%s", v->why != NULL ? v->why : "not known");
+		(void)snprintf(
+		    out->source, sizeof(out->source), "%s", v->why != NULL ? v->why : "not known");
 }
 
 /* Results live in one block of their own: the trees and the arena go. */
@@ -163,7 +213,8 @@ struct result_mem {
 	size_t n;
 };
 
-static void statement_out(struct lin *l, const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
+static void statement_out(
+    struct lin *l, const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
 {
 	if (l->failed || cols->open)
 		return;
@@ -176,7 +227,8 @@ static void statement_out(struct lin *l, const struct lcols *cols, struct lineag
 		column_out(&cols->c[i]->v, &out->cols[i]);
 }
 
-void pgsql_lineage_tree(const struct pgtree *t, const struct catalog *cat, unsigned flags, struct lineage_result *out)
+void pgsql_lineage_tree(
+    const struct pgtree *t, const struct catalog *cat, unsigned flags, struct lineage_result *out)
 {
 	struct result_mem *m;
 	size_t n = pgtree_count(t);

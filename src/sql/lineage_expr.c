@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lineage of an expression: what its value may tell. Everything that goes in taints what comes out, predicates
- * included (a boolean in the select list answers questions about the column). A node that is not in the tables here
- * is UNKNOWN. Node kinds: parsenodes.h and primnodes.h of PostgreSQL 15.
+ * The lineage of an expression: what its value may tell. Everything that goes in taints what comes
+ * out, predicates included (a boolean in the select list answers questions about the column). A
+ * node that is not in the tables here is UNKNOWN. Node kinds: parsenodes.h and primnodes.h of
+ * PostgreSQL 15.
  */
 #include "sql/lineage_int.h"
 #include "sql/pgfuncs.h"
@@ -47,11 +48,13 @@ bool lin_func_pure(struct lin *l, const char *schema, const char *name)
 }
 
 /* current_setting('server_version'): a setting that cannot be made to hold a value of a table. */
-static bool reads_plain_setting(struct lin *l, const char *schema, const char *name, const struct pgnode *args)
+static bool reads_plain_setting(
+    struct lin *l, const char *schema, const char *name, const struct pgnode *args)
 {
 	const char *setting = pgnode_const_str(pgnode_first(args));
 
-	return strcmp(name, "current_setting") == 0 && is_builtin(l, schema, name) && setting != NULL && lin_setting_plain(setting);
+	return strcmp(name, "current_setting") == 0 && is_builtin(l, schema, name) &&
+	       setting != NULL && lin_setting_plain(setting);
 }
 
 /* PARTITION BY, ORDER BY and frame of a window: ranks tell the order. */
@@ -78,7 +81,8 @@ static struct lval window(struct lin *l, struct lscope *s, const struct pgnode *
 	if (pgnode_field(over, "name") == NULL && pgnode_field(over, "refname") == NULL)
 		return v;
 	for (const struct pgnode *w = pgnode_first(s->windows); w != NULL; w = w->next)
-		v = lval_mix(v, window_def(l, s, w)); /* any of them: they may build on each other */
+		v = lval_mix(
+		    v, window_def(l, s, w)); /* any of them: they may build on each other */
 	return v;
 }
 
@@ -90,7 +94,8 @@ static struct lval func_call(struct lin *l, struct lscope *s, const struct pgnod
 
 	lin_func_name(n, &schema, &name);
 	v = lin_exprs(l, s, args);
-	around = lval_mix(lin_expr(l, s, pgnode_field(n, "agg_filter")), window(l, s, pgnode_field(n, "over")));
+	around = lval_mix(
+	    lin_expr(l, s, pgnode_field(n, "agg_filter")), window(l, s, pgnode_field(n, "over")));
 	if (strcmp(name, "count") == 0 && lin_func_pure(l, schema, name))
 		return lval_derive(around);
 	v = lval_mix(v, lval_mix(around, lin_exprs(l, s, pgnode_field(n, "agg_order"))));
@@ -107,28 +112,31 @@ static struct lval a_expr(struct lin *l, struct lscope *s, const struct pgnode *
 {
 	const struct pgnode *name = pgnode_first(pgnode_field(n, "name"));
 	const char *schema = "", *op = pgnode_str(name);
-	struct lval v = lval_mix(lin_expr(l, s, pgnode_field(n, "lexpr")), lin_expr(l, s, pgnode_field(n, "rexpr")));
+	struct lval v = lval_mix(
+	    lin_expr(l, s, pgnode_field(n, "lexpr")), lin_expr(l, s, pgnode_field(n, "rexpr")));
 
 	if (name != NULL && name->next != NULL) {
 		schema = op != NULL ? op : "?";
 		op = pgnode_str(name->next);
 	}
 	/* IN, LIKE, BETWEEN and such carry the operator or its key words as name. */
-	if (strncmp(pgnode_field_str(n, "kind"), "AEXPR_OP", 8) == 0 && (op == NULL || !pgfunc_is_operator(schema, op)))
+	if (strncmp(pgnode_field_str(n, "kind"), "AEXPR_OP", 8) == 0 &&
+	    (op == NULL || !pgfunc_is_operator(schema, op)))
 		v = lval_mix(v, lval_unknown("an operator that is not built in"));
 	return lval_derive(v);
 }
 
 /* ---- sublinks ---- */
 
-/* Conjuncts of a sublink's WHERE other than comparing for equality: finding a row by a key is no oracle beyond
- * what the statement's own WHERE is. */
+/* Conjuncts of a sublink's WHERE other than comparing for equality: finding a row by a key is no
+ * oracle beyond what the statement's own WHERE is. */
 static struct lval quals_val(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
 	struct lval v = lval_clean;
 
 	if (pgnode_is(q, "BoolExpr") && strcmp(pgnode_field_str(q, "boolop"), "AND_EXPR") == 0) {
-		for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args")); a != NULL; a = a->next)
+		for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args")); a != NULL;
+		     a = a->next)
 			v = lval_mix(v, quals_val(l, s, a));
 		return v;
 	}
@@ -148,7 +156,8 @@ static struct lval joins_val(struct lin *l, struct lscope *s, const struct pgnod
 
 	if (!pgnode_is(item, "JoinExpr") || !lin_enter(l))
 		return lval_clean;
-	v = lval_mix(joins_val(l, s, pgnode_field(item, "larg")), joins_val(l, s, pgnode_field(item, "rarg")));
+	v = lval_mix(joins_val(l, s, pgnode_field(item, "larg")),
+	    joins_val(l, s, pgnode_field(item, "rarg")));
 	v = lval_mix(v, lin_expr(l, s, pgnode_field(item, "quals")));
 	lin_leave(l);
 	return v;
@@ -162,14 +171,17 @@ static struct lval selection_val(struct lin *l, struct lscope *s, const struct p
 	struct lval v = lval_clean;
 
 	if (pgnode_field(q, "larg") != NULL) /* set operation */
-		return lval_mix(selection_val(l, s, pgnode_field(q, "larg"), all), selection_val(l, s, pgnode_field(q, "rarg"), all));
+		return lval_mix(selection_val(l, s, pgnode_field(q, "larg"), all),
+		    selection_val(l, s, pgnode_field(q, "rarg"), all));
 	if (pgnode_field(q, "withClause") != NULL)
 		return all ? lval_unknown("WITH in a sublink") : lval_clean;
-	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL; f = f->next)
+	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
+	     f = f->next)
 		lin_from_item(l, &k, f);
 	if (!all)
 		return quals_val(l, &k, where);
-	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL; f = f->next)
+	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
+	     f = f->next)
 		v = lval_mix(v, joins_val(l, &k, f));
 	v = lval_mix(v, lin_expr(l, &k, where));
 	return lval_mix(v, lin_expr(l, &k, pgnode_field(q, "havingClause")));
@@ -188,22 +200,27 @@ static struct lval sublink(struct lin *l, struct lscope *s, const struct pgnode 
 	if (strcmp(type, "EXPR_SUBLINK") == 0) {
 		if (!cols.open && cols.n == 1)
 			v = cols.c[0]->v; /* the plain value */
-		return v.what == LINEAGE_CLEAN ? lval_derive(lval_mix(v, selection_val(l, s, q, false))) : v;
+		return v.what == LINEAGE_CLEAN
+			   ? lval_derive(lval_mix(v, selection_val(l, s, q, false)))
+			   : v;
 	}
-	if (strcmp(type, "ANY_SUBLINK") == 0 || strcmp(type, "ALL_SUBLINK") == 0 || strcmp(type, "ROWCOMPARE_SUBLINK") == 0 ||
-	    strcmp(type, "ARRAY_SUBLINK") == 0)
+	if (strcmp(type, "ANY_SUBLINK") == 0 || strcmp(type, "ALL_SUBLINK") == 0 ||
+	    strcmp(type, "ROWCOMPARE_SUBLINK") == 0 || strcmp(type, "ARRAY_SUBLINK") == 0)
 		return lval_derive(lval_mix(test, v));
-	return lval_mix(lval_derive(lval_mix(test, v)), lval_unknown("a kind of subquery that is not followed"));
+	return lval_mix(lval_derive(lval_mix(test, v)),
+	    lval_unknown("a kind of subquery that is not followed"));
 }
 
 /* (x).field, x[1]: of a row that is a relation of FROM, just that column. */
 static struct lval indirection(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	const struct pgnode *arg = pgnode_field(n, "arg"), *ind = pgnode_first(pgnode_field(n, "indirection"));
+	const struct pgnode *arg = pgnode_field(n, "arg"),
+			    *ind = pgnode_first(pgnode_field(n, "indirection"));
 	struct lval v = lval_derive(lin_expr(l, s, arg));
 	struct lrel *r = lin_row_of(l, s, arg);
 
-	if (r != NULL && ind != NULL && ind->next == NULL && pgnode_is(ind, "String") && !r->cols.open) {
+	if (r != NULL && ind != NULL && ind->next == NULL && pgnode_is(ind, "String") &&
+	    !r->cols.open) {
 		for (size_t i = 0; i < r->cols.n; i++) {
 			const char *name = r->cols.c[i]->name;
 
@@ -213,7 +230,8 @@ static struct lval indirection(struct lin *l, struct lscope *s, const struct pgn
 	}
 	for (; ind != NULL; ind = ind->next) {
 		if (pgnode_is(ind, "A_Indices"))
-			v = lval_mix(v, lval_mix(lin_expr(l, s, pgnode_field(ind, "lidx")), lin_expr(l, s, pgnode_field(ind, "uidx"))));
+			v = lval_mix(v, lval_mix(lin_expr(l, s, pgnode_field(ind, "lidx")),
+					    lin_expr(l, s, pgnode_field(ind, "uidx"))));
 	}
 	return lval_derive(v);
 }
@@ -250,13 +268,38 @@ static const struct {
 	const char *kind;
 	struct lval (*val)(struct lin *l, struct lscope *s, const struct pgnode *n);
 } kinds[] = {
-	{"ColumnRef", lin_column_ref}, {"A_Const", clean}, {"FuncCall", func_call}, {"A_Expr", a_expr},
-	{"TypeCast", fold}, {"BoolExpr", fold}, {"ParamRef", clean}, {"SubLink", sublink}, {"CaseExpr", fold},
-	{"CaseWhen", fold}, {"CoalesceExpr", fold}, {"NullTest", fold}, {"BooleanTest", fold}, {"MinMaxExpr", fold},
-	{"A_Indirection", indirection}, {"A_ArrayExpr", fold}, {"RowExpr", fold}, {"List", fold}, {"SortBy", fold},
-	{"SQLValueFunction", clean}, {"CollateClause", fold}, {"NamedArgExpr", fold}, {"XmlExpr", fold},
-	{"XmlSerialize", fold}, {"GroupingFunc", clean}, {"SetToDefault", clean}, {"ResTarget", fold},
-	{"MultiAssignRef", fold}, {"String", clean}, {"Integer", clean}, {"Float", clean}, {"Boolean", clean},
+    {"ColumnRef", lin_column_ref},
+    {"A_Const", clean},
+    {"FuncCall", func_call},
+    {"A_Expr", a_expr},
+    {"TypeCast", fold},
+    {"BoolExpr", fold},
+    {"ParamRef", clean},
+    {"SubLink", sublink},
+    {"CaseExpr", fold},
+    {"CaseWhen", fold},
+    {"CoalesceExpr", fold},
+    {"NullTest", fold},
+    {"BooleanTest", fold},
+    {"MinMaxExpr", fold},
+    {"A_Indirection", indirection},
+    {"A_ArrayExpr", fold},
+    {"RowExpr", fold},
+    {"List", fold},
+    {"SortBy", fold},
+    {"SQLValueFunction", clean},
+    {"CollateClause", fold},
+    {"NamedArgExpr", fold},
+    {"XmlExpr", fold},
+    {"XmlSerialize", fold},
+    {"GroupingFunc", clean},
+    {"SetToDefault", clean},
+    {"ResTarget", fold},
+    {"MultiAssignRef", fold},
+    {"String", clean},
+    {"Integer", clean},
+    {"Float", clean},
+    {"Boolean", clean},
 };
 
 struct lval lin_expr(struct lin *l, struct lscope *s, const struct pgnode *n)
@@ -266,7 +309,8 @@ struct lval lin_expr(struct lin *l, struct lscope *s, const struct pgnode *n)
 
 	if (n != NULL && n->type == PGN_LIST)
 		return lin_exprs(l, s, n);
-	if (n == NULL || (n->type == PGN_OBJ && n->kind == NULL && n->child == NULL)) /* absent, or a null in a list */
+	if (n == NULL || (n->type == PGN_OBJ && n->kind == NULL &&
+			     n->child == NULL)) /* absent, or a null in a list */
 		return lval_clean;
 	if (!lin_enter(l))
 		return lval_unknown("too large to follow");

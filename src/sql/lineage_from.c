@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * FROM: tables, CTE references, subqueries, joins with their merged columns, functions. Also how equality carries
- * sensitivity sideways: what is only known to be equal to a sensitive column is as good as the column
- * (SELECT g FROM generate_series(1, 999999999) g JOIN customers c ON c.ssn = g).
+ * FROM: tables, CTE references, subqueries, joins with their merged columns, functions. Also how
+ * equality carries sensitivity sideways: what is only known to be equal to a sensitive column is as
+ * good as the column (SELECT g FROM generate_series(1, 999999999) g JOIN customers c ON c.ssn = g).
  */
 #include "sql/lineage_int.h"
 
@@ -19,7 +19,10 @@ static struct lcols catalog_columns(struct lin *l, const struct catalog_rel *rel
 		if (!rel->trusted)
 			v = lval_unknown("a view or table that is not followed");
 		else if (c->kind != 0)
-			v = (struct lval){.what = LINEAGE_SENSITIVE, .kind = c->kind, .rel = name, .col = c->name};
+			v = (struct lval){.what = LINEAGE_SENSITIVE,
+			    .kind = c->kind,
+			    .rel = name,
+			    .col = c->name};
 		lcols_add(l, &cols, c->name, v, false);
 	}
 	return cols;
@@ -52,7 +55,8 @@ static struct lcols base_table(struct lin *l, const char *schema, const char *na
 
 struct lcols lin_table(struct lin *l, struct lscope *s, const struct pgnode *rv)
 {
-	const char *schema = pgnode_field_str(rv, "schemaname"), *name = pgnode_field_str(rv, "relname");
+	const char *schema = pgnode_field_str(rv, "schemaname"),
+		   *name = pgnode_field_str(rv, "relname");
 	struct lcte *cte = s != NULL && schema[0] == '\0' ? cte_find(s, name) : NULL;
 	struct lcols cols;
 
@@ -63,9 +67,11 @@ struct lcols lin_table(struct lin *l, struct lscope *s, const struct pgnode *rv)
 }
 
 /* Put a relation into the namespace under its alias or own name. */
-static void rel_add(struct lin *l, struct lscope *s, const struct pgnode *alias, const char *own, struct lcols *cols)
+static void rel_add(struct lin *l, struct lscope *s, const struct pgnode *alias, const char *own,
+    struct lcols *cols)
 {
-	const char *name = pgnode_field(alias, "aliasname") != NULL ? pgnode_field_str(alias, "aliasname") : own;
+	const char *name =
+	    pgnode_field(alias, "aliasname") != NULL ? pgnode_field_str(alias, "aliasname") : own;
 
 	lcols_rename(l, cols, pgnode_field(alias, "colnames"));
 	lscope_add_item(l, s, cols);
@@ -81,7 +87,9 @@ static void from_table(struct lin *l, struct lscope *s, const struct pgnode *n)
 	rel_add(l, s, alias, pgnode_field_str(n, "relname"), &cols);
 	if (alias == NULL && s->rels != NULL) {
 		s->rels->table = pgnode_field_str(n, "relname");
-		s->rels->schema = pgnode_field(n, "schemaname") != NULL ? pgnode_field_str(n, "schemaname") : NULL;
+		s->rels->schema = pgnode_field(n, "schemaname") != NULL
+				      ? pgnode_field_str(n, "schemaname")
+				      : NULL;
 	}
 }
 
@@ -89,7 +97,8 @@ static void from_subselect(struct lin *l, struct lscope *s, const struct pgnode 
 {
 	/* Without LATERAL the items to the left are not seen. */
 	struct lscope *outer = pgnode_field_bool(n, "lateral") ? s : s->outer;
-	struct lcols made = lin_query(l, pgnode_field(n, "subquery"), outer, s->ctes), cols = lcols_copy(l, &made);
+	struct lcols made = lin_query(l, pgnode_field(n, "subquery"), outer, s->ctes),
+		     cols = lcols_copy(l, &made);
 
 	rel_add(l, s, pgnode_field(n, "alias"), NULL, &cols);
 }
@@ -103,7 +112,8 @@ static void add_defined(struct lin *l, struct lcols *out, const struct pgnode *d
 }
 
 /* unnest(a, b): one column each. */
-static void add_unnest(struct lin *l, struct lscope *s, struct lcols *out, const struct pgnode *args, const char *single)
+static void add_unnest(struct lin *l, struct lscope *s, struct lcols *out,
+    const struct pgnode *args, const char *single)
 {
 	const struct pgnode *a = pgnode_first(args);
 
@@ -113,7 +123,8 @@ static void add_unnest(struct lin *l, struct lscope *s, struct lcols *out, const
 		lcols_add(l, out, single, lval_derive(lin_expr(l, s, a)), true);
 }
 
-static void add_named(struct lin *l, struct lcols *out, const char *names, const char *single, struct lval v)
+static void add_named(
+    struct lin *l, struct lcols *out, const char *names, const char *single, struct lval v)
 {
 	if (strcmp(names, "=") == 0) {
 		lcols_add(l, out, single, v, true);
@@ -131,8 +142,8 @@ static void add_named(struct lin *l, struct lcols *out, const char *names, const
 }
 
 /* One function of FROM: append its columns. alias: of the item when it has just this function. */
-static void add_function(struct lin *l, struct lscope *s, struct lcols *out, const struct pgnode *item, const struct pgnode *defs,
-	const char *alias)
+static void add_function(struct lin *l, struct lscope *s, struct lcols *out,
+    const struct pgnode *item, const struct pgnode *defs, const char *alias)
 {
 	const struct pgnode *call = pgnode_at(item, 0);
 	struct lval v = lval_derive(lin_expr(l, s, call));
@@ -141,7 +152,9 @@ static void add_function(struct lin *l, struct lscope *s, struct lcols *out, con
 	if (pgnode_len(defs) == 0)
 		defs = pgnode_at(item, 1);
 	lin_func_name(call, &schema, &name);
-	names = pgnode_is(call, "FuncCall") && lin_func_pure(l, schema, name) ? lin_func_columns(name) : NULL;
+	names = pgnode_is(call, "FuncCall") && lin_func_pure(l, schema, name)
+		    ? lin_func_columns(name)
+		    : NULL;
 	if (pgnode_len(defs) > 0) {
 		add_defined(l, out, defs, v);
 	} else if (names == NULL) {
@@ -157,14 +170,17 @@ static void add_function(struct lin *l, struct lscope *s, struct lcols *out, con
 
 static void from_function(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	const struct pgnode *alias = pgnode_field(n, "alias"), *f = pgnode_first(pgnode_field(n, "functions"));
-	const char *name = pgnode_field(alias, "aliasname") != NULL ? pgnode_field_str(alias, "aliasname") : NULL;
+	const struct pgnode *alias = pgnode_field(n, "alias"),
+			    *f = pgnode_first(pgnode_field(n, "functions"));
+	const char *name =
+	    pgnode_field(alias, "aliasname") != NULL ? pgnode_field_str(alias, "aliasname") : NULL;
 	const char *schema, *own = "";
 	struct lcols cols = {0};
 
 	lin_func_name(pgnode_at(f, 0), &schema, &own);
 	if (f != NULL && f->next == NULL) {
-		add_function(l, s, &cols, f, pgnode_field(n, "coldeflist"), pgnode_field_bool(n, "is_rowsfrom") ? NULL : name);
+		add_function(l, s, &cols, f, pgnode_field(n, "coldeflist"),
+		    pgnode_field_bool(n, "is_rowsfrom") ? NULL : name);
 	} else {
 		for (; f != NULL; f = f->next)
 			add_function(l, s, &cols, f, NULL, NULL);
@@ -177,14 +193,18 @@ static void from_function(struct lin *l, struct lscope *s, const struct pgnode *
 /* XMLTABLE */
 static void from_tablefunc(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	struct lval v = lval_mix(lin_expr(l, s, pgnode_field(n, "docexpr")), lin_expr(l, s, pgnode_field(n, "rowexpr")));
+	struct lval v = lval_mix(
+	    lin_expr(l, s, pgnode_field(n, "docexpr")), lin_expr(l, s, pgnode_field(n, "rowexpr")));
 	struct lcols cols = {0};
 
 	v = lval_mix(v, lin_exprs(l, s, pgnode_field(n, "namespaces")));
-	for (const struct pgnode *c = pgnode_first(pgnode_field(n, "columns")); c != NULL; c = c->next) {
-		struct lval e = lval_mix(lin_expr(l, s, pgnode_field(c, "colexpr")), lin_expr(l, s, pgnode_field(c, "coldefexpr")));
+	for (const struct pgnode *c = pgnode_first(pgnode_field(n, "columns")); c != NULL;
+	     c = c->next) {
+		struct lval e = lval_mix(lin_expr(l, s, pgnode_field(c, "colexpr")),
+		    lin_expr(l, s, pgnode_field(c, "coldefexpr")));
 
-		lcols_add(l, &cols, pgnode_field_str(c, "colname"), lval_derive(lval_mix(v, e)), true);
+		lcols_add(
+		    l, &cols, pgnode_field_str(c, "colname"), lval_derive(lval_mix(v, e)), true);
 	}
 	rel_add(l, s, pgnode_field(n, "alias"), "xmltable", &cols);
 }
@@ -200,7 +220,8 @@ static struct lcol *col_named(const struct lcols *cols, const char *name)
 	return NULL;
 }
 
-/* What is equal to something sensitive is sensitive; what was made up here and equals something unknown, unknown. */
+/* What is equal to something sensitive is sensitive; what was made up here and equals something
+ * unknown, unknown. */
 static bool equate(struct lcol *c, struct lval other)
 {
 	struct lval was = c->v;
@@ -232,7 +253,8 @@ static void merge_column(struct lin *l, struct lcols *out, struct lcol *a, struc
 }
 
 /* Some columns of a side are not known: what is known keeps its name, the rest is all alike. */
-static struct lcols join_open(struct lin *l, const struct pgnode *using, const struct lcols *a, const struct lcols *b)
+static struct lcols join_open(
+    struct lin *l, const struct pgnode *using, const struct lcols *a, const struct lcols *b)
 {
 	const struct lcols *sides[] = {a, b};
 	struct lcols out = lcols_open(lval_clean);
@@ -274,7 +296,8 @@ static bool is_merged(const struct pgnode *join, const struct lcol *c, const str
 }
 
 /* Columns of a join: merged ones first, then the rest of the left and of the right. */
-static struct lcols join_columns(struct lin *l, const struct pgnode *join, const struct lcols *a, const struct lcols *b, size_t *merged)
+static struct lcols join_columns(struct lin *l, const struct pgnode *join, const struct lcols *a,
+    const struct lcols *b, size_t *merged)
 {
 	const struct pgnode *using = pgnode_field(join, "usingClause");
 	bool natural = pgnode_field_bool(join, "isNatural");
@@ -309,7 +332,8 @@ static struct lcols join_columns(struct lin *l, const struct pgnode *join, const
 
 static void from_join(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	const struct pgnode *alias = pgnode_field(n, "alias"), *using_alias = pgnode_field(n, "join_using_alias");
+	const struct pgnode *alias = pgnode_field(n, "alias"),
+			    *using_alias = pgnode_field(n, "join_using_alias");
 	struct lrel *before = s->rels;
 	size_t at = s->n_items, merged;
 	struct lcols cols, a, b;
@@ -332,7 +356,8 @@ static void from_join(struct lin *l, struct lscope *s, const struct pgnode *n)
 	}
 	lscope_add_item(l, s, &cols);
 	if (using_alias != NULL) {
-		struct lcols only = {.open = cols.open, .rest = cols.rest, .n = merged, .c = cols.c};
+		struct lcols only = {
+		    .open = cols.open, .rest = cols.rest, .n = merged, .c = cols.c};
 
 		(void)lscope_add_rel(l, s, pgnode_field_str(using_alias, "aliasname"), &only);
 	}
@@ -342,11 +367,14 @@ static void from_join(struct lin *l, struct lscope *s, const struct pgnode *n)
 
 static bool is_equality(const struct pgnode *q)
 {
-	const char *kind = pgnode_field_str(q, "kind"), *op = pgnode_str(pgnode_last(pgnode_field(q, "name")));
+	const char *kind = pgnode_field_str(q, "kind"),
+		   *op = pgnode_str(pgnode_last(pgnode_field(q, "name")));
 
 	if (!pgnode_is(q, "A_Expr") || op == NULL)
 		return false;
-	return strcmp(op, "=") == 0 && (strcmp(kind, "AEXPR_OP") == 0 || strcmp(kind, "AEXPR_OP_ANY") == 0 || strcmp(kind, "AEXPR_IN") == 0);
+	return strcmp(op, "=") == 0 &&
+	       (strcmp(kind, "AEXPR_OP") == 0 || strcmp(kind, "AEXPR_OP_ANY") == 0 ||
+		   strcmp(kind, "AEXPR_IN") == 0);
 }
 
 /* A column behind casts. */
@@ -357,14 +385,16 @@ static struct lcol *side_column(struct lin *l, struct lscope *s, const struct pg
 	return lin_column_of(l, s, n);
 }
 
-static bool equal_sides(struct lin *l, struct lscope *s, const struct pgnode *a, const struct pgnode *b)
+static bool equal_sides(
+    struct lin *l, struct lscope *s, const struct pgnode *a, const struct pgnode *b)
 {
 	struct lcol *x = side_column(l, s, a);
 
 	return x != NULL && equate(x, lin_expr(l, s, b));
 }
 
-/* Columns that exist only in this statement are as sensitive as what they are compared with in any way. */
+/* Columns that exist only in this statement are as sensitive as what they are compared with in any
+ * way. */
 static bool compare_made(struct lin *l, struct lscope *s, const struct pgnode *q, struct lval v)
 {
 	const struct pgnode *n = q;
@@ -388,7 +418,8 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 	bool changed = false;
 
 	if (pgnode_is(q, "BoolExpr")) {
-		for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args")); a != NULL && lin_enter(l); a = a->next) {
+		for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args"));
+		     a != NULL && lin_enter(l); a = a->next) {
 			changed |= conjunct(l, s, a);
 			lin_leave(l);
 		}
@@ -427,8 +458,12 @@ static const struct {
 	const char *kind;
 	void (*add)(struct lin *l, struct lscope *s, const struct pgnode *n);
 } kinds[] = {
-	{"RangeVar", from_table}, {"JoinExpr", from_join}, {"RangeSubselect", from_subselect},
-	{"RangeFunction", from_function}, {"RangeTableSample", from_sample}, {"RangeTableFunc", from_tablefunc},
+    {"RangeVar", from_table},
+    {"JoinExpr", from_join},
+    {"RangeSubselect", from_subselect},
+    {"RangeFunction", from_function},
+    {"RangeTableSample", from_sample},
+    {"RangeTableFunc", from_tablefunc},
 };
 
 void lin_from_item(struct lin *l, struct lscope *s, const struct pgnode *n)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to the lineage modules: values of the lattice, columns, relations and scopes, all in one arena that dies
- * with the message. Failure (memory, steps, depth) is sticky in struct lin and makes every answer unknown.
+ * Private to the lineage modules: values of the lattice, columns, relations and scopes, all in one
+ * arena that dies with the message. Failure (memory, steps, depth) is sticky in struct lin and
+ * makes every answer unknown.
  */
 #ifndef SP_SQL_LINEAGE_INT_H
 #define SP_SQL_LINEAGE_INT_H
@@ -10,9 +11,9 @@
 #include "sql/lineage.h"
 #include "sql/pgtree.h"
 
-#define LIN_DEPTH_MAX 600        /* nested expressions and queries; deeper is unknown */
-#define LIN_STEPS_MAX 400000     /* nodes looked at per message */
-#define LIN_COLS_MAX 1664        /* the server's own limit on a target list */
+#define LIN_DEPTH_MAX 600    /* nested expressions and queries; deeper is unknown */
+#define LIN_STEPS_MAX 400000 /* nodes looked at per message */
+#define LIN_COLS_MAX  1664   /* the server's own limit on a target list */
 #define LIN_ARENA_MAX (24u << 20)
 
 /* Where a value comes from. */
@@ -30,8 +31,8 @@ struct lcol {
 	struct lval v;
 };
 
-/* Columns of a relation or query in their order. open: there are others, at places not known, all like rest; then
- * c holds only exceptions by name. */
+/* Columns of a relation or query in their order. open: there are others, at places not known, all
+ * like rest; then c holds only exceptions by name. */
 struct lcols {
 	bool open;
 	size_t n;
@@ -67,9 +68,9 @@ struct lscope {
 	struct lscope *outer;
 	struct lrel *rels;
 	size_t n_items, cap;
-	struct lcols *items;            /* FROM items in order: what * and bare names see */
+	struct lcols *items; /* FROM items in order: what * and bare names see */
 	struct lcte *ctes;
-	const struct pgnode *windows;   /* WINDOW clause */
+	const struct pgnode *windows; /* WINDOW clause */
 };
 
 struct lin {
@@ -82,7 +83,8 @@ struct lin {
 /* ---- lineage_val.c ---- */
 extern const struct lval lval_clean;
 struct lval lval_unknown(const char *why);
-/* Of two sources, as an expression sees them; and of two that stand in the same column of a result. */
+/* Of two sources, as an expression sees them; and of two that stand in the same column of a result.
+ */
 struct lval lval_mix(struct lval a, struct lval b);
 struct lval lval_derive(struct lval v);
 bool lval_same(struct lval a, struct lval b);
@@ -103,7 +105,8 @@ struct lcols lcols_union(struct lin *l, const struct lcols *a, const struct lcol
 /* Column aliases: new names for the first ones. */
 void lcols_rename(struct lin *l, struct lcols *cols, const struct pgnode *names);
 
-struct lrel *lscope_add_rel(struct lin *l, struct lscope *s, const char *alias, const struct lcols *cols);
+struct lrel *lscope_add_rel(
+    struct lin *l, struct lscope *s, const char *alias, const struct lcols *cols);
 void lscope_add_item(struct lin *l, struct lscope *s, const struct lcols *cols);
 
 /* ---- lineage_name.c ---- */
@@ -131,20 +134,22 @@ struct lcols lin_table(struct lin *l, struct lscope *s, const struct pgnode *ran
 void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals);
 
 /* ---- lineage_query.c ---- */
-struct lcols lin_query(struct lin *l, const struct pgnode *stmt, struct lscope *outer, struct lcte *ctes);
+struct lcols lin_query(
+    struct lin *l, const struct pgnode *stmt, struct lscope *outer, struct lcte *ctes);
 struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *list);
 struct lcols lin_cte_columns(struct lin *l, struct lcte *c);
 
 /* ---- lineage_known.c ---- */
 /* A relation of the server's own catalogue, by a name that can mean nothing else to us. */
 bool lin_is_system_relation(const char *schema, const char *name);
-/* Raise the columns of a catalogue relation that hold values of tables, statements of others or secrets. */
+/* Raise the columns of a catalogue relation that hold values of tables, statements of others or
+ * secrets. */
 void lin_system_columns(struct lin *l, const char *schema, const char *name, struct lcols *cols);
 /* Built-ins that read something else than their arguments. */
 bool lin_func_reads_state(const char *name);
 bool lin_setting_plain(const char *name);
-/* Column names of a built-in function in FROM, space-separated; "=" is one column named like the alias; NULL when
- * not known. */
+/* Column names of a built-in function in FROM, space-separated; "=" is one column named like the
+ * alias; NULL when not known. */
 const char *lin_func_columns(const char *name);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a name in an expression means, by the server's rules (parse_relation.c, parse_expr.c, parse_target.c): bare
- * names look through the FROM items of a level before the level around it; a name that no column has may be a whole
- * row; and the name that an output column gets. Where a relation's columns are not all known, a name that is not
- * found may be one of them, so what is found further out only adds to the doubt.
+ * What a name in an expression means, by the server's rules (parse_relation.c, parse_expr.c,
+ * parse_target.c): bare names look through the FROM items of a level before the level around it; a
+ * name that no column has may be a whole row; and the name that an output column gets. Where a
+ * relation's columns are not all known, a name that is not found may be one of them, so what is
+ * found further out only adds to the doubt.
  */
 #include "sql/lineage_int.h"
 
@@ -139,7 +140,8 @@ static size_t ref_fields(const struct pgnode *ref, const char *out[4])
 {
 	size_t n = 0;
 
-	for (const struct pgnode *f = pgnode_first(pgnode_field(ref, "fields")); f != NULL; f = f->next) {
+	for (const struct pgnode *f = pgnode_first(pgnode_field(ref, "fields")); f != NULL;
+	     f = f->next) {
 		if (n == 4)
 			return 0;
 		out[n++] = pgnode_is(f, "A_Star") ? NULL : pgnode_str(f);
@@ -219,9 +221,16 @@ struct lrel *lin_row_of(struct lin *l, struct lscope *s, const struct pgnode *re
 static const struct {
 	const char *kind, *name;
 } fixed_names[] = {
-	{"CoalesceExpr", "coalesce"}, {"A_ArrayExpr", "array"}, {"RowExpr", "row"}, {"GroupingFunc", "grouping"},
-	{"XmlSerialize", "xmlserialize"}, {"A_Const", "?column?"}, {"ParamRef", "?column?"}, {"BoolExpr", "?column?"},
-	{"NullTest", "?column?"}, {"BooleanTest", "?column?"},
+    {"CoalesceExpr", "coalesce"},
+    {"A_ArrayExpr", "array"},
+    {"RowExpr", "row"},
+    {"GroupingFunc", "grouping"},
+    {"XmlSerialize", "xmlserialize"},
+    {"A_Const", "?column?"},
+    {"ParamRef", "?column?"},
+    {"BoolExpr", "?column?"},
+    {"NullTest", "?column?"},
+    {"BooleanTest", "?column?"},
 };
 
 /* How sure the server is of a name: 2 from a column or function, 1 from a type or CASE, 0 none. */
@@ -278,13 +287,15 @@ static struct named name_of(const struct pgnode *n, int depth)
 	if (strcmp(kind, "A_Indirection") == 0) {
 		const char *name = last_name(pgnode_field(n, "indirection"));
 
-		return name != NULL ? (struct named){name, 2} : name_of(pgnode_field(n, "arg"), depth + 1);
+		return name != NULL ? (struct named){name, 2}
+				    : name_of(pgnode_field(n, "arg"), depth + 1);
 	}
 	if (strcmp(kind, "TypeCast") == 0) {
 		inner = name_of(pgnode_field(n, "arg"), depth + 1);
 		if (inner.strength > 1 || inner.name == NULL)
 			return inner;
-		return (struct named){last_name(pgnode_field(pgnode_field(n, "typeName"), "names")), 1};
+		return (struct named){
+		    last_name(pgnode_field(pgnode_field(n, "typeName"), "names")), 1};
 	}
 	if (strcmp(kind, "CollateClause") == 0)
 		return name_of(pgnode_field(n, "arg"), depth + 1);
@@ -295,11 +306,13 @@ static struct named name_of(const struct pgnode *n, int depth)
 	if (strcmp(kind, "SubLink") == 0)
 		return name_of_sublink(n, depth);
 	if (strcmp(kind, "A_Expr") == 0)
-		return strcmp(pgnode_field_str(n, "kind"), "AEXPR_NULLIF") == 0 ? (struct named){"nullif", 2}
-										: (struct named){"?column?", 0};
+		return strcmp(pgnode_field_str(n, "kind"), "AEXPR_NULLIF") == 0
+			   ? (struct named){"nullif", 2}
+			   : (struct named){"?column?", 0};
 	for (size_t i = 0; i < sizeof(fixed_names) / sizeof(fixed_names[0]); i++) {
 		if (strcmp(kind, fixed_names[i].kind) == 0)
-			return (struct named){fixed_names[i].name, fixed_names[i].name[0] == '?' ? 0 : 2};
+			return (struct named){
+			    fixed_names[i].name, fixed_names[i].name[0] == '?' ? 0 : 2};
 	}
 	/* Without ELSE, CASE looks at an absent node. */
 	return n == NULL ? (struct named){"?column?", 0} : (struct named){NULL, 0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Queries: what columns a SELECT, VALUES, set operation or RETURNING gives, and WITH. Row selection (WHERE, HAVING,
- * LIMIT) does not taint results, except through equality (see lineage_from.c).
+ * Queries: what columns a SELECT, VALUES, set operation or RETURNING gives, and WITH. Row selection
+ * (WHERE, HAVING, LIMIT) does not taint results, except through equality (see lineage_from.c).
  */
 #include <stdio.h>
 
@@ -33,9 +33,12 @@ static void add_star(struct lin *l, struct lscope *s, struct lcols *out, const s
 		return;
 	}
 	if (pgnode_is(val, "A_Indirection")) {
-		r = pgnode_len(pgnode_field(val, "indirection")) == 1 ? lin_row_of(l, s, pgnode_field(val, "arg")) : NULL;
+		r = pgnode_len(pgnode_field(val, "indirection")) == 1
+			? lin_row_of(l, s, pgnode_field(val, "arg"))
+			: NULL;
 	} else if (n == 2 || n == 3) {
-		const char *schema = n == 3 ? pgnode_str(pgnode_at(fields, 0)) : NULL, *name = pgnode_str(pgnode_at(fields, n - 2));
+		const char *schema = n == 3 ? pgnode_str(pgnode_at(fields, 0)) : NULL,
+			   *name = pgnode_str(pgnode_at(fields, n - 2));
 
 		r = name != NULL ? lin_rel_of(s, schema, name) : NULL;
 	}
@@ -77,18 +80,24 @@ struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *l
 
 /* ---- WITH ---- */
 
-static struct lcte *with_add(struct lin *l, struct lscope *outer, struct lcte *env, const struct pgnode *with)
+static struct lcte *with_add(
+    struct lin *l, struct lscope *outer, struct lcte *env, const struct pgnode *with)
 {
 	bool recursive = pgnode_field_bool(with, "recursive");
 	struct lcte *all = env;
 
-	for (const struct pgnode *n = pgnode_first(pgnode_field(with, "ctes")); n != NULL; n = n->next) {
+	for (const struct pgnode *n = pgnode_first(pgnode_field(with, "ctes")); n != NULL;
+	     n = n->next) {
 		struct lcte *c = lin_alloc(l, sizeof(*c));
 
 		if (c == NULL)
 			return all;
-		*c = (struct lcte){.name = pgnode_field_str(n, "ctename"), .node = n, .recursive = recursive, .outer = outer,
-			.env = all, .next = all};
+		*c = (struct lcte){.name = pgnode_field_str(n, "ctename"),
+		    .node = n,
+		    .recursive = recursive,
+		    .outer = outer,
+		    .env = all,
+		    .next = all};
 		all = c;
 	}
 	if (recursive) { /* each sees all, itself included */
@@ -109,8 +118,8 @@ static bool cols_same(const struct lcols *a, const struct lcols *b)
 	return true;
 }
 
-/* The non-recursive arm first; then the other with what is known so far, until nothing changes. Values only rise in
- * the lattice, so this ends; if not soon, nothing is known. */
+/* The non-recursive arm first; then the other with what is known so far, until nothing changes.
+ * Values only rise in the lattice, so this ends; if not soon, nothing is known. */
 static struct lcols cte_recursive(struct lin *l, struct lcte *c, const struct pgnode *q)
 {
 	struct lcols now = lin_query(l, pgnode_field(q, "larg"), c->outer, c->env);
@@ -127,7 +136,8 @@ static struct lcols cte_recursive(struct lin *l, struct lcte *c, const struct pg
 			return next;
 		now = next;
 	}
-	return lcols_open(lval_mix(lcols_whole(&now), lval_unknown("a recursive query that is not followed")));
+	return lcols_open(
+	    lval_mix(lcols_whole(&now), lval_unknown("a recursive query that is not followed")));
 }
 
 struct lcols lin_cte_columns(struct lin *l, struct lcte *c)
@@ -139,14 +149,17 @@ struct lcols lin_cte_columns(struct lin *l, struct lcte *c)
 	if (c->state == CTE_BUSY || !lin_enter(l))
 		return lcols_open(lval_unknown("a recursive query that is not followed"));
 	c->state = CTE_BUSY;
-	if (c->recursive && pgnode_is(q, "SelectStmt") && pgnode_field(q, "larg") != NULL && pgnode_field(q, "withClause") == NULL &&
+	if (c->recursive && pgnode_is(q, "SelectStmt") && pgnode_field(q, "larg") != NULL &&
+	    pgnode_field(q, "withClause") == NULL &&
 	    strcmp(pgnode_field_str(q, "op"), "SETOP_UNION") == 0)
 		c->cols = cte_recursive(l, c, q);
 	else
 		c->cols = lin_query(l, q, c->outer, c->env);
 	lcols_rename(l, &c->cols, pgnode_field(c->node, "aliascolnames"));
-	if (pgnode_field(c->node, "search_clause") != NULL || pgnode_field(c->node, "cycle_clause") != NULL)
-		c->cols = lcols_open(lval_mix(lcols_whole(&c->cols), lval_unknown("SEARCH or CYCLE")));
+	if (pgnode_field(c->node, "search_clause") != NULL ||
+	    pgnode_field(c->node, "cycle_clause") != NULL)
+		c->cols =
+		    lcols_open(lval_mix(lcols_whole(&c->cols), lval_unknown("SEARCH or CYCLE")));
 	c->state = CTE_DONE;
 	lin_leave(l);
 	return c->cols;
@@ -179,9 +192,11 @@ static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode 
 	return out;
 }
 
-static struct lcols select_columns(struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+static struct lcols select_columns(
+    struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
-	struct lscope s = {.outer = outer, .ctes = ctes, .windows = pgnode_field(q, "windowClause")};
+	struct lscope s = {
+	    .outer = outer, .ctes = ctes, .windows = pgnode_field(q, "windowClause")};
 
 	if (pgnode_field(q, "withClause") != NULL)
 		s.ctes = with_add(l, outer, ctes, pgnode_field(q, "withClause"));
@@ -193,7 +208,8 @@ static struct lcols select_columns(struct lin *l, const struct pgnode *q, struct
 	}
 	if (pgnode_field(q, "valuesLists") != NULL)
 		return values(l, &s, pgnode_field(q, "valuesLists"));
-	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL; f = f->next)
+	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
+	     f = f->next)
 		lin_from_item(l, &s, f);
 	lin_quals(l, &s, pgnode_field(q, "whereClause"));
 	lin_quals(l, &s, pgnode_field(q, "havingClause"));
@@ -219,7 +235,8 @@ static void assign(struct lin *l, struct lscope *s, struct lcols *target, const 
 }
 
 /* INSERT: the source's columns go to the listed ones, or to the first ones in order. */
-static void insert_source(struct lcols *target, const struct pgnode *names, const struct lcols *from)
+static void insert_source(
+    struct lcols *target, const struct pgnode *names, const struct lcols *from)
 {
 	const struct pgnode *n = pgnode_first(names);
 	struct lval whole = lcols_whole(from);
@@ -235,7 +252,9 @@ static void insert_source(struct lcols *target, const struct pgnode *names, cons
 	for (size_t i = 0; i < from->n; i++) {
 		for (size_t k = 0; k < target->n; k++) {
 			const char *name = target->c[k]->name;
-			bool here = n == NULL ? k == i : name == NULL || strcmp(name, pgnode_field_str(n, "name")) == 0;
+			bool here = n == NULL ? k == i
+					      : name == NULL ||
+						    strcmp(name, pgnode_field_str(n, "name")) == 0;
 
 			if (here)
 				target->c[k]->v = lval_mix(target->c[k]->v, from->c[i]->v);
@@ -246,10 +265,12 @@ static void insert_source(struct lcols *target, const struct pgnode *names, cons
 	}
 }
 
-static struct lcols dml_columns(struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+static struct lcols dml_columns(
+    struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
 	static const char *const froms[] = {"fromClause", "usingClause"};
-	const struct pgnode *rv = pgnode_field(q, "relation"), *alias = pgnode_field(rv, "alias"), *conflict = pgnode_field(q, "onConflictClause");
+	const struct pgnode *rv = pgnode_field(q, "relation"), *alias = pgnode_field(rv, "alias"),
+			    *conflict = pgnode_field(q, "onConflictClause");
 	struct lscope s = {.outer = outer, .ctes = ctes};
 	struct lcols target, from = {0};
 	struct lrel *r;
@@ -260,13 +281,18 @@ static struct lcols dml_columns(struct lin *l, const struct pgnode *q, struct ls
 		return (struct lcols){0};
 	target = lin_table(l, NULL, rv);
 	lscope_add_item(l, &s, &target);
-	r = lscope_add_rel(l, &s, alias != NULL ? pgnode_field_str(alias, "aliasname") : pgnode_field_str(rv, "relname"), &target);
+	r = lscope_add_rel(l, &s,
+	    alias != NULL ? pgnode_field_str(alias, "aliasname") : pgnode_field_str(rv, "relname"),
+	    &target);
 	if (r != NULL && alias == NULL) {
 		r->table = pgnode_field_str(rv, "relname");
-		r->schema = pgnode_field(rv, "schemaname") != NULL ? pgnode_field_str(rv, "schemaname") : NULL;
+		r->schema = pgnode_field(rv, "schemaname") != NULL
+				? pgnode_field_str(rv, "schemaname")
+				: NULL;
 	}
 	for (size_t i = 0; i < 2; i++) {
-		for (const struct pgnode *f = pgnode_first(pgnode_field(q, froms[i])); f != NULL; f = f->next)
+		for (const struct pgnode *f = pgnode_first(pgnode_field(q, froms[i])); f != NULL;
+		     f = f->next)
 			lin_from_item(l, &s, f);
 	}
 	lin_quals(l, &s, pgnode_field(q, "whereClause"));
@@ -284,7 +310,8 @@ static struct lcols dml_columns(struct lin *l, const struct pgnode *q, struct ls
 	return lin_targets(l, &s, pgnode_field(q, "returningList"));
 }
 
-struct lcols lin_query(struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+struct lcols lin_query(
+    struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
 	const char *kind = pgnode_kind(q);
 	struct lcols cols;
@@ -293,7 +320,8 @@ struct lcols lin_query(struct lin *l, const struct pgnode *q, struct lscope *out
 		return lcols_open(lval_unknown("too large to follow"));
 	if (kind[0] == '\0' || strcmp(kind, "SelectStmt") == 0) /* an arm has no kind */
 		cols = select_columns(l, q, outer, ctes);
-	else if (strcmp(kind, "InsertStmt") == 0 || strcmp(kind, "UpdateStmt") == 0 || strcmp(kind, "DeleteStmt") == 0)
+	else if (strcmp(kind, "InsertStmt") == 0 || strcmp(kind, "UpdateStmt") == 0 ||
+		 strcmp(kind, "DeleteStmt") == 0)
 		cols = dml_columns(l, q, outer, ctes);
 	else
 		cols = lcols_open(lval_unknown("a statement that is not followed"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lattice of lineage values and lists of columns. A join never loses sensitivity: SENSITIVE over UNKNOWN over
- * CLEAN.
+ * The lattice of lineage values and lists of columns. A join never loses sensitivity: SENSITIVE
+ * over UNKNOWN over CLEAN.
  */
 #include "sql/lineage_int.h"
 
@@ -26,7 +26,8 @@ struct lval lval_mix(struct lval a, struct lval b)
 		return a;
 	}
 	if (a.what == LINEAGE_SENSITIVE || b.what == LINEAGE_SENSITIVE) {
-		struct lval v = a.what == LINEAGE_SENSITIVE ? a : b, other = a.what == LINEAGE_SENSITIVE ? b : a;
+		struct lval v = a.what == LINEAGE_SENSITIVE ? a : b,
+			    other = a.what == LINEAGE_SENSITIVE ? b : a;
 
 		v.derived = v.derived || other.what == LINEAGE_UNKNOWN;
 		return v;
@@ -127,10 +128,12 @@ struct lcols lcols_union(struct lin *l, const struct lcols *a, const struct lcol
 	if (a->open || b->open || a->n != b->n) {
 		struct lval v = lval_mix(lcols_whole(a), lcols_whole(b));
 
-		return lcols_open(v.what == LINEAGE_CLEAN && a->n != b->n ? lval_unknown("arms differ") : v);
+		return lcols_open(
+		    v.what == LINEAGE_CLEAN && a->n != b->n ? lval_unknown("arms differ") : v);
 	}
 	for (size_t i = 0; i < a->n; i++)
-		lcols_add(l, &u, a->c[i]->name, lval_mix(a->c[i]->v, b->c[i]->v), a->c[i]->made || b->c[i]->made);
+		lcols_add(l, &u, a->c[i]->name, lval_mix(a->c[i]->v, b->c[i]->v),
+		    a->c[i]->made || b->c[i]->made);
 	return u;
 }
 
@@ -154,7 +157,8 @@ void lcols_rename(struct lin *l, struct lcols *cols, const struct pgnode *names)
 		lcols_add(l, cols, pgnode_str(n), whole, true);
 }
 
-struct lrel *lscope_add_rel(struct lin *l, struct lscope *s, const char *alias, const struct lcols *cols)
+struct lrel *lscope_add_rel(
+    struct lin *l, struct lscope *s, const char *alias, const struct lcols *cols)
 {
 	struct lrel *r = lin_alloc(l, sizeof(*r));
 
