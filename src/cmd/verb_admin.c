@@ -55,29 +55,10 @@ static void print_status(const struct mp_val *item)
 	}
 }
 
-static void on_status(void *ctx, const struct mp_val *item)
-{
-	if (ctx != NULL)
-		js_push(ctx, view_json(item));
-	else
-		print_status(item);
-}
-
 int verb_status(struct cli *c, const struct cli_args *a)
 {
-	struct js *items = c->json ? js_array() : NULL;
-	struct ctlc_sink sink = {.item = on_status, .ctx = items};
-	struct ctlc_end end;
-	int code = cli_call(c, "status", NULL, &sink, &end);
-
 	(void)a;
-	if (code == 0 && items != NULL)
-		view_print_json("status", items);
-	else
-		js_free(items);
-	code = cli_say(c, &end);
-	ctlc_end_clear(&end);
-	return code;
+	return view_one(c, "status", NULL, print_status);
 }
 
 static const struct view reload_view = {"reload", NULL, 0, NULL};

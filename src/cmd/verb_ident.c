@@ -78,45 +78,10 @@ static void print_whoami(const struct mp_val *item)
 	fputc('\n', stdout);
 }
 
-struct one {
-	struct cli *c;
-	const char *schema;
-	void (*print)(const struct mp_val *item);
-	struct js *items;
-};
-
-static void on_one(void *ctx, const struct mp_val *item)
-{
-	struct one *o = ctx;
-
-	if (o->items != NULL)
-		js_push(o->items, view_json(item));
-	else
-		o->print(item);
-}
-
-/* A verb with one item that is shown in its own way. */
-static int call_one(struct cli *c, const char *verb, struct ctlc_args *args,
-    void (*print)(const struct mp_val *item))
-{
-	struct one o = {c, verb, print, c->json ? js_array() : NULL};
-	struct ctlc_sink sink = {.item = on_one, .ctx = &o};
-	struct ctlc_end end;
-	int code = cli_call(c, verb, args, &sink, &end);
-
-	if (code == 0 && o.items != NULL)
-		view_print_json(verb, o.items);
-	else
-		js_free(o.items);
-	code = cli_say(c, &end);
-	ctlc_end_clear(&end);
-	return code;
-}
-
 int verb_whoami(struct cli *c, const struct cli_args *a)
 {
 	(void)a;
-	return call_one(c, "whoami", NULL, print_whoami);
+	return view_one(c, "whoami", NULL, print_whoami);
 }
 
 /* --- targets --- */
@@ -156,7 +121,7 @@ static void print_cert(const struct mp_val *item)
 int verb_cert(struct cli *c, const struct cli_args *a)
 {
 	(void)a;
-	return call_one(c, "cert", NULL, print_cert);
+	return view_one(c, "cert", NULL, print_cert);
 }
 
 /* --- config --- */
@@ -185,7 +150,7 @@ int verb_config(struct cli *c, const struct cli_args *a)
 		}
 		ctlc_arg_int(&args, "port", port);
 	}
-	return call_one(c, "config", &args, print_config);
+	return view_one(c, "config", &args, print_config);
 }
 
 /* --- welcome: what an ssh without a command shows --- */

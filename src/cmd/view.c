@@ -320,3 +320,37 @@ int view_call(struct cli *c, const char *verb, struct ctlc_args *args, const str
 	ctlc_end_clear(&end);
 	return code;
 }
+
+/* --- a verb with one item that is shown in its own way --- */
+
+struct one {
+	void (*print)(const struct mp_val *item);
+	struct js *items;
+};
+
+static void on_one(void *ctx, const struct mp_val *item)
+{
+	struct one *o = ctx;
+
+	if (o->items != NULL)
+		js_push(o->items, view_json(item));
+	else
+		o->print(item);
+}
+
+int view_one(struct cli *c, const char *verb, struct ctlc_args *args,
+    void (*print)(const struct mp_val *item))
+{
+	struct one o = {print, c->json ? js_array() : NULL};
+	struct ctlc_sink sink = {.item = on_one, .ctx = &o};
+	struct ctlc_end end;
+	int code = cli_call(c, verb, args, &sink, &end);
+
+	if (code == 0 && o.items != NULL)
+		view_print_json(verb, o.items);
+	else
+		js_free(o.items);
+	code = cli_say(c, &end);
+	ctlc_end_clear(&end);
+	return code;
+}

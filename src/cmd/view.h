@@ -38,6 +38,10 @@ struct view {
 /* Call the verb and show its items. An exit status. */
 int view_call(struct cli *c, const char *verb, struct ctlc_args *args, const struct view *v);
 
+/* The same for a verb whose one item has a form of its own. */
+int view_one(struct cli *c, const char *verb, struct ctlc_args *args,
+    void (*print)(const struct mp_val *item));
+
 /* One item as a JSON object. */
 struct js *view_json(const struct mp_val *item);
 /* {"schema":"sallyport/NAME/1","items":[...]} and a newline; takes items over. */

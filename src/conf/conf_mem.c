@@ -56,9 +56,11 @@ void *conf_alloc(struct conf_mem *m, size_t n, size_t size)
 	size_t want;
 	void *p;
 
-	if (size != 0 && n > (SIZE_MAX - ALIGN) / size)
-		abort(); /* our bug: counts are bounded by the text's size */
-	want = (n * size + ALIGN - 1) / ALIGN * ALIGN;
+	/* counts are bounded by the text's size; more than memory can hold ends in base/mem like
+	 * any exhaustion */
+	want = size != 0 && n > ((size_t)PTRDIFF_MAX - ALIGN) / size
+		   ? (size_t)PTRDIFF_MAX
+		   : (n * size + ALIGN - 1) / ALIGN * ALIGN;
 	if (c == NULL || want > c->cap - c->used)
 		c = chunk_add(m, want);
 	p = c->bytes + c->used;
