@@ -55,7 +55,8 @@ static int set_host(SSL *ssl, const char *host, enum tls_verify verify)
 	if (!is_literal(host))
 		ok = (int)SSL_set_tlsext_host_name(ssl, host);
 	if (verify == TLS_VERIFY_FULL && ok == 1)
-		ok = is_literal(host) ? X509_VERIFY_PARAM_set1_ip_asc(vp, host) : X509_VERIFY_PARAM_set1_host(vp, host, 0);
+		ok = is_literal(host) ? X509_VERIFY_PARAM_set1_ip_asc(vp, host)
+				      : X509_VERIFY_PARAM_set1_host(vp, host, 0);
 	X509_VERIFY_PARAM_set_hostflags(vp, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return ok == 1 ? 0 : E_CRYPTO;
 }
@@ -70,11 +71,13 @@ static int handshake(struct tls *t, struct why *w)
 	verdict = SSL_get_verify_result(t->ssl);
 	ERR_clear_error();
 	if (verdict != X509_V_OK)
-		return why_set(w, E_CRYPTO, "TLS: the server's certificate: %s", X509_verify_cert_error_string(verdict));
+		return why_set(w, E_CRYPTO, "TLS: the server's certificate: %s",
+		    X509_verify_cert_error_string(verdict));
 	return why_set(w, E_CRYPTO, "TLS: the handshake failed");
 }
 
-int tls_connect(int fd, const char *host, enum tls_verify verify, struct span ca_pem, struct tls **out, struct why *w)
+int tls_connect(int fd, const char *host, enum tls_verify verify, struct span ca_pem,
+    struct tls **out, struct why *w)
 {
 	struct tls *t = xcalloc(1, sizeof(*t));
 	int rc = 0;

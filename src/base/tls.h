@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small blocking TLS client over a connected socket (OpenSSL's doorway for TLS, with base/crypto): for short exchanges made by
- * short-lived processes. No server side, no sessions, no client certificates.
+ * A small blocking TLS client over a connected socket (OpenSSL's doorway for TLS, with
+ * base/crypto): for short exchanges made by short-lived processes. No server side, no sessions, no
+ * client certificates.
  */
 #ifndef SP_BASE_TLS_H
 #define SP_BASE_TLS_H
@@ -17,9 +18,11 @@ enum tls_verify {
 	TLS_VERIFY_FULL, /* and the certificate is host's */
 };
 
-/* Handshake over fd (borrowed; the caller sets its timeouts). host: name for SNI and the check; ca_pem: PEM certificates, needed
- * unless TLS_VERIFY_NONE. At least TLS 1.2. 0 or an error with why. */
-int tls_connect(int fd, const char *host, enum tls_verify verify, struct span ca_pem, struct tls **out, struct why *w) MUST_CHECK;
+/* Handshake over fd (borrowed; the caller sets its timeouts). host: name for SNI and the check;
+ * ca_pem: PEM certificates, needed unless TLS_VERIFY_NONE. At least TLS 1.2. 0 or an error with
+ * why. */
+int tls_connect(int fd, const char *host, enum tls_verify verify, struct span ca_pem,
+    struct tls **out, struct why *w) MUST_CHECK;
 /* All n bytes. 0 or an error. */
 int tls_write(struct tls *t, const void *p, size_t n) MUST_CHECK;
 /* Up to n bytes: the count, 0 at the end, or an error. */

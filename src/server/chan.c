@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Message channels. Callbacks may free the channel they come from: a call in progress only marks it and the
- * outermost frame frees.
+ * Message channels. Callbacks may free the channel they come from: a call in progress only marks it
+ * and the outermost frame frees.
  */
 #include "server/chan.h"
 
@@ -28,13 +28,14 @@ struct chan {
 	struct queued *first, **tail;
 	chan_fn *fn;
 	void *ctx;
-	int err;       /* a failed send, reported from the loop */
+	int err; /* a failed send, reported from the loop */
 	struct loop_timer *failing;
 	unsigned busy; /* callbacks in progress */
 	bool dead;
 };
 
-static struct buf scratch; /* one receive buffer for all channels: a message lives only during its callback */
+static struct buf
+    scratch; /* one receive buffer for all channels: a message lives only during its callback */
 
 static void queued_free(struct chan *c, struct queued *q)
 {

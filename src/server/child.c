@@ -25,7 +25,7 @@ struct child {
 	struct kids *kids;
 	pid_t pid;
 	int pidfd;
-	int out;          /* read end of its descriptor 1, or -1 */
+	int out; /* read end of its descriptor 1, or -1 */
 	struct buf got;
 	struct loop_timer *timer;
 	child_done_fn *done;
@@ -55,7 +55,8 @@ static int move_fds(const int *fds, size_t n)
 {
 	int up[CHILD_FDS];
 
-	for (size_t i = 0; i < n; i++) { /* out of the way first: any order of the originals works */
+	for (size_t i = 0; i < n;
+	     i++) { /* out of the way first: any order of the originals works */
 		int fd = fds[i] >= 0 ? fds[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
 
 		up[i] = fcntl(fd, F_DUPFD_CLOEXEC, 64);
@@ -72,7 +73,8 @@ static int drop(uid_t uid, gid_t gid)
 {
 	if (uid == (uid_t)-1)
 		return 0;
-	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
 		return -errno;
 	return getuid() == uid && geteuid() == uid && (uid == 0 || setuid(0) != 0) ? 0 : -EPERM;
 }
@@ -245,14 +247,16 @@ static int watch(struct child *c, const struct child_params *p)
 	return rc;
 }
 
-struct child *child_start(struct kids *k, const struct child_params *p, child_done_fn *done, void *ctx)
+struct child *child_start(
+    struct kids *k, const struct child_params *p, child_done_fn *done, void *ctx)
 {
 	struct child *c = xcalloc(1, sizeof(*c));
 	struct child_params mine = *p;
 	int pipe_fds[2] = {-1, -1};
 	pid_t me = getpid();
 
-	*c = (struct child){.kids = k, .pidfd = -1, .out = -1, .done = done, .ctx = ctx, .next = k->list};
+	*c = (struct child){
+	    .kids = k, .pidfd = -1, .out = -1, .done = done, .ctx = ctx, .next = k->list};
 	buf_init(&c->got, p->capture > 0 ? p->capture : 1);
 	if (p->capture > 0) {
 		if (pipe2(pipe_fds, O_CLOEXEC) != 0)

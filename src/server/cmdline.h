@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command line of an ssh exec request → verb and arguments. Own rules, no shell: words are separated by blanks, ' and "
- * group, \ takes the next byte; a verb's rest option (verbs.h) takes everything behind it as it stands, because ssh joins
- * words with blanks and drops the user's quotes. An empty line is the verb `welcome`.
+ * The command line of an ssh exec request → verb and arguments. Own rules, no shell: words are
+ * separated by blanks, ' and " group, \ takes the next byte; a verb's rest option (verbs.h) takes
+ * everything behind it as it stands, because ssh joins words with blanks and drops the user's
+ * quotes. An empty line is the verb `welcome`.
  */
 #ifndef SP_SERVER_CMDLINE_H
 #define SP_SERVER_CMDLINE_H
@@ -12,7 +13,7 @@
 #include "server/verbs.h"
 
 #define CMDLINE_MAX_ARGS 32
-#define CMDLINE_MAX (64 * 1024) /* bytes of the line */
+#define CMDLINE_MAX      (64 * 1024) /* bytes of the line */
 
 struct cmdline {
 	const struct verb *verb;

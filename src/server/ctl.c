@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The control socket and the control channels of exec verbs: one dispatcher, one verb table, two ways in. Who the caller is was
- * settled before the first byte: by SO_PEERCRED, or by the connection that the channel was made for.
+ * The control socket and the control channels of exec verbs: one dispatcher, one verb table, two
+ * ways in. Who the caller is was settled before the first byte: by SO_PEERCRED, or by the
+ * connection that the channel was made for.
  */
 #include "server/ctl.h"
 
@@ -15,15 +16,25 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define CTL_QUEUE (16u * 1024 * 1024) /* a long list to a slow reader */
-#define CTL_UID_MAX 32                /* channels of one local uid (the operator is not counted) */
-#define ITEM_MAX (144u * 1024)
+#define CTL_QUEUE   (16u * 1024 * 1024) /* a long list to a slow reader */
+#define CTL_UID_MAX 32 /* channels of one local uid (the operator is not counted) */
+#define ITEM_MAX    (144u * 1024)
 
 static ctl_fn *const handlers[VERB_N] = {
-	[VERB_APPROVE] = ctl_approve, [VERB_CERT] = ctl_cert, [VERB_CONFIG] = ctl_config, [VERB_DENY] = ctl_deny,
-	[VERB_KILL] = ctl_kill, [VERB_RELOAD] = ctl_reload, [VERB_REPLAY] = ctl_replay, [VERB_REQUESTS] = ctl_requests,
-	[VERB_REVOKE] = ctl_revoke, [VERB_SESSIONS] = ctl_sessions, [VERB_SHOW] = ctl_show, [VERB_STATUS] = ctl_status,
-	[VERB_TARGETS] = ctl_targets, [VERB_WHOAMI] = ctl_whoami,
+    [VERB_APPROVE] = ctl_approve,
+    [VERB_CERT] = ctl_cert,
+    [VERB_CONFIG] = ctl_config,
+    [VERB_DENY] = ctl_deny,
+    [VERB_KILL] = ctl_kill,
+    [VERB_RELOAD] = ctl_reload,
+    [VERB_REPLAY] = ctl_replay,
+    [VERB_REQUESTS] = ctl_requests,
+    [VERB_REVOKE] = ctl_revoke,
+    [VERB_SESSIONS] = ctl_sessions,
+    [VERB_SHOW] = ctl_show,
+    [VERB_STATUS] = ctl_status,
+    [VERB_TARGETS] = ctl_targets,
+    [VERB_WHOAMI] = ctl_whoami,
 };
 
 /* --- items --- */
@@ -109,8 +120,12 @@ void ctl_fail(struct ctl *c, const struct why *w)
 		int err;
 		enum ctl_code code;
 	} map[] = {
-		{E_NOTFOUND, CTL_NOTFOUND}, {E_EXISTS, CTL_USAGE}, {E_DENIED, CTL_DENIED}, {E_FORMAT, CTL_USAGE},
-		{E_TOOBIG, CTL_USAGE}, {E_LIMIT, CTL_TEMPORARY},
+	    {E_NOTFOUND, CTL_NOTFOUND},
+	    {E_EXISTS, CTL_USAGE},
+	    {E_DENIED, CTL_DENIED},
+	    {E_FORMAT, CTL_USAGE},
+	    {E_TOOBIG, CTL_USAGE},
+	    {E_LIMIT, CTL_TEMPORARY},
 	};
 	enum ctl_code code = CTL_FAILED;
 
@@ -198,7 +213,8 @@ static int may(const struct ctl *c, const struct verb *v, struct why *w)
 		return 0;
 	why_set(w, E_DENIED, "%s may not use \"%s\"", id->user, v->name);
 	if (id->via == VIA_NOTHING)
-		why_hint(w, "no configured user has this uid: set users: NAME: {uid: %u}", (unsigned)c->uid);
+		why_hint(w, "no configured user has this uid: set users: NAME: {uid: %u}",
+		    (unsigned)c->uid);
 	else if (v->who == WHO_PERSON)
 		why_hint(w, "a decision is a person's: log in with your own certificate");
 	return E_DENIED;
@@ -249,7 +265,8 @@ static void ctl_free(struct ctl *c)
 	free(c);
 }
 
-static void on_message(void *ctx, const struct ipc_msg *m, size_t len, int err, int *fds, size_t nfds)
+static void on_message(
+    void *ctx, const struct ipc_msg *m, size_t len, int err, int *fds, size_t nfds)
 {
 	struct ctl *c = ctx;
 
@@ -269,7 +286,11 @@ static struct ctl *ctl_new(struct monitor *m, struct peer *p, uid_t uid, int fd)
 {
 	struct ctl *c = xcalloc(1, sizeof(*c));
 
-	*c = (struct ctl){.next = m->ctls, .m = m, .peer = p, .uid = uid, .transport = p != NULL ? VERB_SSH : VERB_LOCAL};
+	*c = (struct ctl){.next = m->ctls,
+	    .m = m,
+	    .peer = p,
+	    .uid = uid,
+	    .transport = p != NULL ? VERB_SSH : VERB_LOCAL};
 	ident_init(&c->local);
 	c->id = p != NULL ? &p->id : &c->local;
 	c->ch = chan_new(m->loop, fd, CTL_QUEUE, on_message, c);
@@ -333,6 +354,7 @@ void ctl_listen(struct monitor *m)
 {
 	if (m->control_fd < 0)
 		return;
-	if (fd_set_nonblock(m->control_fd, true) != 0 || loop_add(m->loop, m->control_fd, LOOP_IN, on_accept, m) != 0)
+	if (fd_set_nonblock(m->control_fd, true) != 0 ||
+	    loop_add(m->loop, m->control_fd, LOOP_IN, on_accept, m) != 0)
 		log_error("control-socket-failed");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between the files that answer control messages (doc/formats/control.md): the caller, its arguments, items and the end.
+ * Between the files that answer control messages (doc/formats/control.md): the caller, its
+ * arguments, items and the end.
  */
 #ifndef SP_SERVER_CTL_H
 #define SP_SERVER_CTL_H
@@ -20,24 +21,24 @@ enum ctl_code {
 struct ctl {
 	struct ctl *next;
 	struct monitor *m;
-	struct peer *peer;        /* bound to this connection, or NULL: a process of the gateway */
-	uid_t uid;                /* then its uid */
-	struct ident local;       /* and who that is now */
-	const struct ident *id;   /* the caller: peer's or local */
+	struct peer *peer;      /* bound to this connection, or NULL: a process of the gateway */
+	uid_t uid;              /* then its uid */
+	struct ident local;     /* and who that is now */
+	const struct ident *id; /* the caller: peer's or local */
 	struct chan *ch;
-	unsigned transport;       /* VERB_LOCAL or VERB_SSH */
-	uint32_t call;            /* the verb being answered, 0 = none */
+	unsigned transport; /* VERB_LOCAL or VERB_SSH */
+	uint32_t call;      /* the verb being answered, 0 = none */
 	bool dead;
 };
 
 /* Exactly one of: ctl_end() before the return, or later. args: MP_MAP or MP_NIL. */
 typedef void ctl_fn(struct ctl *c, const struct mp_val *args);
 
-ctl_fn ctl_whoami, ctl_targets, ctl_config, ctl_status;    /* ctl_who.c */
-ctl_fn ctl_cert;                                           /* ctl_cert.c */
-ctl_fn ctl_requests, ctl_show, ctl_approve, ctl_deny;      /* ctl_hold.c */
-ctl_fn ctl_sessions, ctl_replay, ctl_kill;                 /* ctl_sess.c */
-ctl_fn ctl_revoke, ctl_reload;                             /* ctl_admin.c */
+ctl_fn ctl_whoami, ctl_targets, ctl_config, ctl_status; /* ctl_who.c */
+ctl_fn ctl_cert;                                        /* ctl_cert.c */
+ctl_fn ctl_requests, ctl_show, ctl_approve, ctl_deny;   /* ctl_hold.c */
+ctl_fn ctl_sessions, ctl_replay, ctl_kill;              /* ctl_sess.c */
+ctl_fn ctl_revoke, ctl_reload;                          /* ctl_admin.c */
 
 /* A flat item under construction. */
 struct item {

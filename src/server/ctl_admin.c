@@ -34,7 +34,8 @@ static bool is_ca(const struct ident *id, const char *v)
 
 static bool serial_ok(const char *v)
 {
-	return v[0] != '\0' && v[0] != '0' && strlen(v) < 20 && strspn(v, "0123456789") == strlen(v);
+	return v[0] != '\0' && v[0] != '0' && strlen(v) < 20 &&
+	       strspn(v, "0123456789") == strlen(v);
 }
 
 static bool user_ok(const char *v)
@@ -52,10 +53,10 @@ static const struct revocable {
 	bool (*ok)(const char *value);
 	bool (*hits)(const struct ident *id, const char *value);
 } revocable[] = {
-	{"serial", serial_ok, is_serial},
-	{"user", user_ok, is_user},
-	{"key", fingerprint_ok, is_key},
-	{"ca", fingerprint_ok, is_ca},
+    {"serial", serial_ok, is_serial},
+    {"user", user_ok, is_user},
+    {"key", fingerprint_ok, is_key},
+    {"ca", fingerprint_ok, is_ca},
 };
 
 static const struct revocable *revocable_find(const char *kind)
@@ -92,7 +93,8 @@ void ctl_revoke(struct ctl *c, const struct mp_val *args)
 		rc = ctl_arg(args, "value", value, sizeof(value));
 	k = rc == 0 ? revocable_find(kind) : NULL;
 	if (k == NULL || !k->ok(value)) {
-		ctl_end(c, CTL_USAGE, "revoke: serial NUMBER, user NAME, key SHA256:... or ca SHA256:...", "");
+		ctl_end(c, CTL_USAGE,
+		    "revoke: serial NUMBER, user NAME, key SHA256:... or ca SHA256:...", "");
 		return;
 	}
 	rc = store_revoke(c->m->store, kind, value, c->id->user, why, clock_wall_s());
@@ -101,7 +103,8 @@ void ctl_revoke(struct ctl *c, const struct mp_val *args)
 		return;
 	}
 	n = end_live(c, k, value);
-	log_info("revoked", "kind", kind, "value", value, "by", c->id->user, "why", why, "ended", log_num(n));
+	log_info("revoked", "kind", kind, "value", value, "by", c->id->user, "why", why, "ended",
+	    log_num(n));
 	item_init(&it);
 	item_str(&it, "kind", kind);
 	item_str(&it, "value", value);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The verb cert: a certificate for exactly the key that was proven on this connection, as long as the configuration still gives that
- * key to that user. The body is built here, the signer decides for itself whether to sign it.
+ * The verb cert: a certificate for exactly the key that was proven on this connection, as long as
+ * the configuration still gives that key to that user. The body is built here, the signer decides
+ * for itself whether to sign it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 struct cert_job {
 	struct cert_job *next;
-	struct ctl *ctl;        /* NULL: gone meanwhile */
+	struct ctl *ctl; /* NULL: gone meanwhile */
 	struct monitor *m;
 	struct buf body;
 	uint64_t serial;
@@ -60,7 +61,8 @@ static int64_t ttl_of(const struct conf *c, const struct ident *id)
 	int64_t role_ttl = 0;
 
 	for (size_t i = 0; i < c->n_roles; i++)
-		if (ident_in_role(id, &c->roles[i]) && c->roles[i].ttl_s > 0 && (role_ttl == 0 || c->roles[i].ttl_s < role_ttl))
+		if (ident_in_role(id, &c->roles[i]) && c->roles[i].ttl_s > 0 &&
+		    (role_ttl == 0 || c->roles[i].ttl_s < role_ttl))
 			role_ttl = c->roles[i].ttl_s;
 	if (role_ttl > 0)
 		ttl = role_ttl;
@@ -76,7 +78,8 @@ static const char *local_issuer(const struct conf *c)
 }
 
 /* A service is bound to where it may come from; a person to where the login came from. */
-static const char *source_list(const struct conf_user *u, const struct ident *id, char *out, size_t cap)
+static const char *source_list(
+    const struct conf_user *u, const struct ident *id, char *out, size_t cap)
 {
 	return u->source.n > 0 ? list_join(&u->source, out, cap) : id->source;
 }
@@ -89,13 +92,22 @@ static int body_build(struct ctl *c, struct cert_job *j, struct why *w)
 	char sources[ISSUE_TEXT_MAX];
 	char login[40];
 	char *principals[1];
-	struct issue_request r = {.user_key = buf_span(&id->key), .ca = span_of(c->m->ca_pub, c->m->n_ca_pub),
-		.principals = principals, .n_principals = 1, .now_s = clock_wall_s(), .ttl_s = ttl_of(conf, id),
-		.gateway = conf->gateway.name, .forward = true, .pty = true, .issuer = local_issuer(conf), .login_id = login};
+	struct issue_request r = {.user_key = buf_span(&id->key),
+	    .ca = span_of(c->m->ca_pub, c->m->n_ca_pub),
+	    .principals = principals,
+	    .n_principals = 1,
+	    .now_s = clock_wall_s(),
+	    .ttl_s = ttl_of(conf, id),
+	    .gateway = conf->gateway.name,
+	    .forward = true,
+	    .pty = true,
+	    .issuer = local_issuer(conf),
+	    .login_id = login};
 	int rc;
 
 	if (u == NULL || !auth_key_known(u, buf_span(&id->key), id->source))
-		return why_set(w, E_DENIED, "this key is not (or no longer) configured for %s", id->user);
+		return why_set(
+		    w, E_DENIED, "this key is not (or no longer) configured for %s", id->user);
 	if (store_is_revoked(c->m->store, 0, u->name, id->key_fp, "") != 0)
 		return why_set(w, E_DENIED, "this key or user is revoked");
 	rc = store_serial_next(c->m->store, &r.serial);
@@ -122,8 +134,14 @@ static int body_build(struct ctl *c, struct cert_job *j, struct why *w)
 
 static int remember(const struct cert_job *j)
 {
-	struct store_cert x = {.serial = j->serial, .user = j->user, .key_id = j->key_id, .fingerprint = j->fp, .source = j->source,
-		.issued_s = clock_wall_s(), .valid_after_s = j->after_s, .valid_before_s = j->before_s};
+	struct store_cert x = {.serial = j->serial,
+	    .user = j->user,
+	    .key_id = j->key_id,
+	    .fingerprint = j->fp,
+	    .source = j->source,
+	    .issued_s = clock_wall_s(),
+	    .valid_after_s = j->after_s,
+	    .valid_before_s = j->before_s};
 
 	return store_cert_add(j->m->store, &x);
 }
@@ -182,7 +200,8 @@ static void signed_now(void *ctx, const struct ipc_msg *m)
 			why_set(&w, E_DENIED, "the signer refused: %s", text);
 	}
 	if (rc == 0) {
-		log_info("certificate-issued", "user", j->user, "serial", log_num((long long)j->serial), "key", j->fp, "source", j->source);
+		log_info("certificate-issued", "user", j->user, "serial",
+		    log_num((long long)j->serial), "key", j->fp, "source", j->source);
 		answer(j, &line);
 	} else {
 		log_warn("certificate-failed", "user", j->user, "why", w.text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Control verbs about held statements: requests, show, approve, deny. Who may decide: hold_may_decide().
+ * Control verbs about held statements: requests, show, approve, deny. Who may decide:
+ * hold_may_decide().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,9 @@
 #include "server/hold.h"
 
 #define STATEMENT_SHOWN 200
-#define SQL_FIRST (64u * 1024)
-#define SQL_PART (96u * 1024)
-#define LIST_MAX 500
+#define SQL_FIRST       (64u * 1024)
+#define SQL_PART        (96u * 1024)
+#define LIST_MAX        500
 
 /* --- items --- */
 
@@ -28,8 +29,8 @@ static bool may_see(const struct ctl *c, const struct store_request *r)
 {
 	const struct conf *conf = mon_conf(c->m);
 
-	return is_mine(c, r) || hold_may_decide(conf, c->id, r, NULL) == 0 || ident_right(c->id, conf, "watch") ||
-	       ident_right(c->id, conf, "audit");
+	return is_mine(c, r) || hold_may_decide(conf, c->id, r, NULL) == 0 ||
+	       ident_right(c->id, conf, "watch") || ident_right(c->id, conf, "audit");
 }
 
 static void put_request(struct item *it, const struct ctl *c, const struct store_request *r)
@@ -38,7 +39,8 @@ static void put_request(struct item *it, const struct ctl *c, const struct store
 	char who[2 * NAME_CAP + 16];
 	char line[STATEMENT_SHOWN + 1];
 
-	snprintf(who, sizeof(who), r->on_behalf_of[0] != '\0' ? "%s for %s" : "%s", r->user, r->on_behalf_of);
+	snprintf(who, sizeof(who), r->on_behalf_of[0] != '\0' ? "%s for %s" : "%s", r->user,
+	    r->on_behalf_of);
 	span_escape(r->sql, line, sizeof(line));
 	item_str(it, "id", r->id);
 	item_str(it, "state", req_state_name(r->state));
@@ -65,7 +67,8 @@ static void put_request(struct item *it, const struct ctl *c, const struct store
 	item_str(it, "decided_by", r->decided_by);
 	item_str(it, "decided_why", r->decided_why);
 	item_bool(it, "mine", is_mine(c, r));
-	item_bool(it, "can_approve", r->state == REQ_PENDING && hold_may_decide(mon_conf(c->m), c->id, r, NULL) == 0);
+	item_bool(it, "can_approve",
+	    r->state == REQ_PENDING && hold_may_decide(mon_conf(c->m), c->id, r, NULL) == 0);
 }
 
 /* --- requests --- */
@@ -196,7 +199,8 @@ void ctl_show(struct ctl *c, const struct mp_val *args)
 
 	if (q == NULL)
 		return;
-	/* The full text of a statement holds data: reading it leaves a trace like reading a recording. */
+	/* The full text of a statement holds data: reading it leaves a trace like reading a
+	 * recording. */
 	if (mon_log_read(c->m, q->r.session, ctl_who_is(c), q->r.id) != 0) {
 		ctl_end(c, CTL_FAILED, "the reading cannot be logged, so nothing is shown", "");
 	} else {
@@ -209,7 +213,8 @@ void ctl_show(struct ctl *c, const struct mp_val *args)
 
 /* --- decide --- */
 
-static void put_decision(struct ctl *c, const struct store_request *r, enum req_state st, int approvals)
+static void put_decision(
+    struct ctl *c, const struct store_request *r, enum req_state st, int approvals)
 {
 	struct item it;
 
@@ -232,25 +237,29 @@ static int decision_failed(const struct store_request *r, int rc, struct why *w)
 	return why_set(w, rc, "the state store failed: %s", err_str(rc));
 }
 
-static int approve(struct ctl *c, const struct store_request *r, const char *why, bool *now_approved, struct why *w)
+static int approve(struct ctl *c, const struct store_request *r, const char *why,
+    bool *now_approved, struct why *w)
 {
 	const struct ident *id = c->id;
 	int rc = hold_may_decide(mon_conf(c->m), id, r, w);
 
 	if (rc != 0)
 		return rc;
-	rc = store_request_approve(c->m->store, r->id, id->user, id->person, why, clock_wall_us(), now_approved);
+	rc = store_request_approve(
+	    c->m->store, r->id, id->user, id->person, why, clock_wall_us(), now_approved);
 	if (rc != 0)
 		return decision_failed(r, rc, w);
-	log_info("hold-approval", "request", r->id, "by", id->user, "person", id->person, "why", why, "complete",
-		 *now_approved ? "yes" : "no");
+	log_info("hold-approval", "request", r->id, "by", id->user, "person", id->person, "why",
+	    why, "complete", *now_approved ? "yes" : "no");
 	rc = hold_leaf(c->m, r, REQ_APPROVED, id->user);
 	if (rc != 0) { /* an approval that is not in the log is none */
-		int undo = store_request_move(c->m->store, r->id, (1u << REQ_PENDING) | (1u << REQ_APPROVED), REQ_DENIED, "gateway",
-					      "the approval could not be logged", clock_wall_us());
+		int undo = store_request_move(c->m->store, r->id,
+		    (1u << REQ_PENDING) | (1u << REQ_APPROVED), REQ_DENIED, "gateway",
+		    "the approval could not be logged", clock_wall_us());
 
 		*now_approved = false;
-		return why_set(w, rc, "the approval cannot be logged: %s %s", r->id, undo == 0 ? "is denied" : "may not be used");
+		return why_set(w, rc, "the approval cannot be logged: %s %s", r->id,
+		    undo == 0 ? "is denied" : "may not be used");
 	}
 	return 0;
 }
@@ -276,16 +285,19 @@ void ctl_approve(struct ctl *c, const struct mp_val *args)
 	put_decision(c, &q->r, now_approved ? REQ_APPROVED : REQ_PENDING, q->r.approvals + 1);
 	if (now_approved) {
 		hold_decided(c->m, q->r.id, REQ_APPROVED, c->id->user, why);
-		snprintf(text, sizeof(text), "approved %s: %s may run this one statement on %s now", q->r.id, q->r.user, q->r.target);
+		snprintf(text, sizeof(text), "approved %s: %s may run this one statement on %s now",
+		    q->r.id, q->r.user, q->r.target);
 	} else {
-		snprintf(text, sizeof(text), "approval %d of %d for %s", q->r.approvals + 1, q->r.quorum, q->r.id);
+		snprintf(text, sizeof(text), "approval %d of %d for %s", q->r.approvals + 1,
+		    q->r.quorum, q->r.id);
 	}
 	ctl_end(c, CTL_OK, text, "");
 	request_free(q);
 }
 
 /* The requester takes it back; an approver denies it. */
-static int deny(struct ctl *c, const struct store_request *r, const char *why, enum req_state *st, struct why *w)
+static int deny(struct ctl *c, const struct store_request *r, const char *why, enum req_state *st,
+    struct why *w)
 {
 	bool own = strcmp(r->user, c->id->user) == 0;
 	int rc = own ? 0 : hold_may_decide(mon_conf(c->m), c->id, r, w);
@@ -293,7 +305,8 @@ static int deny(struct ctl *c, const struct store_request *r, const char *why, e
 	if (rc != 0)
 		return rc;
 	*st = own ? REQ_WITHDRAWN : REQ_DENIED;
-	rc = store_request_move(c->m->store, r->id, 1u << REQ_PENDING | 1u << REQ_APPROVED, *st, c->id->user, why, clock_wall_us());
+	rc = store_request_move(c->m->store, r->id, 1u << REQ_PENDING | 1u << REQ_APPROVED, *st,
+	    c->id->user, why, clock_wall_us());
 	if (rc != 0)
 		return decision_failed(r, rc, w);
 	(void)hold_leaf(c->m, r, *st, c->id->user);

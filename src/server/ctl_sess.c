@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Control verbs about sessions: sessions, replay, kill. A recording is handed out as read-only descriptors; who reads one is in
- * the log before the first byte.
+ * Control verbs about sessions: sessions, replay, kill. A recording is handed out as read-only
+ * descriptors; who reads one is in the log before the first byte.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +15,9 @@
 #include "record/recdir.h"
 #include "server/ctl.h"
 
-#define LIST_MAX 1000
+#define LIST_MAX     1000
 #define SEGMENTS_MAX 2000
-#define PREFIX_MIN 4
+#define PREFIX_MIN   4
 
 /* Whose sessions may the caller see: all, or its own. */
 static bool sees_all(const struct ctl *c)
@@ -65,9 +65,11 @@ void ctl_sessions(struct ctl *c, const struct mp_val *args)
 {
 	char user[NAME_CAP], target[NAME_CAP], id[40];
 	int64_t limit = ctl_arg_int(args, "limit", LIST_MAX);
-	struct store_session_filter f = {.since_us = ctl_arg_int(args, "since_us", 0), .live_only = ctl_arg_bool(args, "live")};
+	struct store_session_filter f = {
+	    .since_us = ctl_arg_int(args, "since_us", 0), .live_only = ctl_arg_bool(args, "live")};
 
-	if (ctl_arg(args, "user", user, sizeof(user)) != 0 || ctl_arg(args, "target", target, sizeof(target)) != 0 ||
+	if (ctl_arg(args, "user", user, sizeof(user)) != 0 ||
+	    ctl_arg(args, "target", target, sizeof(target)) != 0 ||
 	    ctl_arg(args, "id", id, sizeof(id)) != 0) {
 		ctl_end(c, CTL_USAGE, "sessions: an argument is malformed", "");
 		return;
@@ -78,7 +80,8 @@ void ctl_sessions(struct ctl *c, const struct mp_val *args)
 	f.limit = limit > 0 && limit < LIST_MAX ? (size_t)limit : LIST_MAX;
 	if (!sees_all(c)) {
 		if (f.user != NULL && strcmp(f.user, c->id->user) != 0) {
-			ctl_end(c, CTL_DENIED, "you may list your own sessions only", "others need a role with the verb audit or watch");
+			ctl_end(c, CTL_DENIED, "you may list your own sessions only",
+			    "others need a role with the verb audit or watch");
 			return;
 		}
 		f.user = c->id->user;
@@ -122,7 +125,8 @@ static bool session_arg(struct ctl *c, const struct mp_val *args, struct found *
 	*f = (struct found){.user = c->id->user};
 	item_init(&f->it);
 	if (rc != 0 || strlen(id) < PREFIX_MIN) {
-		ctl_end(c, CTL_USAGE, "which session? its id, or at least the first 4 characters of it", "");
+		ctl_end(c, CTL_USAGE,
+		    "which session? its id, or at least the first 4 characters of it", "");
 		return false;
 	}
 	rc = store_session_list(c->m->store, &filter, note, f);
@@ -144,7 +148,8 @@ static bool may_read(const struct ctl *c, const struct found *f)
 {
 	const struct conf *conf = mon_conf(c->m);
 
-	return f->own || ident_right(c->id, conf, "audit") || (f->live && ident_right(c->id, conf, "watch"));
+	return f->own || ident_right(c->id, conf, "audit") ||
+	       (f->live && ident_right(c->id, conf, "watch"));
 }
 
 static int send_file(struct ctl *c, int dir, const char *name)
@@ -191,7 +196,8 @@ void ctl_replay(struct ctl *c, const struct mp_val *args)
 		return;
 	if (!may_read(c, &f)) {
 		buf_clear(&f.it.b);
-		ctl_end(c, CTL_DENIED, "this session is not yours", "others' recordings need a role with the verb audit");
+		ctl_end(c, CTL_DENIED, "this session is not yours",
+		    "others' recordings need a role with the verb audit");
 		return;
 	}
 	snprintf(dir_name, sizeof(dir_name), "%s/recordings/%s", c->m->state_path, f.id);
@@ -206,7 +212,8 @@ void ctl_replay(struct ctl *c, const struct mp_val *args)
 	rc = dir < 0 ? -errno : send_files(c, dir);
 	fd_close(&dir);
 	if (rc != 0)
-		ctl_end(c, rc == -ENOENT ? CTL_NOTFOUND : CTL_FAILED, "the recording cannot be opened", "");
+		ctl_end(c, rc == -ENOENT ? CTL_NOTFOUND : CTL_FAILED,
+		    "the recording cannot be opened", "");
 	else
 		ctl_end(c, CTL_OK, "", "");
 }
@@ -223,7 +230,8 @@ static void kill_one(struct ctl *c, struct msess *s, const char *why)
 	item_str(&it, "user", s->peer->id.user);
 	item_str(&it, "target", s->target);
 	ctl_item(c, &it);
-	snprintf(reason, sizeof(reason), "ended by %s%s%s", ctl_who_is(c), why[0] != '\0' ? ": " : "", why);
+	snprintf(reason, sizeof(reason), "ended by %s%s%s", ctl_who_is(c),
+	    why[0] != '\0' ? ": " : "", why);
 	msess_kill(s, reason, "57P01");
 	ctl_end(c, CTL_OK, "ended", "");
 }
@@ -239,7 +247,8 @@ void ctl_kill(struct ctl *c, const struct mp_val *args)
 	buf_clear(&f.it.b);
 	s = mon_session_find(c->m, f.id);
 	if (!f.own && !ident_right(c->id, mon_conf(c->m), "kill"))
-		ctl_end(c, CTL_DENIED, "this session is not yours", "ending others' needs a role with the verb kill");
+		ctl_end(c, CTL_DENIED, "this session is not yours",
+		    "ending others' needs a role with the verb kill");
 	else if (s == NULL)
 		ctl_end(c, CTL_NOTFOUND, "this session has ended already", "");
 	else

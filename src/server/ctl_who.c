@@ -14,10 +14,20 @@
 
 static const char *via_name(enum via v)
 {
-	static const char *const name[] = {[VIA_NOTHING] = "nothing", [VIA_KEY] = "key", [VIA_CERT] = "certificate",
-		[VIA_LOCAL] = "local", [VIA_OPERATOR] = "local"};
+	static const char *const name[] = {[VIA_NOTHING] = "nothing",
+	    [VIA_KEY] = "key",
+	    [VIA_CERT] = "certificate",
+	    [VIA_LOCAL] = "local",
+	    [VIA_OPERATOR] = "local"};
 
 	return name[v];
+}
+
+static const char *kind_name(const struct ident *id)
+{
+	if (id->via == VIA_OPERATOR)
+		return "operator";
+	return id->service ? "service" : "person";
 }
 
 static void my_roles(const struct ctl *c, struct conf_list *out)
@@ -41,7 +51,7 @@ void ctl_whoami(struct ctl *c, const struct mp_val *args)
 	item_str(&it, "user", id->user);
 	item_str(&it, "person", id->person);
 	item_str(&it, "on_behalf_of", id->on_behalf_of);
-	item_str(&it, "kind", id->via == VIA_OPERATOR ? "operator" : id->service ? "service" : "person");
+	item_str(&it, "kind", kind_name(id));
 	item_list(&it, "groups", &id->groups);
 	item_list(&it, "roles", &roles);
 	item_str(&it, "via", via_name(id->via));
@@ -76,7 +86,8 @@ static void roles_on(const struct ctl *c, const struct conf_target *t, struct co
 	const struct conf *conf = mon_conf(c->m);
 
 	for (size_t i = 0; i < conf->n_roles; i++)
-		if (ident_in_role(c->id, &conf->roles[i]) && conf_selects(&conf->roles[i].targets, t))
+		if (ident_in_role(c->id, &conf->roles[i]) &&
+		    conf_selects(&conf->roles[i].targets, t))
 			list_add(out, conf->roles[i].name);
 }
 
@@ -126,12 +137,15 @@ void ctl_targets(struct ctl *c, const struct mp_val *args)
 static bool plain_word(const char *s)
 {
 	return s[0] != '\0' &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:@_-") == strlen(s) && s[0] != '-';
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:@_-") ==
+		   strlen(s) &&
+	       s[0] != '-';
 }
 
 static int listen_port(const struct conf *conf)
 {
-	const char *colon = conf->gateway.listen.n > 0 ? strrchr(conf->gateway.listen.v[0], ':') : NULL;
+	const char *colon =
+	    conf->gateway.listen.n > 0 ? strrchr(conf->gateway.listen.v[0], ':') : NULL;
 	long port = colon != NULL ? strtol(colon + 1, NULL, 10) : 22;
 
 	return port > 0 && port < 65536 ? (int)port : 22;
@@ -146,11 +160,16 @@ static void put_forwards(struct buf *b, const struct ctl *c, const char *alias)
 
 		if (!target_allowed(conf, c->id, t))
 			continue;
-		if (t->type == TARGET_POSTGRES) /* a socket in a directory of yours is open to nobody else on the machine */
-			buf_printf(b, "# %s: mkdir -p -m 700 ~/.sallyport/%s && ssh -N -L ~/.sallyport/%s/.s.PGSQL.%d:%s:%d %s &\n"
-				   "#   psql -h ~/.sallyport/%s -p %d\n", t->name, t->name, t->name, t->port, t->name, t->port,
-				   alias, t->name, t->port);
-		buf_printf(b, "#   or a port: ssh -N -L %d:%s:%d %s &\n", t->port, t->name, t->port, alias);
+		if (t->type == TARGET_POSTGRES) /* a socket in a directory of yours is open to
+						   nobody else on the machine */
+			buf_printf(b,
+			    "# %s: mkdir -p -m 700 ~/.sallyport/%s && ssh -N -L "
+			    "~/.sallyport/%s/.s.PGSQL.%d:%s:%d %s &\n"
+			    "#   psql -h ~/.sallyport/%s -p %d\n",
+			    t->name, t->name, t->name, t->port, t->name, t->port, alias, t->name,
+			    t->port);
+		buf_printf(b, "#   or a port: ssh -N -L %d:%s:%d %s &\n", t->port, t->name, t->port,
+		    alias);
 	}
 }
 
@@ -161,14 +180,21 @@ static void put_config(struct buf *b, const struct ctl *c, const char *host, int
 
 	buf_printf(b, "# %s: append to ~/.ssh/config (before any \"Host *\")\n", alias);
 	/* Renewal: no certificate, or one older than its life less 15 minutes. */
-	buf_printf(b, "Match originalhost %s exec \"test -n \\\"$(find ~/.ssh/id_ed25519-cert.pub -mmin -%lld 2>/dev/null)\\\" || "
-		   "{ ssh -F none -p %d -l %s -i ~/.ssh/id_ed25519 -o CertificateFile=none %s cert > ~/.ssh/id_ed25519-cert.pub.new "
-		   "&& mv ~/.ssh/id_ed25519-cert.pub.new ~/.ssh/id_ed25519-cert.pub; }\"\n", alias,
-		   (long long)(conf->gateway.cert_ttl_s > 1800 ? conf->gateway.cert_ttl_s / 60 - 15 : 15), port, c->id->user, host);
-	buf_printf(b, "Host %s\n    HostName %s\n    Port %d\n    User %s\n", alias, host, port, c->id->user);
-	buf_put_str(b, "    IdentityFile ~/.ssh/id_ed25519\n    CertificateFile ~/.ssh/id_ed25519-cert.pub\n"
-		       "    IdentitiesOnly yes\n    ExitOnForwardFailure yes\n    ServerAliveInterval 30\n"
-		       "    StreamLocalBindUnlink yes\n    ForwardAgent no\n");
+	buf_printf(b,
+	    "Match originalhost %s exec \"test -n \\\"$(find ~/.ssh/id_ed25519-cert.pub -mmin "
+	    "-%lld 2>/dev/null)\\\" || "
+	    "{ ssh -F none -p %d -l %s -i ~/.ssh/id_ed25519 -o CertificateFile=none %s cert > "
+	    "~/.ssh/id_ed25519-cert.pub.new "
+	    "&& mv ~/.ssh/id_ed25519-cert.pub.new ~/.ssh/id_ed25519-cert.pub; }\"\n",
+	    alias,
+	    (long long)(conf->gateway.cert_ttl_s > 1800 ? conf->gateway.cert_ttl_s / 60 - 15 : 15),
+	    port, c->id->user, host);
+	buf_printf(b, "Host %s\n    HostName %s\n    Port %d\n    User %s\n", alias, host, port,
+	    c->id->user);
+	buf_put_str(b,
+	    "    IdentityFile ~/.ssh/id_ed25519\n    CertificateFile ~/.ssh/id_ed25519-cert.pub\n"
+	    "    IdentitiesOnly yes\n    ExitOnForwardFailure yes\n    ServerAliveInterval 30\n"
+	    "    StreamLocalBindUnlink yes\n    ForwardAgent no\n");
 	put_forwards(b, c, alias);
 }
 
@@ -180,7 +206,8 @@ void ctl_config(struct ctl *c, const struct mp_val *args)
 	struct buf text;
 	struct item it;
 
-	if (ctl_arg(args, "host", host, sizeof(host)) != 0 || port < 1 || port > 65535 || (host[0] != '\0' && !plain_word(host))) {
+	if (ctl_arg(args, "host", host, sizeof(host)) != 0 || port < 1 || port > 65535 ||
+	    (host[0] != '\0' && !plain_word(host))) {
 		ctl_end(c, CTL_USAGE, "config: not a host name or port", "");
 		return;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Held statements of live sessions: new, consumed, withdrawn, expired. One state machine, in the store, by conditional updates:
- * pending → approved → consumed | withdrawn | denied | expired. Who must agree and for how long comes from the policy view that
- * the monitor made, never from the session.
+ * Held statements of live sessions: new, consumed, withdrawn, expired. One state machine, in the
+ * store, by conditional updates: pending → approved → consumed | withdrawn | denied | expired. Who
+ * must agree and for how long comes from the policy view that the monitor made, never from the
+ * session.
  */
 #include "server/hold.h"
 
@@ -26,7 +27,8 @@ struct hold { /* a request that a session waits for or may use */
 
 /* --- messages --- */
 
-void hold_decided(struct monitor *m, const char *id, enum req_state st, const char *by, const char *why)
+void hold_decided(
+    struct monitor *m, const char *id, enum req_state st, const char *by, const char *why)
 {
 	struct buf *b = &m->out;
 
@@ -100,10 +102,16 @@ static int ask_bytes(struct ask *a)
 	const struct ident *id = &s->peer->id;
 
 	buf_put_span(&s->parts, ipc_get_span(a->m, "sql"));
-	a->subject = (struct hold_subject){.user = id->user, .person = id->person, .on_behalf_of = id->on_behalf_of,
-		.target = s->target, .database = s->database, .login = s->login, .sql = buf_span(&s->parts),
-		.params = ipc_get_span(a->m, "params")};
-	if (settings.n != SHA256_LEN || buf_len(&s->parts) == 0 || a->subject.params.n > HOLD_PARAMS_MAX)
+	a->subject = (struct hold_subject){.user = id->user,
+	    .person = id->person,
+	    .on_behalf_of = id->on_behalf_of,
+	    .target = s->target,
+	    .database = s->database,
+	    .login = s->login,
+	    .sql = buf_span(&s->parts),
+	    .params = ipc_get_span(a->m, "params")};
+	if (settings.n != SHA256_LEN || buf_len(&s->parts) == 0 ||
+	    a->subject.params.n > HOLD_PARAMS_MAX)
 		return E_FORMAT;
 	if (buf_err(&s->parts) != 0)
 		return buf_err(&s->parts);
@@ -113,7 +121,8 @@ static int ask_bytes(struct ask *a)
 	return 0;
 }
 
-/* The approval block that the class's line names, else the configuration's default one (as policy/resolve.c has it). */
+/* The approval block that the class's line names, else the configuration's default one (as
+ * policy/resolve.c has it). */
 static const struct conf_approval *approval_of(const struct conf *c, const struct policy_line *line)
 {
 	const struct conf_approval *ap;
@@ -130,10 +139,13 @@ static int ask_policy(struct ask *a, struct why *w)
 	const struct policy_line *line = &v->line[a->cls];
 	const struct conf_approval *ap = approval_of(mon_conf(a->s->peer->m), line);
 
-	if (line->verdict == VERDICT_DENY || a->cls == SQL_UNPARSABLE || class_beyond(a->cls, v->max))
-		return why_set(w, E_DENIED, "%s is refused here: an approval cannot change that", sql_class_name(a->cls));
+	if (line->verdict == VERDICT_DENY || a->cls == SQL_UNPARSABLE ||
+	    class_beyond(a->cls, v->max))
+		return why_set(w, E_DENIED, "%s is refused here: an approval cannot change that",
+		    sql_class_name(a->cls));
 	if (ap == NULL || ap->approvers.n == 0)
-		return why_set(w, E_DENIED, "nobody is configured to approve %s here", sql_class_name(a->cls));
+		return why_set(
+		    w, E_DENIED, "nobody is configured to approve %s here", sql_class_name(a->cls));
 	(void)str_copy(a->approval, sizeof(a->approval), ap->name);
 	(void)list_join(&ap->approvers, a->approvers, sizeof(a->approvers));
 	a->quorum = ap->quorum > 0 ? ap->quorum : 1;
@@ -182,11 +194,14 @@ static void attach(struct ask *a, const char *id)
 	a->s->holds = h;
 }
 
-static void answer_hold(struct ask *a, const char *id, const char *state, const char *by, const char *why)
+static void answer_hold(
+    struct ask *a, const char *id, const char *state, const char *by, const char *why)
 {
 	struct peer *p = a->s->peer;
 	struct buf *b = ok_begin(p, ipc_id(a->m));
-	int64_t wait = a->mode == HOLD_REJECT ? 0 : a->mode == HOLD_AUTO && a->wait_ms > HOLD_AUTO_MS ? HOLD_AUTO_MS : a->wait_ms;
+	int64_t wait = a->mode == HOLD_REJECT                              ? 0
+		       : a->mode == HOLD_AUTO && a->wait_ms > HOLD_AUTO_MS ? HOLD_AUTO_MS
+									   : a->wait_ms;
 
 	ipc_str(b, "id", id);
 	ipc_str(b, "state", state);
@@ -202,13 +217,31 @@ static int request_new(struct ask *a, const char *id)
 {
 	struct monitor *m = a->s->peer->m;
 	int64_t now = clock_wall_us();
-	struct store_request r = {.id = id, .state = REQ_PENDING, .session = a->s->sid, .user = a->subject.user,
-		.person = a->subject.person, .on_behalf_of = a->subject.on_behalf_of, .target = a->subject.target,
-		.database = a->subject.database, .login = a->subject.login, .sql = a->subject.sql, .params = a->subject.params,
-		.cls = sql_class_name(a->cls), .rule = a->rule, .reason = a->reason, .settings_text = a->settings_text,
-		.tx = a->tx, .approval = a->approval, .approvers = a->approvers, .quorum = a->quorum,
-		.outlives = a->mode != HOLD_WAIT, .waiting = a->mode != HOLD_REJECT, .created_us = now,
-		.deadline_us = now + a->wait_ms * 1000, .decided_by = "", .decided_why = ""};
+	struct store_request r = {.id = id,
+	    .state = REQ_PENDING,
+	    .session = a->s->sid,
+	    .user = a->subject.user,
+	    .person = a->subject.person,
+	    .on_behalf_of = a->subject.on_behalf_of,
+	    .target = a->subject.target,
+	    .database = a->subject.database,
+	    .login = a->subject.login,
+	    .sql = a->subject.sql,
+	    .params = a->subject.params,
+	    .cls = sql_class_name(a->cls),
+	    .rule = a->rule,
+	    .reason = a->reason,
+	    .settings_text = a->settings_text,
+	    .tx = a->tx,
+	    .approval = a->approval,
+	    .approvers = a->approvers,
+	    .quorum = a->quorum,
+	    .outlives = a->mode != HOLD_WAIT,
+	    .waiting = a->mode != HOLD_REJECT,
+	    .created_us = now,
+	    .deadline_us = now + a->wait_ms * 1000,
+	    .decided_by = "",
+	    .decided_why = ""};
 
 	memcpy(r.binding, a->binding, SHA256_LEN);
 	if (m->next_expiry_us == 0 || r.deadline_us < m->next_expiry_us)
@@ -239,16 +272,19 @@ static int hold_new(struct ask *a, struct why *w)
 		return 0;
 	}
 	if (k.pending >= HOLD_PENDING_MAX) {
-		why_set(w, E_LIMIT, "you have %zu undecided requests, which is the limit", k.pending);
-		why_hint(w, "wait for a decision: ssh %s requests --mine", mon_conf(m)->gateway.name);
+		why_set(
+		    w, E_LIMIT, "you have %zu undecided requests, which is the limit", k.pending);
+		why_hint(
+		    w, "wait for a decision: ssh %s requests --mine", mon_conf(m)->gateway.name);
 		return E_LIMIT;
 	}
 	random_id(id, HOLD_ID_LEN);
 	rc = request_new(a, id);
 	if (rc != 0)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
-	log_info("hold", "sid", a->s->sid, "request", id, "user", a->subject.user, "target", a->s->target, "class",
-		 sql_class_name(a->cls), "rule", a->rule, "approvers", a->approvers);
+	log_info("hold", "sid", a->s->sid, "request", id, "user", a->subject.user, "target",
+	    a->s->target, "class", sql_class_name(a->cls), "rule", a->rule, "approvers",
+	    a->approvers);
 	attach(a, id);
 	answer_hold(a, id, "pending", "", "");
 	return 0;
@@ -339,12 +375,15 @@ static int consume(struct msess *s, const struct hold *h, struct span settings, 
 
 	hold_binding(h->body, settings.p, binding);
 	rc = store_request_consume(m->store, h->id, binding, now);
-	if (rc == E_DENIED) { /* approved under other circumstances: it is not the same statement any more */
+	if (rc == E_DENIED) { /* approved under other circumstances: it is not the same statement
+				 any more */
 		withdraw(m, h->id, "gateway", "the session's settings changed");
-		return why_set(w, rc, "request %s was approved under other settings: ask again", h->id);
+		return why_set(
+		    w, rc, "request %s was approved under other settings: ask again", h->id);
 	}
 	if (rc == E_STATE || rc == E_NOTFOUND || rc == E_EXPIRED)
-		return why_set(w, E_STATE, "request %s is not approved, was used or has expired", h->id);
+		return why_set(
+		    w, E_STATE, "request %s is not approved, was used or has expired", h->id);
 	if (rc != 0)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
 	log_info("hold-consumed", "sid", s->sid, "request", h->id);
@@ -410,10 +449,12 @@ int do_hold_withdraw(struct peer *p, const struct ipc_msg *m)
 	return 0;
 }
 
-/* The session cannot use it any more. Only what was refused with an id may be used by a later one. */
+/* The session cannot use it any more. Only what was refused with an id may be used by a later one.
+ */
 static bool dies_with_session(const struct hold *h)
 {
-	return h->mode == HOLD_WAIT || (h->mode == HOLD_AUTO && clock_mono_us() - h->since_us < HOLD_AUTO_MS * 1000);
+	return h->mode == HOLD_WAIT ||
+	       (h->mode == HOLD_AUTO && clock_mono_us() - h->since_us < HOLD_AUTO_MS * 1000);
 }
 
 void holds_session_gone(struct msess *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an approval is bound to, who may give one, and what happens to requests without anybody asking: expiry, and another
- * judgement after the configuration changed.
+ * What an approval is bound to, who may give one, and what happens to requests without anybody
+ * asking: expiry, and another judgement after the configuration changed.
  */
 #include <stdlib.h>
 
@@ -18,7 +18,8 @@
 
 static void add(struct sha256_ctx *c, struct span s)
 {
-	uint8_t len[4] = {(uint8_t)(s.n >> 24), (uint8_t)(s.n >> 16), (uint8_t)(s.n >> 8), (uint8_t)s.n};
+	uint8_t len[4] = {
+	    (uint8_t)(s.n >> 24), (uint8_t)(s.n >> 16), (uint8_t)(s.n >> 8), (uint8_t)s.n};
 
 	sha256_add(c, span_of(len, sizeof(len)));
 	sha256_add(c, s);
@@ -26,8 +27,8 @@ static void add(struct sha256_ctx *c, struct span s)
 
 void hold_body(const struct hold_subject *s, uint8_t out[SHA256_LEN])
 {
-	struct span part[] = {span_str(s->user), span_str(s->person), span_str(s->on_behalf_of), span_str(s->target),
-		span_str(s->database), span_str(s->login), s->sql, s->params};
+	struct span part[] = {span_str(s->user), span_str(s->person), span_str(s->on_behalf_of),
+	    span_str(s->target), span_str(s->database), span_str(s->login), s->sql, s->params};
 	struct sha256_ctx *c = sha256_new();
 
 	sha256_begin(c);
@@ -37,7 +38,8 @@ void hold_body(const struct hold_subject *s, uint8_t out[SHA256_LEN])
 	sha256_free(c);
 }
 
-void hold_binding(const uint8_t body[SHA256_LEN], const uint8_t settings[SHA256_LEN], uint8_t out[SHA256_LEN])
+void hold_binding(
+    const uint8_t body[SHA256_LEN], const uint8_t settings[SHA256_LEN], uint8_t out[SHA256_LEN])
 {
 	uint8_t both[2 * SHA256_LEN];
 
@@ -75,12 +77,14 @@ static struct span keep_span(char **at, struct span s)
 
 struct request *request_copy(const struct store_request *r)
 {
-	const char *in[] = {r->id, r->session, r->user, r->person, r->on_behalf_of, r->target, r->database, r->login, r->cls,
-		r->rule, r->reason, r->settings_text, r->tx, r->approval, r->approvers, r->decided_by, r->decided_why};
+	const char *in[] = {r->id, r->session, r->user, r->person, r->on_behalf_of, r->target,
+	    r->database, r->login, r->cls, r->rule, r->reason, r->settings_text, r->tx, r->approval,
+	    r->approvers, r->decided_by, r->decided_why};
 	struct request *q = xcalloc(1, sizeof(*q));
-	const char **out[] = {&q->r.id, &q->r.session, &q->r.user, &q->r.person, &q->r.on_behalf_of, &q->r.target, &q->r.database,
-		&q->r.login, &q->r.cls, &q->r.rule, &q->r.reason, &q->r.settings_text, &q->r.tx, &q->r.approval, &q->r.approvers,
-		&q->r.decided_by, &q->r.decided_why};
+	const char **out[] = {&q->r.id, &q->r.session, &q->r.user, &q->r.person, &q->r.on_behalf_of,
+	    &q->r.target, &q->r.database, &q->r.login, &q->r.cls, &q->r.rule, &q->r.reason,
+	    &q->r.settings_text, &q->r.tx, &q->r.approval, &q->r.approvers, &q->r.decided_by,
+	    &q->r.decided_why};
 	size_t n = r->sql.n + r->params.n;
 	char *at;
 
@@ -145,7 +149,8 @@ static bool in_list(const char *list, const char *g)
 	return false;
 }
 
-/* A role with the verb, through a group of the caller that the request names, and for this target when it names targets. */
+/* A role with the verb, through a group of the caller that the request names, and for this target
+ * when it names targets. */
 static bool is_approver(const struct conf *c, const struct ident *id, const struct store_request *r)
 {
 	const struct conf_target *t = conf_target_find(c, r->target);
@@ -157,13 +162,15 @@ static bool is_approver(const struct conf *c, const struct ident *id, const stru
 		    (role->targets.n > 0 && (t == NULL || !conf_selects(&role->targets, t))))
 			continue;
 		for (size_t g = 0; g < id->groups.n; g++)
-			if (conf_list_has(&role->groups, id->groups.v[g]) && in_list(r->approvers, id->groups.v[g]))
+			if (conf_list_has(&role->groups, id->groups.v[g]) &&
+			    in_list(r->approvers, id->groups.v[g]))
 				return true;
 	}
 	return false;
 }
 
-int hold_may_decide(const struct conf *c, const struct ident *id, const struct store_request *r, struct why *w)
+int hold_may_decide(
+    const struct conf *c, const struct ident *id, const struct store_request *r, struct why *w)
 {
 	if (id->via == VIA_OPERATOR || id->via == VIA_NOTHING || id->via == VIA_KEY) {
 		why_set(w, E_DENIED, "%s cannot decide requests", id->user);
@@ -175,7 +182,8 @@ int hold_may_decide(const struct conf *c, const struct ident *id, const struct s
 	if (ident_is_behind(id, r->user, r->person, NULL))
 		return why_set(w, E_DENIED, "you cannot approve %s: it is your own", r->id);
 	if (ident_is_behind(id, NULL, NULL, r->on_behalf_of))
-		return why_set(w, E_DENIED, "you cannot approve %s: the agent acts for you (%s)", r->id, r->on_behalf_of);
+		return why_set(w, E_DENIED, "you cannot approve %s: the agent acts for you (%s)",
+		    r->id, r->on_behalf_of);
 	if (!is_approver(c, id, r)) {
 		why_set(w, E_DENIED, "you cannot decide %s: it is for %s", r->id, r->approvers);
 		return E_DENIED;
@@ -239,8 +247,8 @@ void holds_tick(struct monitor *m)
 
 /* --- after a reload --- */
 
-/* Would the new configuration still let this user ask for it? As the user is configured now; sessions that go on with a
- * narrower certificate were cut to that before. */
+/* Would the new configuration still let this user ask for it? As the user is configured now;
+ * sessions that go on with a narrower certificate were cut to that before. */
 static bool still_allowed(const struct monitor *m, const struct store_request *r)
 {
 	const struct conf *c = mon_conf(m);
@@ -259,8 +267,8 @@ static bool still_allowed(const struct monitor *m, const struct store_request *r
 	(void)str_copy(id.user, sizeof(id.user), u->name);
 	for (size_t i = 0; i < u->groups.n; i++)
 		list_add(&id.groups, u->groups.v[i]);
-	ok = grant_for(c, &id, r->target, r->login, r->database, &g, NULL, state) == 0 && strcmp(g.login, r->login) == 0 &&
-	     sql_class_parse(r->cls, &cls) == 0;
+	ok = grant_for(c, &id, r->target, r->login, r->database, &g, NULL, state) == 0 &&
+	     strcmp(g.login, r->login) == 0 && sql_class_parse(r->cls, &cls) == 0;
 	if (ok) {
 		view_for(m->epoch, &id, &g, &view);
 		ok = view.line[cls].verdict != VERDICT_DENY;
@@ -282,7 +290,8 @@ void holds_rejudge(struct monitor *m)
 
 		if (still_allowed(m, r))
 			continue;
-		if (store_request_move(m->store, r->id, OPEN, REQ_DENIED, "policy", why, clock_wall_us()) != 0)
+		if (store_request_move(
+			m->store, r->id, OPEN, REQ_DENIED, "policy", why, clock_wall_us()) != 0)
 			continue;
 		log_info("hold-denied", "request", r->id, "by", "policy");
 		(void)hold_leaf(m, r, REQ_DENIED, "policy");

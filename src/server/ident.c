@@ -108,7 +108,8 @@ static bool same(const char *a, const char *b)
 	return a != NULL && b != NULL && a[0] != '\0' && strcmp(a, b) == 0;
 }
 
-bool ident_is_behind(const struct ident *id, const char *user, const char *person, const char *on_behalf_of)
+bool ident_is_behind(
+    const struct ident *id, const char *user, const char *person, const char *on_behalf_of)
 {
 	const char *mine[] = {id->user, id->person, id->on_behalf_of};
 	const char *theirs[] = {user, person, on_behalf_of};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who a caller is, as proven: by certificate, by a plain key, or by the uid of a local process. Filled in one place
- * (mon_auth.c), fixed for the life of a connection; only its groups are cut again when the configuration changes.
+ * Who a caller is, as proven: by certificate, by a plain key, or by the uid of a local process.
+ * Filled in one place (mon_auth.c), fixed for the life of a connection; only its groups are cut
+ * again when the configuration changes.
  */
 #ifndef SP_SERVER_IDENT_H
 #define SP_SERVER_IDENT_H
@@ -13,22 +14,22 @@ enum via {
 	VIA_NOTHING = 0, /* nobody: may nothing */
 	VIA_KEY,         /* plain key of a local user: may ask for a certificate */
 	VIA_CERT,
-	VIA_LOCAL,       /* uid of the gateway that is a configured user */
-	VIA_OPERATOR,    /* uid 0 or the daemon's own */
+	VIA_LOCAL,    /* uid of the gateway that is a configured user */
+	VIA_OPERATOR, /* uid 0 or the daemon's own */
 };
 
 #define NAME_CAP 256 /* users, persons, databases, logins */
-#define FP_CAP 52    /* "SHA256:..." */
+#define FP_CAP   52  /* "SHA256:..." */
 
 struct ident {
 	enum via via;
 	char user[NAME_CAP], person[NAME_CAP], on_behalf_of[NAME_CAP];
-	bool service;       /* no human being: never approves */
+	bool service;             /* no human being: never approves */
 	struct conf_list groups;  /* in force */
 	struct conf_list claimed; /* of the certificate (or the configuration when it was made) */
 	char key_fp[FP_CAP], ca_fp[FP_CAP];
-	uint64_t serial;    /* 0 = none */
-	int64_t expires_s;  /* 0 = never */
+	uint64_t serial;   /* 0 = none */
+	int64_t expires_s; /* 0 = never */
 	bool forward, pty;
 	bool own_ca;
 	char source[64];    /* numeric address */
@@ -44,16 +45,19 @@ void ident_clear(struct ident *id);
 /* Deep copy; dst is cleared first. */
 void ident_copy(struct ident *dst, const struct ident *src);
 
-/* groups = claimed ∩ what the configuration gives the user now. False when the user is gone from it. */
+/* groups = claimed ∩ what the configuration gives the user now. False when the user is gone from
+ * it. */
 bool ident_regroup(struct ident *id, const struct conf *c);
 /* Does a role apply: do its groups meet the caller's? */
 bool ident_in_role(const struct ident *id, const struct conf_role *r);
-/* A role with this verb. The operator has every right but "approve", which nobody has by uid alone. */
+/* A role with this verb. The operator has every right but "approve", which nobody has by uid alone.
+ */
 bool ident_right(const struct ident *id, const struct conf *c, const char *right);
 /* "alice@example.com", or "agent:etl for carol" when acting for somebody. */
 const char *ident_who(const struct ident *id, char *out, size_t cap);
 /* Same human or machine behind both? By user and by person, in either direction. */
-bool ident_is_behind(const struct ident *id, const char *user, const char *person, const char *on_behalf_of);
+bool ident_is_behind(
+    const struct ident *id, const char *user, const char *person, const char *on_behalf_of);
 
 /* Small owned lists of strings. */
 void list_add(struct conf_list *l, const char *s);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between the files of the monitor: its state, its connections, their database sessions. Nobody else includes this.
- *   monitor.c  start, stop, reload, tick            peer.c       one session process: dispatch, end
- *   mon_auth.c who is it                            mon_target.c which target, role, login, database
- *   mon_connect.c + mon_cred.c  the way upstream    mon_session.c  recording, progress, end
- *   mon_seal.c ends of recordings after crashes, sealing
- *   mon_log.c  leaves and checkpoints               hold.c       held statements
- *   spawn.c    exec verbs                           ctl*.c       control messages
+ * Between the files of the monitor: its state, its connections, their database sessions. Nobody
+ * else includes this. monitor.c  start, stop, reload, tick            peer.c       one session
+ * process: dispatch, end mon_auth.c who is it                            mon_target.c which target,
+ * role, login, database mon_connect.c + mon_cred.c  the way upstream    mon_session.c  recording,
+ * progress, end mon_seal.c ends of recordings after crashes, sealing mon_log.c  leaves and
+ * checkpoints               hold.c       held statements spawn.c    exec verbs ctl*.c       control
+ * messages
  */
 #ifndef SP_SERVER_MON_H
 #define SP_SERVER_MON_H
@@ -53,18 +53,18 @@ struct monitor {
 	struct calls signer_calls, archiver_calls;
 	struct kids *kids;
 	struct recovery *recoveries;
-	struct seal_job *seals;   /* the first is with the archiver */
+	struct seal_job *seals; /* the first is with the archiver */
 	struct loop_timer *seal_timer;
 	struct peer *peers;
-	struct peer *dead;        /* ended, freed by the tick: their callbacks may still be on the stack */
+	struct peer *dead; /* ended, freed by the tick: their callbacks may still be on the stack */
 	struct ctl *ctls;
 	struct loop_timer *tick;
-	struct buf out;           /* messages are built here, one at a time */
-	uint8_t ca_pub[128];      /* blob of our authority */
+	struct buf out;      /* messages are built here, one at a time */
+	uint8_t ca_pub[128]; /* blob of our authority */
 	size_t n_ca_pub;
 	uint8_t log_pub[ED25519_PUB_LEN];
 	int64_t started_us;
-	int64_t next_expiry_us;   /* earliest deadline of an open request */
+	int64_t next_expiry_us; /* earliest deadline of an open request */
 	bool draining;
 	struct loop_timer *drain_timer;
 	loop_timer_fn *drained;
@@ -86,19 +86,19 @@ struct msess {
 	char host[NAME_CAP], hostaddr[64];
 	int port;
 	char tls[16];
-	struct buf ca_pem;        /* for the reaper */
+	struct buf ca_pem; /* for the reaper */
 	bool postgres;
 	uint32_t backend_pid, backend_key;
-	int64_t cancel_us;        /* monotonic time of the last cancel */
+	int64_t cancel_us; /* monotonic time of the last cancel */
 	int dir_fd;
-	uint32_t segment;         /* the one being written */
-	uint64_t seq, bytes;      /* last reported head */
+	uint32_t segment;    /* the one being written */
+	uint64_t seq, bytes; /* last reported head */
 	uint8_t head[SHA256_LEN];
-	uint64_t segment_base;    /* bytes of all segments before this one */
-	uint64_t leaf_seq;        /* of the last progress leaf */
+	uint64_t segment_base; /* bytes of all segments before this one */
+	uint64_t leaf_seq;     /* of the last progress leaf */
 	struct policy_view view;
 	struct hold *holds;
-	struct buf parts;         /* HOLD_PART bytes so far */
+	struct buf parts; /* HOLD_PART bytes so far */
 	struct loop_timer *kill_timer;
 	int64_t start_us;
 	uint64_t counter;
@@ -110,7 +110,7 @@ struct peer {
 	struct monitor *m;
 	struct chan *ch;
 	pid_t pid;
-	int pidfd;                /* -1 in tests without processes */
+	int pidfd; /* -1 in tests without processes */
 	char addr[64];
 	int port;
 	char conn[32];
@@ -157,22 +157,27 @@ void auth_local(struct monitor *m, uid_t uid, struct ident *out);
 bool auth_key_known(const struct conf_user *u, struct span blob, const char *addr);
 
 /* --- mon_target.c --- */
-struct grant { /* what a caller gets for (target, login, database); pointers into the epoch's configuration */
+struct grant { /* what a caller gets for (target, login, database); pointers into the epoch's
+		  configuration */
 	const struct conf_target *target;
 	const struct conf_role *role;
 	const char *login, *database;
 	bool login_mapped;
 };
 /* The target by name, if the caller may reach it; else NULL with why (and its "did you mean"). */
-const struct conf_target *target_for(const struct conf *c, const struct ident *id, const char *name, struct why *w);
+const struct conf_target *target_for(
+    const struct conf *c, const struct ident *id, const char *name, struct why *w);
 bool target_allowed(const struct conf *c, const struct ident *id, const struct conf_target *t);
-int grant_for(const struct conf *c, const struct ident *id, const char *target, const char *login, const char *database,
-	      struct grant *out, struct why *w, char sqlstate[6]);
+int grant_for(const struct conf *c, const struct ident *id, const char *target, const char *login,
+    const char *database, struct grant *out, struct why *w, char sqlstate[6]);
 /* What the caller may use on t: appended to the lists, without duplicates, best first. */
-void target_logins(const struct conf *c, const struct ident *id, const struct conf_target *t, struct conf_list *out);
-void target_databases(const struct conf *c, const struct ident *id, const struct conf_target *t, struct conf_list *out);
+void target_logins(const struct conf *c, const struct ident *id, const struct conf_target *t,
+    struct conf_list *out);
+void target_databases(const struct conf *c, const struct ident *id, const struct conf_target *t,
+    struct conf_list *out);
 /* The view of a granted role under an epoch. */
-void view_for(const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out);
+void view_for(
+    const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out);
 void view_put(struct buf *b, const struct policy_view *v);
 /* Is cls more severe than max? The order of policy/verdict.c. */
 bool class_beyond(enum sql_class cls, enum sql_class max);
@@ -185,11 +190,14 @@ void connect_refuse(struct mconnect *c, const struct why *w, const char *sqlstat
 
 /* --- mon_cred.c --- */
 struct cred_job;
-typedef void cred_fn(void *ctx, struct secret *password, const struct why *failed); /* password owned by the callee; may be NULL */
+typedef void cred_fn(void *ctx, struct secret *password,
+    const struct why *failed); /* password owned by the callee; may be NULL */
 /* Resolve a login's password. The callback may run before the return (then NULL is returned). */
-struct cred_job *cred_resolve(struct monitor *m, const struct conf_login *l, cred_fn *fn, void *ctx);
+struct cred_job *cred_resolve(
+    struct monitor *m, const struct conf_login *l, cred_fn *fn, void *ctx);
 void cred_cancel(struct cred_job *j); /* NULL is fine */
-/* The CA bundle of a target: its own file or the system's. Empty for tls modes that do not verify. */
+/* The CA bundle of a target: its own file or the system's. Empty for tls modes that do not verify.
+ */
 int cred_ca_bundle(const struct conf_target *t, struct buf *out, struct why *w) MUST_CHECK;
 
 /* --- mon_session.c --- */
@@ -199,9 +207,12 @@ struct msess_start { /* what mon_connect.c found */
 	const char *host, *hostaddr, *app;
 	int port;
 };
-/* Recording directory, first segment, store row, start leaf. *segment_fd is for the session. NULL with why. */
-struct msess *msess_new(struct peer *p, const struct msess_start *st, int *segment_fd, uint8_t prev[SHA256_LEN], struct why *w);
-/* The end without IPC_SESSION_END: cancel upstream, withdraw holds; what is on disk decides where the recording ends. Frees s. */
+/* Recording directory, first segment, store row, start leaf. *segment_fd is for the session. NULL
+ * with why. */
+struct msess *msess_new(struct peer *p, const struct msess_start *st, int *segment_fd,
+    uint8_t prev[SHA256_LEN], struct why *w);
+/* The end without IPC_SESSION_END: cancel upstream, withdraw holds; what is on disk decides where
+ * the recording ends. Frees s. */
 void msess_end(struct msess *s, const char *reason);
 /* Once a second: progress leaves. */
 void msess_tick(struct monitor *m);
@@ -217,18 +228,20 @@ void msess_recover(struct monitor *m);
 /* --- mon_seal.c --- */
 /* Hand a closed segment to the archiver, sometime. head: its last chain hash, or NULL. */
 void seal_later(struct monitor *m, const char *sid, uint32_t segment, const uint8_t *head);
-/* Find out where the recording in dir_fd (owned from here on) ends, then write its end leaf and seal. pidfd: its writer, which
- * may still be dying, or -1. */
+/* Find out where the recording in dir_fd (owned from here on) ends, then write its end leaf and
+ * seal. pidfd: its writer, which may still be dying, or -1. */
 void recover_later(struct monitor *m, const char *sid, int *dir_fd, int pidfd, const char *reason);
 /* The end leaf and the store row of a recording; then its last segment is sealed. */
-void recording_end(struct monitor *m, const struct rec_leaf *end, uint64_t statements, uint64_t rows, int64_t end_us);
+void recording_end(struct monitor *m, const struct rec_leaf *end, uint64_t statements,
+    uint64_t rows, int64_t end_us);
 
 /* --- mon_log.c --- */
 struct mon_unfinished { /* a session without an end leaf, or with segments that were not sealed */
 	struct mon_unfinished *next;
 	char sid[REC_SID_LEN + 1];
 	bool ended;
-	uint32_t segments;        /* ended: how many are not sealed yet (modulo 2^32 before the end is seen) */
+	uint32_t
+	    segments; /* ended: how many are not sealed yet (modulo 2^32 before the end is seen) */
 	uint8_t head[SHA256_LEN]; /* ended: of the last one */
 };
 /* Found while the log was opened, newest first; the caller frees each. */
@@ -246,10 +259,11 @@ int mon_log_policy(struct monitor *m, const char *who);
 int mon_log_read(struct monitor *m, const char *sid, const char *who, const char *reason);
 
 /* --- hold.c --- */
-void holds_session_gone(struct msess *s);          /* withdraws what waits */
-void holds_tick(struct monitor *m);                /* expiry */
-void holds_rejudge(struct monitor *m);             /* after a reload: never loosened */
-void hold_decided(struct monitor *m, const char *id, enum req_state st, const char *by, const char *why);
+void holds_session_gone(struct msess *s); /* withdraws what waits */
+void holds_tick(struct monitor *m);       /* expiry */
+void holds_rejudge(struct monitor *m);    /* after a reload: never loosened */
+void hold_decided(
+    struct monitor *m, const char *id, enum req_state st, const char *by, const char *why);
 int hold_leaf(struct monitor *m, const struct store_request *r, enum req_state st, const char *who);
 
 /* --- spawn.c --- */

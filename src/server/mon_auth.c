@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who is it. The session process says which certificate or key the client proved to hold; everything else about it is
- * checked here again, with the client's address from the listener. The identity is set once, by AUTH_DONE.
+ * Who is it. The session process says which certificate or key the client proved to hold;
+ * everything else about it is checked here again, with the client's address from the listener. The
+ * identity is set once, by AUTH_DONE.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "policy/certcheck.h"
 #include "server/mon.h"
 
-#define CAS_MAX 33 /* our own and 32 outside ones */
+#define CAS_MAX  33 /* our own and 32 outside ones */
 #define CERT_MAX (40 * 1024)
 
 /* --- certificate authorities --- */
@@ -80,7 +81,8 @@ bool auth_key_known(const struct conf_user *u, struct span blob, const char *add
 		return false;
 	buf_init(&b, SSHPK_BLOB_MAX);
 	for (size_t i = 0; i < u->keys.n && !known; i++)
-		known = sshpk_line_parse(span_str(u->keys.v[i]), &b, NULL, NULL) == 0 && span_eq(buf_span(&b), blob);
+		known = sshpk_line_parse(span_str(u->keys.v[i]), &b, NULL, NULL) == 0 &&
+			span_eq(buf_span(&b), blob);
 	buf_clear(&b);
 	return known;
 }
@@ -98,7 +100,8 @@ static void from_user(struct ident *id, const struct conf_user *u, const char *a
 
 /* --- certificate --- */
 
-/* Lists that do not fit are refused, never cut: a shorter list of restrictions would be a different one. */
+/* Lists that do not fit are refused, never cut: a shorter list of restrictions would be a different
+ * one. */
 static int join_targets(struct ident *id, const struct cert_identity *c)
 {
 	size_t at = 0;
@@ -107,7 +110,8 @@ static int join_targets(struct ident *id, const struct cert_identity *c)
 	if (!c->has_targets)
 		return 0;
 	for (size_t i = 0; i < c->targets.n; i++) {
-		at += (size_t)snprintf(id->targets + at, sizeof(id->targets) - at, ",%s", c->targets.v[i]);
+		at += (size_t)snprintf(
+		    id->targets + at, sizeof(id->targets) - at, ",%s", c->targets.v[i]);
 		if (at >= sizeof(id->targets) - 1)
 			return E_TOOBIG;
 	}
@@ -115,7 +119,8 @@ static int join_targets(struct ident *id, const struct cert_identity *c)
 	return 0;
 }
 
-static int from_cert(struct ident *id, const struct cert_identity *c, struct span blob, struct why *w)
+static int from_cert(
+    struct ident *id, const struct cert_identity *c, struct span blob, struct why *w)
 {
 	struct sshcert parsed;
 	int rc = sshcert_parse(blob, &parsed, w);
@@ -137,19 +142,26 @@ static int from_cert(struct ident *id, const struct cert_identity *c, struct spa
 	id->max = c->max_risk;
 	(void)str_copy(id->key_fp, sizeof(id->key_fp), c->key_fp);
 	(void)str_copy(id->ca_fp, sizeof(id->ca_fp), c->ca_fp);
-	if (str_copy(id->on_behalf_of, sizeof(id->on_behalf_of), c->on_behalf_of) != 0 || join_targets(id, c) != 0)
+	if (str_copy(id->on_behalf_of, sizeof(id->on_behalf_of), c->on_behalf_of) != 0 ||
+	    join_targets(id, c) != 0)
 		return why_set(w, E_TOOBIG, "the certificate's restrictions are too long");
 	return 0;
 }
 
-static int check_cert(struct peer *p, const char *user, struct span blob, struct ident *id, struct why *w)
+static int check_cert(
+    struct peer *p, const char *user, struct span blob, struct ident *id, struct why *w)
 {
 	struct monitor *m = p->m;
 	const struct conf_user *u;
 	struct cert_identity c;
 	struct cas cas;
-	struct certcheck_input in = {.cert = blob, .user = user, .peer = p->addr, .gateway = mon_conf(m)->gateway.name,
-		.now_s = clock_wall_s(), .revoked = revoked, .revoked_ctx = m};
+	struct certcheck_input in = {.cert = blob,
+	    .user = user,
+	    .peer = p->addr,
+	    .gateway = mon_conf(m)->gateway.name,
+	    .now_s = clock_wall_s(),
+	    .revoked = revoked,
+	    .revoked_ctx = m};
 	int rc;
 
 	cas_load(m, &cas);
@@ -203,7 +215,8 @@ int do_auth_cert(struct peer *p, const struct ipc_msg *m)
 	rc = check_cert(p, user, blob, &p->cand_cert, &w);
 	if (rc != 0) {
 		ident_clear(&p->cand_cert);
-		log_info("certificate-refused", "conn", p->conn, "user", user, "source", p->addr, "why", w.text);
+		log_info("certificate-refused", "conn", p->conn, "user", user, "source", p->addr,
+		    "why", w.text);
 		answer_fail(p, ipc_id(m), &w, "28000");
 		return 0;
 	}
@@ -285,8 +298,9 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 		return 0;
 	}
 	peer_enter(p, key_only ? PEER_KEY : PEER_FULL);
-	log_info("login", "conn", p->conn, "user", p->id.user, "person", p->id.person, "source", p->addr, "via",
-		 key_only ? "key" : "certificate", "serial", log_num((long long)p->id.serial), "key", p->id.key_fp);
+	log_info("login", "conn", p->conn, "user", p->id.user, "person", p->id.person, "source",
+	    p->addr, "via", key_only ? "key" : "certificate", "serial",
+	    log_num((long long)p->id.serial), "key", p->id.key_fp);
 	answer_ok(p, ipc_id(m));
 	tell_listener(p);
 	return 0;

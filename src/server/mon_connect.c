@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The way upstream: names are decided (mon_target.c), the address is resolved in a child, a TCP connection is made without
- * blocking, the login's secret is fetched meanwhile; then the session gets the connected socket, its recording and what
- * libpq needs. The session can reach no address that was not connected here.
+ * The way upstream: names are decided (mon_target.c), the address is resolved in a child, a TCP
+ * connection is made without blocking, the login's secret is fetched meanwhile; then the session
+ * gets the connected socket, its recording and what libpq needs. The session can reach no address
+ * that was not connected here.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,11 +22,11 @@
 #include "base/mem.h"
 #include "server/mon.h"
 
-#define CONNECT_MS 10000  /* all addresses together */
-#define ATTEMPT_MS 4000   /* one address */
-#define RESOLVE_MS 5000
-#define ADDRS_MAX 8
-#define PER_PEER_MAX 64   /* connects under way of one SSH connection */
+#define CONNECT_MS   10000 /* all addresses together */
+#define ATTEMPT_MS   4000  /* one address */
+#define RESOLVE_MS   5000
+#define ADDRS_MAX    8
+#define PER_PEER_MAX 64 /* connects under way of one SSH connection */
 
 /* Steps: NAME (which configured address), RESOLVE, DIAL; beside them the credential. */
 struct mconnect {
@@ -35,9 +36,9 @@ struct mconnect {
 	struct epoch *epoch;
 	struct grant grant;
 	char app[NAME_CAP];
-	size_t i_name;                        /* configured address being tried */
+	size_t i_name; /* configured address being tried */
 	size_t n_addrs, i_addr;
-	char addrs[ADDRS_MAX][64];            /* numeric, of that name */
+	char addrs[ADDRS_MAX][64]; /* numeric, of that name */
 	struct child *resolver;
 	int fd;
 	bool dialled;
@@ -45,7 +46,7 @@ struct mconnect {
 	bool have_cred;
 	struct secret *password;
 	struct loop_timer *deadline, *attempt;
-	struct why last;                      /* why the latest address failed */
+	struct why last; /* why the latest address failed */
 };
 
 static void next_name(struct mconnect *c);
@@ -84,7 +85,8 @@ void connect_cancel(struct mconnect *c)
 
 void connect_refuse(struct mconnect *c, const struct why *w, const char *sqlstate)
 {
-	log_warn("connect-failed", "conn", c->peer->conn, "user", c->peer->id.user, "target", c->grant.target->name, "why", w->text);
+	log_warn("connect-failed", "conn", c->peer->conn, "user", c->peer->id.user, "target",
+	    c->grant.target->name, "why", w->text);
 	answer_fail(c->peer, c->call, w, sqlstate);
 	connect_cancel(c);
 }
@@ -106,7 +108,8 @@ static int ca_memfd(struct span pem)
 	return fd;
 }
 
-static void put_connect(struct mconnect *c, struct buf *b, const struct msess *s, const uint8_t prev[SHA256_LEN], bool ca)
+static void put_connect(struct mconnect *c, struct buf *b, const struct msess *s,
+    const uint8_t prev[SHA256_LEN], bool ca)
 {
 	const struct conf_recording *r = &c->epoch->conf->recording;
 	char name[NAME_CAP + 48];
@@ -136,7 +139,8 @@ static void put_connect(struct mconnect *c, struct buf *b, const struct msess *s
 	buf_clear(&view);
 }
 
-static void connect_answer(struct mconnect *c, struct msess *s, int segment, const uint8_t prev[SHA256_LEN])
+static void connect_answer(
+    struct mconnect *c, struct msess *s, int segment, const uint8_t prev[SHA256_LEN])
 {
 	struct peer *p = c->peer;
 	int fds[3] = {c->fd, segment, -1};
@@ -165,8 +169,12 @@ static void connect_answer(struct mconnect *c, struct msess *s, int segment, con
 static void connect_finish(struct mconnect *c)
 {
 	const struct conf_target *t = c->grant.target;
-	struct msess_start st = {.grant = &c->grant, .epoch = c->epoch, .host = t->addresses[c->i_name].host,
-		.port = t->addresses[c->i_name].port, .hostaddr = c->addrs[c->i_addr], .app = c->app};
+	struct msess_start st = {.grant = &c->grant,
+	    .epoch = c->epoch,
+	    .host = t->addresses[c->i_name].host,
+	    .port = t->addresses[c->i_name].port,
+	    .hostaddr = c->addrs[c->i_addr],
+	    .app = c->app};
 	uint8_t prev[SHA256_LEN];
 	struct why w = {0};
 	struct msess *s;
@@ -190,11 +198,14 @@ static void cred_done(void *ctx, struct secret *password, const struct why *fail
 	struct mconnect *c = ctx;
 
 	c->cred = NULL;
-	if (failed != NULL) { /* the reason is the operator's business: it names files and commands */
+	if (failed !=
+	    NULL) { /* the reason is the operator's business: it names files and commands */
 		struct why w;
 
-		log_error("credential-failed", "target", c->grant.target->name, "login", c->grant.login, "why", failed->text);
-		why_set(&w, E_CONFIG, "the gateway has no credential for login \"%s\" on %s", c->grant.login, c->grant.target->name);
+		log_error("credential-failed", "target", c->grant.target->name, "login",
+		    c->grant.login, "why", failed->text);
+		why_set(&w, E_CONFIG, "the gateway has no credential for login \"%s\" on %s",
+		    c->grant.login, c->grant.target->name);
 		why_hint(&w, "ask the operator of the gateway to look at its log");
 		connect_refuse(c, &w, "28P01");
 		return;
@@ -219,15 +230,16 @@ static void socket_options(int fd)
 	static const struct {
 		int level, name, value;
 	} opt[] = {
-		{IPPROTO_TCP, TCP_NODELAY, 1},
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, 60},
-		{IPPROTO_TCP, TCP_KEEPINTVL, 10},
-		{IPPROTO_TCP, TCP_KEEPCNT, 6},
+	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 6},
 	};
 
 	for (size_t i = 0; i < sizeof(opt) / sizeof(*opt); i++)
-		(void)setsockopt(fd, opt[i].level, opt[i].name, &opt[i].value, sizeof(opt[i].value));
+		(void)setsockopt(
+		    fd, opt[i].level, opt[i].name, &opt[i].value, sizeof(opt[i].value));
 }
 
 static void dial_failed(struct mconnect *c, int err)
@@ -274,7 +286,8 @@ static void dial_ready(void *ctx, int fd, unsigned events)
 
 static int dial(struct mconnect *c, const char *addr, int port)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *ai = NULL;
 	char service[8];
 	int rc = 0;
@@ -320,7 +333,8 @@ static int resolver_main(void *arg)
 	if (getaddrinfo(arg, NULL, &hints, &ai) != 0)
 		return 1;
 	for (const struct addrinfo *a = ai; a != NULL; a = a->ai_next)
-		if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0)
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0,
+			NI_NUMERICHOST) == 0)
 			dprintf(1, "%s\n", text);
 	freeaddrinfo(ai);
 	return 0;
@@ -340,7 +354,8 @@ static void resolved(void *ctx, int status, struct span out)
 
 		(void)cur_take(&in, cur_left(&in) > 0 ? 1 : 0);
 		if (line.n > 0 && line.n < sizeof(c->addrs[0]))
-			snprintf(c->addrs[c->n_addrs++], sizeof(c->addrs[0]), "%.*s", (int)line.n, (const char *)line.p);
+			snprintf(c->addrs[c->n_addrs++], sizeof(c->addrs[0]), "%.*s", (int)line.n,
+			    (const char *)line.p);
 	}
 	if (c->n_addrs == 0)
 		why_set(&c->last, E_NOTFOUND, "the name %s cannot be resolved", a->host);
@@ -358,8 +373,13 @@ static void next_name(struct mconnect *c)
 {
 	const struct conf_target *t = c->grant.target;
 	struct monitor *m = c->peer->m;
-	struct child_params p = {.run = resolver_main, .fds = {-1, -1, -1}, .n_fds = 3, .capture = 4096, .uid = m->uid,
-		.gid = m->gid, .timeout_ms = RESOLVE_MS};
+	struct child_params p = {.run = resolver_main,
+	    .fds = {-1, -1, -1},
+	    .n_fds = 3,
+	    .capture = 4096,
+	    .uid = m->uid,
+	    .gid = m->gid,
+	    .timeout_ms = RESOLVE_MS};
 
 	c->n_addrs = c->i_addr = 0;
 	if (c->i_name >= t->n_addresses) {
@@ -390,7 +410,8 @@ static void connect_timeout(void *ctx)
 	struct why w;
 
 	c->deadline = NULL;
-	why_set(&w, E_LIMIT, "target %s did not answer within %d s", c->grant.target->name, CONNECT_MS / 1000);
+	why_set(&w, E_LIMIT, "target %s did not answer within %d s", c->grant.target->name,
+	    CONNECT_MS / 1000);
 	connect_refuse(c, &w, "08001");
 }
 
@@ -410,15 +431,19 @@ static int limits(struct peer *p, struct why *w, const char **sqlstate)
 
 	*sqlstate = "53300";
 	if (p->m->draining)
-		return why_set(w, E_STATE, "the gateway is about to stop and takes no new sessions");
+		return why_set(
+		    w, E_STATE, "the gateway is about to stop and takes no new sessions");
 	if (under_way >= PER_PEER_MAX)
-		return why_set(w, E_LIMIT, "%zu connects of this connection are under way", under_way);
+		return why_set(
+		    w, E_LIMIT, "%zu connects of this connection are under way", under_way);
 	if (c->gateway.max_sessions_per_user > 0 &&
 	    mon_user_sessions(p->m, p->id.user) >= (size_t)c->gateway.max_sessions_per_user)
-		return why_set(w, E_LIMIT, "you have %d sessions, which is the limit", c->gateway.max_sessions_per_user);
+		return why_set(w, E_LIMIT, "you have %d sessions, which is the limit",
+		    c->gateway.max_sessions_per_user);
 	*sqlstate = "53100";
 	if (mon_disk_free(p->m) < c->recording.low_water_bytes)
-		return why_set(w, E_LIMIT, "the gateway has no room for recordings: no new sessions");
+		return why_set(
+		    w, E_LIMIT, "the gateway has no room for recordings: no new sessions");
 	return 0;
 }
 
@@ -426,12 +451,18 @@ static void connect_start(struct peer *p, uint32_t call, const struct grant *g, 
 {
 	struct mconnect *c = xcalloc(1, sizeof(*c));
 
-	*c = (struct mconnect){.next = p->connects, .peer = p, .call = call, .epoch = p->m->epoch, .grant = *g, .fd = -1};
+	*c = (struct mconnect){.next = p->connects,
+	    .peer = p,
+	    .call = call,
+	    .epoch = p->m->epoch,
+	    .grant = *g,
+	    .fd = -1};
 	c->epoch->refs++;
 	p->connects = c;
 	(void)str_copy(c->app, sizeof(c->app), app);
 	c->deadline = loop_after(p->m->loop, CONNECT_MS, connect_timeout, c);
-	/* The socket first: a credential that is at hand may finish everything at once and free c. */
+	/* The socket first: a credential that is at hand may finish everything at once and free c.
+	 */
 	next_name(c);
 	for (struct mconnect *k = p->connects; k != NULL; k = k->next)
 		if (k == c) { /* not failed already */
@@ -464,7 +495,8 @@ int do_connect(struct peer *p, const struct ipc_msg *m)
 	if (rc == 0)
 		rc = limits(p, &w, &sqlstate);
 	if (rc != 0) {
-		log_info("connect-refused", "conn", p->conn, "user", p->id.user, "target", target, "why", w.text);
+		log_info("connect-refused", "conn", p->conn, "user", p->id.user, "target", target,
+		    "why", w.text);
 		answer_fail(p, ipc_id(m), &w, sqlstate);
 		return 0;
 	}

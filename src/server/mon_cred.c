@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The secret of one login of one target, resolved when it is needed and for that session only: from the environment, a file, a
- * systemd credential, or a command's output. And the CA bundle that the target's certificate is verified with.
+ * The secret of one login of one target, resolved when it is needed and for that session only: from
+ * the environment, a file, a systemd credential, or a command's output. And the CA bundle that the
+ * target's certificate is verified with.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,9 @@
 #include "base/mem.h"
 #include "server/mon.h"
 
-#define PASSWORD_MAX 4096
-#define COMMAND_MS 8000
-#define CA_MAX (2u * 1024 * 1024)
+#define PASSWORD_MAX  4096
+#define COMMAND_MS    8000
+#define CA_MAX        (2u * 1024 * 1024)
 #define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
 struct cred_job {
@@ -93,15 +94,22 @@ static void command_done(void *ctx, int status, struct span out)
 	copy.fn(copy.ctx, s, s == NULL ? &w : NULL);
 }
 
-static struct cred_job *run_command(struct monitor *m, const struct conf_login *l, cred_fn *fn, void *ctx)
+static struct cred_job *run_command(
+    struct monitor *m, const struct conf_login *l, cred_fn *fn, void *ctx)
 {
 	static char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL};
 	struct cred_job *j = xcalloc(1, sizeof(*j));
 	char **argv = xcalloc(l->password_command.n + 1, sizeof(*argv));
-	struct child_params p = {.argv = argv, .envp = env, .fds = {-1, -1, -1}, .n_fds = 3, .capture = PASSWORD_MAX,
-		.uid = (uid_t)-1, .timeout_ms = COMMAND_MS};
+	struct child_params p = {.argv = argv,
+	    .envp = env,
+	    .fds = {-1, -1, -1},
+	    .n_fds = 3,
+	    .capture = PASSWORD_MAX,
+	    .uid = (uid_t)-1,
+	    .timeout_ms = COMMAND_MS};
 
-	/* As ourselves: what the command reads (a vault token) must not be readable by the sessions' user. */
+	/* As ourselves: what the command reads (a vault token) must not be readable by the
+	 * sessions' user. */
 	for (size_t i = 0; i < l->password_command.n; i++)
 		argv[i] = l->password_command.v[i];
 	*j = (struct cred_job){NULL, fn, ctx};
@@ -151,7 +159,8 @@ int cred_ca_bundle(const struct conf_target *t, struct buf *out, struct why *w)
 	rc = file_read(path, out);
 	if (rc != 0) {
 		buf_clear(out);
-		return why_set(w, rc, "the CA file %s of target %s cannot be read: %s", path, t->name, err_str(rc));
+		return why_set(w, rc, "the CA file %s of target %s cannot be read: %s", path,
+		    t->name, err_str(rc));
 	}
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The gateway's proof log: leaves of what happens, checkpoints signed by the signer at most once a second. Sessions that the log
- * shows begun and not ended, or ended and not sealed, are handed to mon_session.c at start.
+ * The gateway's proof log: leaves of what happens, checkpoints signed by the signer at most once a
+ * second. Sessions that the log shows begun and not ended, or ended and not sealed, are handed to
+ * mon_session.c at start.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 struct mon_log {
 	struct ledger *ledger;
-	struct buf body;          /* of the checkpoint that the signer has now */
+	struct buf body; /* of the checkpoint that the signer has now */
 	bool signing;
 	uint32_t last_epoch;
 	struct mon_unfinished *unfinished;
@@ -89,7 +90,8 @@ static int newest(void *ctx, const struct store_session *x)
 	return 1;
 }
 
-/* Store and log count the same sessions. The store ahead by a few: a crash came between the two, and the log says so. */
+/* Store and log count the same sessions. The store ahead by a few: a crash came between the two,
+ * and the log says so. */
 static int check_counters(struct monitor *m, struct why *w)
 {
 	struct store_session_filter f = {.limit = 1};
@@ -101,8 +103,8 @@ static int check_counters(struct monitor *m, struct why *w)
 	if (rc < 0)
 		return why_set(w, rc, "the state store cannot be read: %s", err_str(rc));
 	if (in_store < in_log) {
-		why_set(w, E_TAMPER, "the state store is older than the log (session %llu of %llu)", (unsigned long long)in_store,
-			(unsigned long long)in_log);
+		why_set(w, E_TAMPER, "the state store is older than the log (session %llu of %llu)",
+		    (unsigned long long)in_store, (unsigned long long)in_log);
 		why_hint(w, "restore both from the same moment; session numbers must never repeat");
 		return E_TAMPER;
 	}
@@ -122,7 +124,8 @@ int mon_log_open(struct monitor *m, struct why *w)
 		return why_set(w, rc, "%s cannot be made: %s", path, err_str(rc));
 	m->log = xcalloc(1, sizeof(*m->log));
 	buf_init(&m->log->body, CHECKPOINT_MAX);
-	rc = ledger_open(path, mon_conf(m)->gateway.name, m->log_pub, visit, m->log, &m->log->ledger, w);
+	rc = ledger_open(
+	    path, mon_conf(m)->gateway.name, m->log_pub, visit, m->log, &m->log->ledger, w);
 	return rc != 0 ? rc : check_counters(m, w);
 }
 
@@ -152,7 +155,8 @@ int mon_leaf(struct monitor *m, struct rec_leaf *l)
 		l->time_us = clock_wall_us();
 	rc = ledger_append(m->log->ledger, l, sync, NULL);
 	if (rc != 0)
-		log_error("log-append-failed", "leaf", leaf_type_name(l->type), "sid", l->sid, "why", err_str(rc));
+		log_error("log-append-failed", "leaf", leaf_type_name(l->type), "sid", l->sid,
+		    "why", err_str(rc));
 	return rc;
 }
 
@@ -199,7 +203,8 @@ static void signed_now(void *ctx, const struct ipc_msg *msg)
 {
 	struct monitor *m = ctx;
 	struct mon_log *l = m->log;
-	struct span sig = msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "sig") : (struct span){0};
+	struct span sig =
+	    msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "sig") : (struct span){0};
 	int rc = E_CRYPTO;
 
 	l->signing = false;
@@ -220,7 +225,8 @@ void mon_log_checkpoint(struct monitor *m)
 	struct buf *b = &m->out;
 	int rc;
 
-	if (l->signing || m->signer == NULL || ledger_size(l->ledger) == ledger_signed_size(l->ledger))
+	if (l->signing || m->signer == NULL ||
+	    ledger_size(l->ledger) == ledger_signed_size(l->ledger))
 		return;
 	buf_reset(&l->body);
 	rc = ledger_checkpoint_body(l->ledger, &l->body);

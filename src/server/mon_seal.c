@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * After a recording's last record: where does it really end (asked of the files, in a child, when the session process died), its
- * end leaf, and the sealing of its segments by the archiver, one job at a time.
+ * After a recording's last record: where does it really end (asked of the files, in a child, when
+ * the session process died), its end leaf, and the sealing of its segments by the archiver, one job
+ * at a time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,9 @@
 #include "server/mon.h"
 
 #define SEAL_RETRY_MS 1000 /* the writer's process may still be dying */
-#define SEAL_TRIES 30
-#define RECOVER_MS 600000
-#define WRITER_MS 5000
+#define SEAL_TRIES    30
+#define RECOVER_MS    600000
+#define WRITER_MS     5000
 
 /* --- where does it end --- */
 
@@ -34,8 +35,8 @@ struct recovery {
 	bool after_crash; /* of ours: no segment was handed to the archiver */
 };
 
-/* In the child: descriptor 3 is the session's directory, 4 the pidfd of its writer (or /dev/null, which is always ready): a killed
- * process may still be inside its last write. */
+/* In the child: descriptor 3 is the session's directory, 4 the pidfd of its writer (or /dev/null,
+ * which is always ready): a killed process may still be inside its last write. */
 static int recover_main(void *arg)
 {
 	struct pollfd writer = {.fd = 4, .events = POLLIN};
@@ -62,7 +63,8 @@ static void recovery_free(struct recovery *r)
 	free(r);
 }
 
-void recording_end(struct monitor *m, const struct rec_leaf *end, uint64_t statements, uint64_t rows, int64_t end_us)
+void recording_end(struct monitor *m, const struct rec_leaf *end, uint64_t statements,
+    uint64_t rows, int64_t end_us)
 {
 	struct rec_leaf l = *end;
 	int rc;
@@ -75,7 +77,8 @@ void recording_end(struct monitor *m, const struct rec_leaf *end, uint64_t state
 		seal_later(m, l.sid, l.segment, l.hash);
 }
 
-/* Queue the raw segments in front of the last one (`last`, or the highest there is when 0). Returns the last when it is raw. */
+/* Queue the raw segments in front of the last one (`last`, or the highest there is when 0). Returns
+ * the last when it is raw. */
 static uint32_t seal_raw(struct monitor *m, const char *sid, int dir_fd, uint32_t last)
 {
 	struct recdir_segment *seg = NULL;
@@ -116,7 +119,8 @@ static void recovered(void *ctx, int status, struct span out)
 	memcpy(end.hash, res.head, SHA256_LEN);
 	if (r->after_crash)
 		seal_raw(m, r->sid, r->dir_fd, res.segments);
-	recording_end(m, &end, res.statements, res.rows, res.last_wall_us != 0 ? res.last_wall_us : clock_wall_us());
+	recording_end(m, &end, res.statements, res.rows,
+	    res.last_wall_us != 0 ? res.last_wall_us : clock_wall_us());
 	recovery_free(r);
 	mon_drain_check(m);
 }
@@ -129,7 +133,8 @@ static void append_only_off(int dir_fd, uint32_t no)
 	recdir_segment_name(no, false, name);
 	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0 && recdir_set_append_only(fd, false) != 0)
-		log_debug("append-only-stays", "segment", log_num(no)); /* it was never set, or the archiver will say */
+		log_debug("append-only-stays", "segment",
+		    log_num(no)); /* it was never set, or the archiver will say */
 	fd_close(&fd);
 }
 
@@ -149,8 +154,13 @@ static void append_only_off_all(int dir_fd)
 void recover_later(struct monitor *m, const char *sid, int *dir_fd, int pidfd, const char *reason)
 {
 	struct recovery *r = xcalloc(1, sizeof(*r));
-	struct child_params p = {.run = recover_main, .fds = {-1, -1, -1, *dir_fd, pidfd}, .n_fds = 5, .capture = 4096, .uid = m->uid,
-		.gid = m->gid, .timeout_ms = RECOVER_MS};
+	struct child_params p = {.run = recover_main,
+	    .fds = {-1, -1, -1, *dir_fd, pidfd},
+	    .n_fds = 5,
+	    .capture = 4096,
+	    .uid = m->uid,
+	    .gid = m->gid,
+	    .timeout_ms = RECOVER_MS};
 
 	*r = (struct recovery){.next = m->recoveries, .m = m, .dir_fd = *dir_fd};
 	*dir_fd = -1;
@@ -221,8 +231,12 @@ static void leaf_of_seal(struct monitor *m, const struct seal_job *j, const stru
 {
 	struct span hash = ipc_get_span(msg, "hash");
 	struct span head = ipc_get_span(msg, "head");
-	struct rec_leaf l = {.type = LEAF_SEAL, .segment = j->segment, .bytes = (uint64_t)ipc_get_int(msg, "bytes", 0),
-		.raw = (uint64_t)ipc_get_int(msg, "raw", 0), .seq = (uint64_t)ipc_get_int(msg, "seq", 0), .has_hash = true};
+	struct rec_leaf l = {.type = LEAF_SEAL,
+	    .segment = j->segment,
+	    .bytes = (uint64_t)ipc_get_int(msg, "bytes", 0),
+	    .raw = (uint64_t)ipc_get_int(msg, "raw", 0),
+	    .seq = (uint64_t)ipc_get_int(msg, "seq", 0),
+	    .has_hash = true};
 
 	if (hash.n != SHA256_LEN) {
 		log_error("archiver-answer", "sid", j->sid);
@@ -297,7 +311,8 @@ static void seal_next(struct monitor *m)
 	fd_close(&fds[0]);
 	fd_close(&fds[1]);
 	if (rc != 0) {
-		log_error("segment-not-sealed", "sid", j->sid, "segment", log_num(j->segment), "why", err_str(rc));
+		log_error("segment-not-sealed", "sid", j->sid, "segment", log_num(j->segment),
+		    "why", err_str(rc));
 		seal_done(m);
 	}
 }
@@ -338,7 +353,8 @@ void msess_recover(struct monitor *m)
 
 	while (u != NULL) {
 		struct mon_unfinished *next = u->next;
-		int dir = openat(m->recordings_fd, u->sid, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		int dir = openat(
+		    m->recordings_fd, u->sid, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 		if (dir < 0)
 			log_error("recording-missing", "sid", u->sid, "why", err_str(-errno));

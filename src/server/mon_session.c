@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A database session as the monitor keeps it: its recording's directory and segments, its progress in the log, its cancel key, its
- * end. The session process writes the records; where they are and what the log says of them is decided here.
+ * A database session as the monitor keeps it: its recording's directory and segments, its progress
+ * in the log, its cancel key, its end. The session process writes the records; where they are and
+ * what the log says of them is decided here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #include "server/reaper.h"
 
 #define CANCEL_GAP_US 50000          /* between two cancels of one session */
-#define SEGMENT_MIN (1024u * 1024)   /* a new segment before this is a broken session */
+#define SEGMENT_MIN   (1024u * 1024) /* a new segment before this is a broken session */
 #define KILL_GRACE_MS 1000
 
 /* --- start --- */
@@ -31,7 +32,8 @@ static void own(const struct monitor *m, int fd)
 		log_warn("chown-failed", "why", err_str(-errno));
 }
 
-/* The session gets an append-only descriptor; the archiver's and the session's user owns the files. */
+/* The session gets an append-only descriptor; the archiver's and the session's user owns the files.
+ */
 static int segment_open(const struct monitor *m, int dir_fd, uint32_t no, int *fd)
 {
 	int rc = recdir_segment_create(dir_fd, no, fd);
@@ -39,7 +41,8 @@ static int segment_open(const struct monitor *m, int dir_fd, uint32_t no, int *f
 	if (rc != 0)
 		return rc;
 	own(m, *fd);
-	if (recdir_set_append_only(*fd, true) != 0) /* the file system or the privilege is missing */
+	if (recdir_set_append_only(*fd, true) !=
+	    0) /* the file system or the privilege is missing */
 		log_debug("not-append-only", "segment", log_num(no));
 	return 0;
 }
@@ -59,7 +62,10 @@ static void meta_fill(const struct msess *s, const struct msess_start *st, struc
 	const struct peer *p = s->peer;
 	const struct ident *id = &p->id;
 
-	*meta = (struct rec_meta){.version = REC_VERSION, .counter = s->counter, .start_us = s->start_us, .epoch = st->epoch->n};
+	*meta = (struct rec_meta){.version = REC_VERSION,
+	    .counter = s->counter,
+	    .start_us = s->start_us,
+	    .epoch = st->epoch->n};
 	(void)str_copy(meta->sid, sizeof(meta->sid), s->sid);
 	(void)str_copy(meta->gateway, sizeof(meta->gateway), st->epoch->conf->gateway.name);
 	(void)str_copy(meta->user, sizeof(meta->user), id->user);
@@ -69,7 +75,8 @@ static void meta_fill(const struct msess *s, const struct msess_start *st, struc
 	(void)str_copy(meta->engine, sizeof(meta->engine), s->postgres ? "postgres" : "mysql");
 	(void)str_copy(meta->database, sizeof(meta->database), s->database);
 	(void)str_copy(meta->login, sizeof(meta->login), s->login);
-	snprintf(meta->source, sizeof(meta->source), strchr(p->addr, ':') != NULL ? "[%s]:%d" : "%s:%d", p->addr, p->port);
+	snprintf(meta->source, sizeof(meta->source),
+	    strchr(p->addr, ':') != NULL ? "[%s]:%d" : "%s:%d", p->addr, p->port);
 	(void)str_copy(meta->client, sizeof(meta->client), st->app);
 	snprintf(meta->cert, sizeof(meta->cert), "%llu", (unsigned long long)id->serial);
 }
@@ -78,9 +85,17 @@ static int store_start(struct msess *s, const struct msess_start *st)
 {
 	const struct ident *id = &s->peer->id;
 	char serial[24];
-	struct store_session row = {.id = s->sid, .user = id->user, .person = id->person, .target = s->target,
-		.database = s->database, .login = s->login, .source = s->peer->addr, .client = st->app, .cert_serial = serial,
-		.start_us = s->start_us, .end_reason = ""};
+	struct store_session row = {.id = s->sid,
+	    .user = id->user,
+	    .person = id->person,
+	    .target = s->target,
+	    .database = s->database,
+	    .login = s->login,
+	    .source = s->peer->addr,
+	    .client = st->app,
+	    .cert_serial = serial,
+	    .start_us = s->start_us,
+	    .end_reason = ""};
 
 	snprintf(serial, sizeof(serial), "%llu", (unsigned long long)id->serial);
 	return store_session_start(s->peer->m->store, &row, &s->counter);
@@ -95,18 +110,21 @@ static int start_leaf(const struct msess *s, const uint8_t hash[SHA256_LEN])
 	return mon_leaf(s->peer->m, &l);
 }
 
-/* The number is used up although there will be no recording: the log says so, else it would look deleted. */
+/* The number is used up although there will be no recording: the log says so, else it would look
+ * deleted. */
 static void number_lost(struct msess *s)
 {
 	struct monitor *m = s->peer->m;
-	struct rec_leaf gap = {.type = LEAF_GAP, .counter = s->counter, .last = s->counter, .reason = "not started"};
+	struct rec_leaf gap = {
+	    .type = LEAF_GAP, .counter = s->counter, .last = s->counter, .reason = "not started"};
 
 	(void)mon_leaf(m, &gap);
 	if (store_session_end(m->store, s->sid, "not started", clock_wall_us(), 0, 0, 0) != 0)
 		log_error("store-failed", "sid", s->sid);
 }
 
-static int recording_start(struct msess *s, const struct msess_start *st, int *segment_fd, uint8_t prev[SHA256_LEN])
+static int recording_start(
+    struct msess *s, const struct msess_start *st, int *segment_fd, uint8_t prev[SHA256_LEN])
 {
 	struct monitor *m = s->peer->m;
 	struct rec_meta meta;
@@ -165,7 +183,8 @@ static void msess_fill(struct msess *s, const struct msess_start *st)
 	view_for(st->epoch, &s->peer->id, g, &s->view);
 }
 
-struct msess *msess_new(struct peer *p, const struct msess_start *st, int *segment_fd, uint8_t prev[SHA256_LEN], struct why *w)
+struct msess *msess_new(struct peer *p, const struct msess_start *st, int *segment_fd,
+    uint8_t prev[SHA256_LEN], struct why *w)
 {
 	struct msess *s = xcalloc(1, sizeof(*s));
 	int rc;
@@ -181,13 +200,15 @@ struct msess *msess_new(struct peer *p, const struct msess_start *st, int *segme
 			why_set(w, rc, "the session cannot be recorded: %s", err_str(rc));
 	}
 	if (rc != 0) {
-		log_error("session-start-failed", "conn", p->conn, "target", s->target, "why", w->text);
+		log_error(
+		    "session-start-failed", "conn", p->conn, "target", s->target, "why", w->text);
 		msess_free(s);
 		return NULL;
 	}
 	memcpy(s->head, prev, SHA256_LEN);
-	log_info("session-start", "sid", s->sid, "conn", p->conn, "user", p->id.user, "target", s->target, "database", s->database,
-		 "login", s->login, "role", s->role, "source", p->addr);
+	log_info("session-start", "sid", s->sid, "conn", p->conn, "user", p->id.user, "target",
+	    s->target, "database", s->database, "login", s->login, "role", s->role, "source",
+	    p->addr);
 	return s;
 }
 
@@ -234,7 +255,8 @@ int do_head(struct peer *p, const struct ipc_msg *m)
 
 static void progress_leaf(struct msess *s)
 {
-	struct rec_leaf l = {.type = LEAF_PROGRESS, .seq = s->seq, .bytes = s->bytes, .has_hash = true};
+	struct rec_leaf l = {
+	    .type = LEAF_PROGRESS, .seq = s->seq, .bytes = s->bytes, .has_hash = true};
 
 	(void)str_copy(l.sid, sizeof(l.sid), s->sid);
 	memcpy(l.hash, s->head, SHA256_LEN);
@@ -328,12 +350,20 @@ int do_backend(struct peer *p, const struct ipc_msg *m)
 void msess_cancel_upstream(struct msess *s)
 {
 	struct monitor *m = s->peer->m;
-	struct reaper_job job = {.host = s->host, .hostaddr = s->hostaddr, .port = s->port, .tls = s->tls,
-		.ca_pem = buf_span(&s->ca_pem), .pid = s->backend_pid, .key = s->backend_key, .uid = m->uid, .gid = m->gid};
+	struct reaper_job job = {.host = s->host,
+	    .hostaddr = s->hostaddr,
+	    .port = s->port,
+	    .tls = s->tls,
+	    .ca_pem = buf_span(&s->ca_pem),
+	    .pid = s->backend_pid,
+	    .key = s->backend_key,
+	    .uid = m->uid,
+	    .gid = m->gid};
 	int64_t now = clock_mono_us();
 
 	/* Each one forks: a session that asks in a loop gets few of them. */
-	if (!s->postgres || s->backend_pid == 0 || (s->cancel_us != 0 && now - s->cancel_us < CANCEL_GAP_US))
+	if (!s->postgres || s->backend_pid == 0 ||
+	    (s->cancel_us != 0 && now - s->cancel_us < CANCEL_GAP_US))
 		return;
 	s->cancel_us = now;
 	if (reaper_cancel(m->kids, &job) != 0)
@@ -362,7 +392,8 @@ int do_cancel(struct peer *p, const struct ipc_msg *m)
 
 static void end_common(struct msess *s, const char *reason, bool cancel)
 {
-	log_info("session-end", "sid", s->sid, "user", s->peer->id.user, "target", s->target, "reason", reason);
+	log_info("session-end", "sid", s->sid, "user", s->peer->id.user, "target", s->target,
+	    "reason", reason);
 	s->cancel_us = 0;
 	if (cancel)
 		msess_cancel_upstream(s);
@@ -379,11 +410,17 @@ void msess_end(struct msess *s, const char *reason)
 	mon_drain_check(m);
 }
 
-/* The session closed its recording itself. What it says must be what is on disk, or the disk is asked. */
-static void end_clean(struct msess *s, const struct head_report *h, const char *reason, uint64_t statements, uint64_t rows)
+/* The session closed its recording itself. What it says must be what is on disk, or the disk is
+ * asked. */
+static void end_clean(struct msess *s, const struct head_report *h, const char *reason,
+    uint64_t statements, uint64_t rows)
 {
 	struct monitor *m = s->peer->m;
-	struct rec_leaf end = {.type = LEAF_END, .seq = h->seq, .bytes = h->bytes, .segment = s->segment, .has_hash = true};
+	struct rec_leaf end = {.type = LEAF_END,
+	    .seq = h->seq,
+	    .bytes = h->bytes,
+	    .segment = s->segment,
+	    .has_hash = true};
 
 	(void)str_copy(end.sid, sizeof(end.sid), s->sid);
 	(void)str_copy(end.reason, sizeof(end.reason), reason);
@@ -428,7 +465,8 @@ static void kill_now(void *ctx)
 	struct msess *s = ctx;
 
 	s->kill_timer = NULL;
-	peer_end(s->peer, "killed"); /* it did not end one session when told to: it is not to be trusted with others */
+	peer_end(s->peer, "killed"); /* it did not end one session when told to: it is not to be
+					trusted with others */
 }
 
 void msess_kill(struct msess *s, const char *reason, const char *sqlstate)

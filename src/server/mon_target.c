@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names: which targets, databases and logins a caller may use. Unknown and forbidden targets are answered alike, and
- * suggestions come from the caller's own names only: nobody learns what others have.
+ * Names: which targets, databases and logins a caller may use. Unknown and forbidden targets are
+ * answered alike, and suggestions come from the caller's own names only: nobody learns what others
+ * have.
  */
 #include <stdio.h>
 
@@ -15,10 +16,12 @@ static bool in_cert_list(const struct ident *id, const struct conf_target *t)
 
 	if (id->targets[0] == '\0')
 		return true;
-	return snprintf(want, sizeof(want), ",%s,", t->name) < (int)sizeof(want) && strstr(id->targets, want) != NULL;
+	return snprintf(want, sizeof(want), ",%s,", t->name) < (int)sizeof(want) &&
+	       strstr(id->targets, want) != NULL;
 }
 
-static bool role_reaches(const struct ident *id, const struct conf_role *r, const struct conf_target *t)
+static bool role_reaches(
+    const struct ident *id, const struct conf_role *r, const struct conf_target *t)
 {
 	return ident_in_role(id, r) && conf_selects(&r->targets, t) && in_cert_list(id, t);
 }
@@ -31,7 +34,8 @@ bool target_allowed(const struct conf *c, const struct ident *id, const struct c
 	return false;
 }
 
-const struct conf_target *target_for(const struct conf *c, const struct ident *id, const char *name, struct why *w)
+const struct conf_target *target_for(
+    const struct conf *c, const struct ident *id, const char *name, struct why *w)
 {
 	const struct conf_target *t = conf_target_find(c, name);
 	struct suggest s;
@@ -46,7 +50,8 @@ const struct conf_target *target_for(const struct conf *c, const struct ident *i
 	span_escape(span_str(name), shown, sizeof(shown));
 	why_set(w, E_NOTFOUND, "unknown target \"%s\"", shown);
 	if (s.best != NULL)
-		why_hint(w, "did you mean %s? your targets: ssh %s targets", s.best, c->gateway.name);
+		why_hint(
+		    w, "did you mean %s? your targets: ssh %s targets", s.best, c->gateway.name);
 	else
 		why_hint(w, "your targets: ssh %s targets", c->gateway.name);
 	return NULL;
@@ -105,7 +110,8 @@ static void add_new(struct conf_list *l, const char *s)
 		list_add(l, s);
 }
 
-void target_logins(const struct conf *c, const struct ident *id, const struct conf_target *t, struct conf_list *out)
+void target_logins(const struct conf *c, const struct ident *id, const struct conf_target *t,
+    struct conf_list *out)
 {
 	const char *name;
 
@@ -115,18 +121,20 @@ void target_logins(const struct conf *c, const struct ident *id, const struct co
 				add_new(out, name);
 }
 
-void target_databases(const struct conf *c, const struct ident *id, const struct conf_target *t, struct conf_list *out)
+void target_databases(const struct conf *c, const struct ident *id, const struct conf_target *t,
+    struct conf_list *out)
 {
 	for (size_t d = 0; d < t->databases.n; d++)
 		for (size_t i = 0; i < c->n_roles; i++)
-			if (role_reaches(id, &c->roles[i], t) && role_has_database(&c->roles[i], t->databases.v[d]))
+			if (role_reaches(id, &c->roles[i], t) &&
+			    role_has_database(&c->roles[i], t->databases.v[d]))
 				add_new(out, t->databases.v[d]);
 }
 
 /* --- the choice --- */
 
-static int refuse(struct why *w, char sqlstate[6], const char *state, const char *what, const char *name, const char *target,
-		  struct conf_list *mine)
+static int refuse(struct why *w, char sqlstate[6], const char *state, const char *what,
+    const char *name, const char *target, struct conf_list *mine)
 {
 	char shown[64];
 	char list[160];
@@ -139,9 +147,10 @@ static int refuse(struct why *w, char sqlstate[6], const char *state, const char
 	return E_DENIED;
 }
 
-/* Empty or equal to the start-up user: the first database that is the caller's. Else a listed one or nothing. */
-static int choose_database(const struct conf *c, const struct ident *id, const char *login, const char *asked, struct grant *g,
-			   struct why *w, char sqlstate[6])
+/* Empty or equal to the start-up user: the first database that is the caller's. Else a listed one
+ * or nothing. */
+static int choose_database(const struct conf *c, const struct ident *id, const char *login,
+    const char *asked, struct grant *g, struct why *w, char sqlstate[6])
 {
 	struct conf_list mine = {0};
 
@@ -156,10 +165,11 @@ static int choose_database(const struct conf *c, const struct ident *id, const c
 	return 0;
 }
 
-/* The first role (in the order of the configuration) that gives the login and the database. A login that the target does not
- * have stands for that role's first one; a configured one that no role gives is refused. */
-static int choose_login(const struct conf *c, const struct ident *id, const char *asked, struct grant *g, struct why *w,
-			char sqlstate[6])
+/* The first role (in the order of the configuration) that gives the login and the database. A login
+ * that the target does not have stands for that role's first one; a configured one that no role
+ * gives is refused. */
+static int choose_login(const struct conf *c, const struct ident *id, const char *asked,
+    struct grant *g, struct why *w, char sqlstate[6])
 {
 	const char *known = target_login(g->target, asked);
 	struct conf_list mine = {0};
@@ -170,7 +180,9 @@ static int choose_login(const struct conf *c, const struct ident *id, const char
 
 		if (!role_reaches(id, r, g->target) || !role_has_database(r, g->database))
 			continue;
-		login = known == NULL ? role_login(r, g->target, 0) : role_has_login(r, known) ? known : NULL;
+		login = known == NULL              ? role_login(r, g->target, 0)
+			: role_has_login(r, known) ? known
+						   : NULL;
 		if (login == NULL)
 			continue;
 		g->role = r;
@@ -182,8 +194,8 @@ static int choose_login(const struct conf *c, const struct ident *id, const char
 	return refuse(w, sqlstate, "28000", "login", asked, g->target->name, &mine);
 }
 
-int grant_for(const struct conf *c, const struct ident *id, const char *target, const char *login, const char *database,
-	      struct grant *out, struct why *w, char sqlstate[6])
+int grant_for(const struct conf *c, const struct ident *id, const char *target, const char *login,
+    const char *database, struct grant *out, struct why *w, char sqlstate[6])
 {
 	int rc;
 
@@ -198,7 +210,8 @@ int grant_for(const struct conf *c, const struct ident *id, const char *target, 
 
 /* --- the request --- */
 
-static void put_target(struct buf *b, const struct conf *c, const struct ident *id, const struct conf_target *t)
+static void put_target(
+    struct buf *b, const struct conf *c, const struct ident *id, const struct conf_target *t)
 {
 	struct conf_list dbs = {0};
 	struct conf_list logins = {0};
@@ -229,7 +242,8 @@ int do_target(struct peer *p, const struct ipc_msg *m)
 		return rc != 0 ? rc : E_FORMAT;
 	t = target_for(c, &p->id, name, &w);
 	if (t != NULL && t->port != (int)port && port != 0) { /* 0: the gateway's own console */
-		why_set(&w, E_NOTFOUND, "target %s is at port %d, not %d", t->name, t->port, (int)port);
+		why_set(
+		    &w, E_NOTFOUND, "target %s is at port %d, not %d", t->name, t->port, (int)port);
 		why_hint(&w, "use -L %d:%s:%d", t->port, t->name, t->port);
 		t = NULL;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The policy view of a granted role: what the configuration gives, cut by what the caller's certificate says.
+ * The policy view of a granted role: what the configuration gives, cut by what the caller's
+ * certificate says.
  */
 #include "policy/resolve.h"
 #include "policy/view.h"
@@ -14,7 +15,8 @@ bool class_beyond(enum sql_class cls, enum sql_class max)
 	return a > b || (a == b && a > 0 && cls > max);
 }
 
-void view_for(const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out)
+void view_for(
+    const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out)
 {
 	policy_view_resolve(e->conf, e->n, g->role, g->target, g->login, out);
 	if (class_beyond(out->max, id->max))

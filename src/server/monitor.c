@@ -20,8 +20,8 @@
 #include "server/mon.h"
 
 #define HELPER_QUEUE (4u * 1024 * 1024)
-#define SIGNER_MS 5000
-#define TICK_MS 1000
+#define SIGNER_MS    5000
+#define TICK_MS      1000
 
 /* --- epochs --- */
 
@@ -101,7 +101,8 @@ int64_t mon_disk_free(const struct monitor *m)
 
 /* --- helpers' sockets --- */
 
-static void on_listener(void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+static void on_listener(
+    void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
 {
 	struct monitor *m = ctx;
 	char addr[64], conn[32];
@@ -114,9 +115,11 @@ static void on_listener(void *ctx, const struct ipc_msg *msg, size_t len, int er
 		m->listener = NULL;
 		return;
 	}
-	if (ipc_type_of(msg) == IPC_NEW_SESSION && nfds == 1 && ipc_get_str(msg, "addr", addr, sizeof(addr)) == 0 &&
+	if (ipc_type_of(msg) == IPC_NEW_SESSION && nfds == 1 &&
+	    ipc_get_str(msg, "addr", addr, sizeof(addr)) == 0 &&
 	    ipc_get_str(msg, "conn", conn, sizeof(conn)) == 0) {
-		peer_new(m, (pid_t)ipc_get_int(msg, "pid", 0), addr, (int)ipc_get_int(msg, "port", 0), conn, &fds[0]);
+		peer_new(m, (pid_t)ipc_get_int(msg, "pid", 0), addr,
+		    (int)ipc_get_int(msg, "port", 0), conn, &fds[0]);
 	} else if (ipc_type_of(msg) == IPC_SESSION_GONE) {
 		p = peer_by_pid(m, (pid_t)ipc_get_int(msg, "pid", -1));
 		if (p != NULL)
@@ -126,7 +129,8 @@ static void on_listener(void *ctx, const struct ipc_msg *msg, size_t len, int er
 	}
 }
 
-static void on_signer(void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+static void on_signer(
+    void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
 {
 	struct monitor *m = ctx;
 
@@ -144,7 +148,8 @@ static void on_signer(void *ctx, const struct ipc_msg *msg, size_t len, int err,
 	calls_fail(&m->signer_calls);
 }
 
-static void on_archiver(void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+static void on_archiver(
+    void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
 {
 	struct monitor *m = ctx;
 
@@ -162,7 +167,8 @@ static void on_archiver(void *ctx, const struct ipc_msg *msg, size_t len, int er
 	calls_fail(&m->archiver_calls);
 }
 
-/* Read the signer's answers until no call is open, without the loop: at start and at the very end. */
+/* Read the signer's answers until no call is open, without the loop: at start and at the very end.
+ */
 static int signer_wait(struct monitor *m, int fd)
 {
 	int64_t until = clock_mono_us() + SIGNER_MS * 1000;
@@ -193,7 +199,8 @@ static int signer_wait(struct monitor *m, int fd)
 static void got_keys(void *ctx, const struct ipc_msg *msg)
 {
 	struct monitor *m = ctx;
-	struct span ca = msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "ca") : (struct span){0};
+	struct span ca =
+	    msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "ca") : (struct span){0};
 	struct span log = ca.n > 0 ? ipc_get_span(msg, "log") : (struct span){0};
 
 	if (ca.n == 0 || ca.n > sizeof(m->ca_pub) || log.n != sizeof(m->log_pub))
@@ -214,7 +221,8 @@ static int signer_keys(struct monitor *m, int fd, struct why *w)
 	if (rc == 0)
 		rc = signer_wait(m, fd);
 	if (rc != 0 || m->n_ca_pub == 0)
-		return why_set(w, rc != 0 ? rc : E_FORMAT, "the signer did not give its public keys: %s", err_str(rc));
+		return why_set(w, rc != 0 ? rc : E_FORMAT,
+		    "the signer did not give its public keys: %s", err_str(rc));
 	return 0;
 }
 
@@ -248,8 +256,10 @@ static const struct {
 	const char *what;
 	size_t off;
 } fixed[] = {
-	{"gateway.name", offsetof(struct conf_gateway, name)}, {"gateway.state", offsetof(struct conf_gateway, state)},
-	{"gateway.ca", offsetof(struct conf_gateway, ca)},     {"gateway.user", offsetof(struct conf_gateway, user)},
+    {"gateway.name", offsetof(struct conf_gateway, name)},
+    {"gateway.state", offsetof(struct conf_gateway, state)},
+    {"gateway.ca", offsetof(struct conf_gateway, ca)},
+    {"gateway.user", offsetof(struct conf_gateway, user)},
 };
 
 static int fixed_check(const struct conf *was, const struct conf *now, struct buf *errs)
@@ -261,7 +271,8 @@ static int fixed_check(const struct conf *was, const struct conf *now, struct bu
 		const char *b = *(char *const *)((const char *)&now->gateway + fixed[i].off);
 
 		if (!span_eq(span_str(a), span_str(b))) {
-			buf_printf(errs, "%s cannot change while the gateway runs: restart it\n", fixed[i].what);
+			buf_printf(errs, "%s cannot change while the gateway runs: restart it\n",
+			    fixed[i].what);
 			rc = E_CONFIG;
 		}
 	}
@@ -284,14 +295,16 @@ static void push_view(struct msess *s, const struct grant *g)
 	buf_clear(&view);
 }
 
-/* A live session goes on under the new epoch, or ends when its target, database or login is no longer the caller's. */
+/* A live session goes on under the new epoch, or ends when its target, database or login is no
+ * longer the caller's. */
 static void session_rejudge(struct msess *s)
 {
 	struct grant g;
 	char state[6];
 	struct why w = {0};
 
-	if (grant_for(mon_conf(s->peer->m), &s->peer->id, s->target, s->login, s->database, &g, &w, state) != 0 ||
+	if (grant_for(mon_conf(s->peer->m), &s->peer->id, s->target, s->login, s->database, &g, &w,
+		state) != 0 ||
 	    strcmp(g.login, s->login) != 0 || strcmp(g.database, s->database) != 0) {
 		msess_kill(s, "the configuration changed: this is no longer open to you", "57P01");
 		return;
@@ -302,7 +315,8 @@ static void session_rejudge(struct msess *s)
 
 static void peer_rejudge(struct peer *p)
 {
-	static const struct why changed = {E_STATE, "the configuration changed meanwhile", "connect again"};
+	static const struct why changed = {
+	    E_STATE, "the configuration changed meanwhile", "connect again"};
 
 	while (p->connects != NULL) /* decided under the old epoch */
 		connect_refuse(p->connects, &changed, "57P03");
@@ -321,7 +335,8 @@ static int epoch_switch(struct monitor *m, struct conf *c, struct buf *errs)
 	struct epoch *was = m->epoch;
 
 	m->epoch = epoch_new(c, was->n + 1);
-	if (mon_log_policy(m, "reload") != 0) { /* an epoch that is not in the log must not decide anything */
+	if (mon_log_policy(m, "reload") !=
+	    0) { /* an epoch that is not in the log must not decide anything */
 		epoch_unref(m->epoch);
 		m->epoch = was;
 		buf_put_str(errs, "the new configuration cannot be logged\n");
@@ -391,7 +406,8 @@ void mon_drain_check(struct monitor *m)
 	if (m->peers != NULL || msess_busy(m))
 		return;
 	loop_cancel(m->loop, m->drain_timer);
-	m->drain_timer = loop_after(m->loop, 0, drain_over, m); /* not from within somebody's callback */
+	m->drain_timer =
+	    loop_after(m->loop, 0, drain_over, m); /* not from within somebody's callback */
 }
 
 void monitor_drain(struct monitor *m, int64_t grace_ms, loop_timer_fn *done, void *ctx)
@@ -401,7 +417,8 @@ void monitor_drain(struct monitor *m, int64_t grace_ms, loop_timer_fn *done, voi
 	m->draining = true;
 	m->drained = done;
 	m->drained_ctx = ctx;
-	log_info("drain", "sessions", log_num((long long)monitor_n_sessions(m)), "grace_ms", log_num(grace_ms));
+	log_info("drain", "sessions", log_num((long long)monitor_n_sessions(m)), "grace_ms",
+	    log_num(grace_ms));
 	ipc_begin(&m->out, IPC_LISTENER_STOP, 0);
 	chan_send(m->listener, &m->out, NULL, 0);
 	m->drain_timer = loop_after(m->loop, grace_ms, drain_force, m);
@@ -453,9 +470,9 @@ static int open_channels(struct monitor *m, struct monitor_params *p, struct why
 		struct chan **to;
 		chan_fn *fn;
 	} ch[] = {
-		{&p->signer_fd, &m->signer, on_signer},
-		{&p->archiver_fd, &m->archiver, on_archiver},
-		{&p->listener_fd, &m->listener, on_listener},
+	    {&p->signer_fd, &m->signer, on_signer},
+	    {&p->archiver_fd, &m->archiver, on_archiver},
+	    {&p->listener_fd, &m->listener, on_listener},
 	};
 
 	for (size_t i = 0; i < sizeof(ch) / sizeof(*ch); i++) {
@@ -473,8 +490,14 @@ static struct monitor *monitor_alloc(const struct monitor_params *p)
 {
 	struct monitor *m = xcalloc(1, sizeof(*m));
 
-	*m = (struct monitor){.loop = p->loop, .uid = p->uid, .gid = p->gid, .listener_pid = p->listener_pid,
-		.state_fd = p->state_fd, .control_fd = p->control_fd, .recordings_fd = -1, .started_us = clock_mono_us()};
+	*m = (struct monitor){.loop = p->loop,
+	    .uid = p->uid,
+	    .gid = p->gid,
+	    .listener_pid = p->listener_pid,
+	    .state_fd = p->state_fd,
+	    .control_fd = p->control_fd,
+	    .recordings_fd = -1,
+	    .started_us = clock_mono_us()};
 	m->conf_path = xstrdup(p->conf_path);
 	m->state_path = xstrdup(p->state_path);
 	m->cli_path = xstrdup(p->cli_path != NULL ? p->cli_path : "sallyport");
@@ -508,8 +531,8 @@ struct monitor *monitor_new(const struct monitor_params *params, struct why *w)
 	msess_recover(m);
 	ctl_listen(m);
 	m->tick = loop_after(m->loop, 0, on_tick, m);
-	log_info("monitor-start", "gateway", mon_conf(m)->gateway.name, "epoch", log_num(m->epoch->n), "log",
-		 log_num((long long)mon_log_size(m)));
+	log_info("monitor-start", "gateway", mon_conf(m)->gateway.name, "epoch",
+	    log_num(m->epoch->n), "log", log_num((long long)mon_log_size(m)));
 	return m;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One session process as the monitor sees it: its socket, its permitted requests, its end. Any breach of the contract kills
- * the process; losing the socket kills it too, because it still holds connections to databases.
+ * One session process as the monitor sees it: its socket, its permitted requests, its end. Any
+ * breach of the contract kills the process; losing the socket kills it too, because it still holds
+ * connections to databases.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,9 @@
 #include "policy/address.h"
 #include "server/mon.h"
 
-#define PEER_QUEUE (1024u * 1024) /* a session that does not read its answers is broken */
+#define PEER_QUEUE    (1024u * 1024) /* a session that does not read its answers is broken */
 #define KILL_GRACE_MS 1000
-#define PENALTY_S 60
+#define PENALTY_S     60
 
 /* --- answers --- */
 
@@ -114,7 +115,8 @@ void peer_end(struct peer *p, const char *reason)
 	if (p->state == PEER_DEAD)
 		return;
 	peer_enter(p, PEER_DEAD);
-	log_info("connection-end", "conn", p->conn, "user", p->id.user, "source", p->addr, "reason", reason);
+	log_info("connection-end", "conn", p->conn, "user", p->id.user, "source", p->addr, "reason",
+	    reason);
 	if (p->pidfd >= 0)
 		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 	chan_free(p->ch);
@@ -178,7 +180,8 @@ static void violation(struct peer *p, const struct why *w)
 
 	if (p->state == PEER_DEAD)
 		return;
-	log_warn("peer-violation", "conn", p->conn, "user", p->id.user, "source", p->addr, "why", w->text);
+	log_warn("peer-violation", "conn", p->conn, "user", p->id.user, "source", p->addr, "why",
+	    w->text);
 	ipc_begin(b, IPC_PENALTY, 0);
 	ipc_str(b, "addr", p->addr);
 	ipc_int(b, "seconds", PENALTY_S);
@@ -186,7 +189,8 @@ static void violation(struct peer *p, const struct why *w)
 	peer_end(p, "violation");
 }
 
-static void on_request(void *ctx, const struct ipc_msg *m, size_t len, int err, int *fds, size_t nfds)
+static void on_request(
+    void *ctx, const struct ipc_msg *m, size_t len, int err, int *fds, size_t nfds)
 {
 	struct peer *p = ctx;
 	struct why w = {0};
@@ -198,7 +202,8 @@ static void on_request(void *ctx, const struct ipc_msg *m, size_t len, int err, 
 		peer_end(p, "disconnect");
 		return;
 	}
-	row = m != NULL && nfds == 0 ? permit_check(ipc_type_of(m), len, p->state, p->calls, &w) : NULL;
+	row = m != NULL && nfds == 0 ? permit_check(ipc_type_of(m), len, p->state, p->calls, &w)
+				     : NULL;
 	if (row == NULL) {
 		if (m == NULL)
 			why_set(&w, err, "broken message: %s", err_str(err));
@@ -241,7 +246,8 @@ static pid_t parent_of(pid_t pid)
 	return ppid;
 }
 
-/* The listener is trusted with little: it may only name its own children, so that we never kill another process. */
+/* The listener is trusted with little: it may only name its own children, so that we never kill
+ * another process. */
 static int pid_open(const struct monitor *m, pid_t pid)
 {
 	int fd;
@@ -270,7 +276,12 @@ void peer_new(struct monitor *m, pid_t pid, const char *addr, int port, const ch
 		return;
 	}
 	p = xcalloc(1, sizeof(*p));
-	*p = (struct peer){.m = m, .pid = pid, .pidfd = pidfd, .port = port, .state = PEER_PRE, .since_us = clock_mono_us()};
+	*p = (struct peer){.m = m,
+	    .pid = pid,
+	    .pidfd = pidfd,
+	    .port = port,
+	    .state = PEER_PRE,
+	    .since_us = clock_mono_us()};
 	(void)str_copy(p->addr, sizeof(p->addr), addr);
 	(void)str_copy(p->conn, sizeof(p->conn), conn);
 	ident_init(&p->id);

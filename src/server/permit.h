@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a session process may ask, when, how often and how large: the permit table. Everything else ends the process.
+ * What a session process may ask, when, how often and how large: the permit table. Everything else
+ * ends the process.
  */
 #ifndef SP_SERVER_PERMIT_H
 #define SP_SERVER_PERMIT_H
@@ -17,7 +18,8 @@ enum peer_state {
 	PEER_DEAD = 8, /* killed, waiting for the end of the callback */
 };
 
-/* 0: answered, or to be answered. Negative: the request breaks the contract and ends the process. */
+/* 0: answered, or to be answered. Negative: the request breaks the contract and ends the process.
+ */
 typedef int permit_fn(struct peer *p, const struct ipc_msg *m);
 
 struct permit {
@@ -30,8 +32,10 @@ struct permit {
 
 #define PERMIT_N 20 /* at least the rows of the table: for counters */
 
-/* The row for a message of len bytes in a state, counted in calls[PERMIT_N]; NULL with why when it is not permitted. */
-const struct permit *permit_check(int type, size_t len, enum peer_state st, unsigned *calls, struct why *w);
+/* The row for a message of len bytes in a state, counted in calls[PERMIT_N]; NULL with why when it
+ * is not permitted. */
+const struct permit *permit_check(
+    int type, size_t len, enum peer_state st, unsigned *calls, struct why *w);
 
 /* Handlers. mon_auth.c: */
 permit_fn do_auth_cert, do_auth_key, do_auth_done;

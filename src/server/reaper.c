@@ -18,15 +18,16 @@
 #include "base/log.h"
 #include "base/tls.h"
 
-#define REAPER_MS 5000
+#define REAPER_MS      5000
 #define PG_CANCEL_CODE 80877102u /* 1234 << 16 | 5678 */
-#define PG_SSL_CODE 80877103u    /* 1234 << 16 | 5679 */
+#define PG_SSL_CODE    80877103u /* 1234 << 16 | 5679 */
 
 /* --- in the child --- */
 
 static int dial(const struct reaper_job *j)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *ai = NULL;
 	struct timeval cap = {REAPER_MS / 1000, 0};
 	char port[8];
@@ -48,13 +49,16 @@ static int dial(const struct reaper_job *j)
 
 static enum tls_verify verify_of(const char *tls)
 {
-	return strcmp(tls, "verify-full") == 0 ? TLS_VERIFY_FULL : strcmp(tls, "verify-ca") == 0 ? TLS_VERIFY_CA : TLS_VERIFY_NONE;
+	return strcmp(tls, "verify-full") == 0 ? TLS_VERIFY_FULL
+	       : strcmp(tls, "verify-ca") == 0 ? TLS_VERIFY_CA
+					       : TLS_VERIFY_NONE;
 }
 
 static int send_tls(int fd, const struct reaper_job *j, struct span req)
 {
 	struct tls *t;
-	uint8_t ask[8] = {0, 0, 0, 8, PG_SSL_CODE >> 24, (PG_SSL_CODE >> 16) & 0xff, (PG_SSL_CODE >> 8) & 0xff, PG_SSL_CODE & 0xff};
+	uint8_t ask[8] = {0, 0, 0, 8, PG_SSL_CODE >> 24, (PG_SSL_CODE >> 16) & 0xff,
+	    (PG_SSL_CODE >> 8) & 0xff, PG_SSL_CODE & 0xff};
 	uint8_t yes = 0;
 	int rc = file_write_all(fd, ask, sizeof(ask));
 
@@ -110,8 +114,13 @@ static void reaped(void *ctx, int status, struct span out)
 int reaper_cancel(struct kids *kids, const struct reaper_job *job)
 {
 	struct reaper_job copy = *job; /* fork copies the rest */
-	struct child_params p = {.run = reaper_main, .arg = &copy, .fds = {-1, -1, -1}, .n_fds = 3,
-		.uid = job->uid, .gid = job->gid, .timeout_ms = REAPER_MS};
+	struct child_params p = {.run = reaper_main,
+	    .arg = &copy,
+	    .fds = {-1, -1, -1},
+	    .n_fds = 3,
+	    .uid = job->uid,
+	    .gid = job->gid,
+	    .timeout_ms = REAPER_MS};
 
 	return child_start(kids, &p, reaped, NULL) != NULL ? 0 : -EAGAIN;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exec verbs of an ssh connection: the command line becomes `sallyport --exec VERB ARG...` in a process of its own, with clean
- * environment and descriptors, the unprivileged uid, a terminal or pipes whose other ends go to the session, and a control
- * channel that is bound to the caller's identity before the process exists.
+ * Exec verbs of an ssh connection: the command line becomes `sallyport --exec VERB ARG...` in a
+ * process of its own, with clean environment and descriptors, the unprivileged uid, a terminal or
+ * pipes whose other ends go to the session, and a control channel that is bound to the caller's
+ * identity before the process exists.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,24 +20,24 @@
 #include "server/cmdline.h"
 #include "server/mon.h"
 
-#define EXECS_MAX 16      /* at the same time on one connection */
+#define EXECS_MAX     16 /* at the same time on one connection */
 #define KILL_GRACE_MS 2000
 
 struct exec {
 	struct exec *next;
 	struct peer *peer;
-	int n;                /* its number on this connection */
+	int n; /* its number on this connection */
 	struct child *child;
-	int master;           /* our copy of the terminal, for its size; -1 = pipes */
+	int master; /* our copy of the terminal, for its size; -1 = pipes */
 	struct loop_timer *kill_timer;
 };
 
 /* Ends of what connects the verb, -1 = none: ours go to the session, theirs to the child. */
 struct exec_ends {
-	int ours[3];  /* in, out, err; with a terminal only the first */
+	int ours[3]; /* in, out, err; with a terminal only the first */
 	int theirs[3];
-	int ctl[2];   /* [0] monitor, [1] child */
-	int db[2];    /* [0] session, [1] child; only for sql */
+	int ctl[2]; /* [0] monitor, [1] child */
+	int db[2];  /* [0] session, [1] child; only for sql */
 	bool tty;
 };
 
@@ -111,7 +112,8 @@ static int open_ends(struct exec_ends *e, const struct exec_ask *a)
 	}
 	if (rc == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->ctl) != 0)
 		rc = -errno;
-	if (rc == 0 && a->cmd.verb->id == VERB_SQL && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, e->db) != 0)
+	if (rc == 0 && a->cmd.verb->id == VERB_SQL &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, e->db) != 0)
 		rc = -errno;
 	if (rc == 0 && e->db[0] >= 0)
 		rc = fd_set_nonblock(e->db[0], true);
@@ -141,7 +143,8 @@ static void exec_done(void *ctx, int status, struct span out)
 	struct buf *b = &p->m->out;
 
 	(void)out;
-	log_info("exec-end", "conn", p->conn, "user", p->id.user, "exec", log_num(x->n), "status", log_num(status));
+	log_info("exec-end", "conn", p->conn, "user", p->id.user, "exec", log_num(x->n), "status",
+	    log_num(status));
 	ipc_begin(b, IPC_EXEC_EXIT, 0);
 	ipc_int(b, "exec", x->n);
 	ipc_int(b, "status", status < 0 ? 1 : status);
@@ -176,15 +179,21 @@ static void environment(const struct exec_ask *a, char env[3][80], char *v[8])
 	v[n] = NULL;
 }
 
-static struct child *start(struct peer *p, const struct exec_ask *a, const struct exec_ends *e, struct exec *x)
+static struct child *start(
+    struct peer *p, const struct exec_ask *a, const struct exec_ends *e, struct exec *x)
 {
 	struct monitor *m = p->m;
 	char env_text[3][80];
 	char *env[8];
 	char *argv[CMDLINE_MAX_ARGS + 4] = {m->cli_path, "--exec", NULL};
 	char verb[32];
-	struct child_params cp = {.argv = argv, .envp = env, .fds = {e->theirs[0], e->theirs[1], e->theirs[2], e->ctl[1], e->db[1]},
-		.n_fds = e->db[1] >= 0 ? 5 : 4, .tty = e->tty, .uid = m->uid, .gid = m->gid};
+	struct child_params cp = {.argv = argv,
+	    .envp = env,
+	    .fds = {e->theirs[0], e->theirs[1], e->theirs[2], e->ctl[1], e->db[1]},
+	    .n_fds = e->db[1] >= 0 ? 5 : 4,
+	    .tty = e->tty,
+	    .uid = m->uid,
+	    .gid = m->gid};
 
 	(void)str_copy(verb, sizeof(verb), a->cmd.verb->name);
 	argv[2] = verb;
@@ -219,7 +228,8 @@ static struct exec *exec_new(struct peer *p, const struct exec_ask *a, struct ex
 static bool term_ok(const char *t)
 {
 	for (; *t != '\0'; t++)
-		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+._-", *t) == NULL)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+._-",
+			*t) == NULL)
 			return false;
 	return true;
 }
@@ -244,7 +254,8 @@ static int permitted(struct peer *p, const struct exec_ask *a, struct why *w)
 		return why_set(w, E_DENIED, "\"%s\" runs on the gateway itself only", v->name);
 	if (p->state == PEER_KEY && v->who != WHO_KEY) {
 		why_set(w, E_DENIED, "a plain key may ask for a certificate and nothing else");
-		why_hint(w, "ssh %s cert > ~/.ssh/id_ed25519-cert.pub", mon_conf(p->m)->gateway.name);
+		why_hint(
+		    w, "ssh %s cert > ~/.ssh/id_ed25519-cert.pub", mon_conf(p->m)->gateway.name);
 		return E_DENIED;
 	}
 	if (a->pty && !p->id.pty)
@@ -252,7 +263,8 @@ static int permitted(struct peer *p, const struct exec_ask *a, struct why *w)
 	return 0;
 }
 
-static void answer_exec(struct peer *p, uint32_t call, const struct exec_ask *a, const struct exec *x, const struct exec_ends *e)
+static void answer_exec(struct peer *p, uint32_t call, const struct exec_ask *a,
+    const struct exec *x, const struct exec_ends *e)
 {
 	int fds[4];
 	size_t n = 0;
@@ -264,7 +276,8 @@ static void answer_exec(struct peer *p, uint32_t call, const struct exec_ask *a,
 	if (e->db[0] >= 0)
 		fds[n++] = e->db[0];
 	ipc_int(b, "exec", x->n);
-	ipc_str(b, "sql_target", a->cmd.verb->id == VERB_SQL && a->cmd.argc > 0 ? a->cmd.argv[0] : "");
+	ipc_str(
+	    b, "sql_target", a->cmd.verb->id == VERB_SQL && a->cmd.argc > 0 ? a->cmd.argv[0] : "");
 	ipc_str(b, "verb", a->cmd.verb->name);
 	ipc_str(b, "sid_hint", "");
 	ipc_int(b, "fds", (int64_t)n);
@@ -287,7 +300,8 @@ static int run(struct peer *p, uint32_t call, const struct exec_ask *a, struct w
 		ends_close(&e);
 		return why_set(w, E_LIMIT, "the command cannot be started");
 	}
-	log_info("exec", "conn", p->conn, "user", p->id.user, "verb", a->cmd.verb->name, "exec", log_num(x->n));
+	log_info("exec", "conn", p->conn, "user", p->id.user, "verb", a->cmd.verb->name, "exec",
+	    log_num(x->n));
 	answer_exec(p, call, a, x, &e);
 	ends_close(&e);
 	return 0;
@@ -295,7 +309,9 @@ static int run(struct peer *p, uint32_t call, const struct exec_ask *a, struct w
 
 int do_exec(struct peer *p, const struct ipc_msg *m)
 {
-	struct exec_ask a = {.pty = ipc_get_bool(m, "pty", false), .cols = size_of(m, "cols", 80), .rows = size_of(m, "rows", 24)};
+	struct exec_ask a = {.pty = ipc_get_bool(m, "pty", false),
+	    .cols = size_of(m, "cols", 80),
+	    .rows = size_of(m, "rows", 24)};
 	struct why w = {0};
 	int rc;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The verbs people type, as one table: who may, over which transport, usage, summary. Read by the monitor (permission
- * and dispatch), by the exec spawner and by the CLI (help, completion). No handler is referenced here, so that the CLI
- * links it without the monitor. Arguments and items of each verb on the wire: doc/formats/control.md.
+ * The verbs people type, as one table: who may, over which transport, usage, summary. Read by the
+ * monitor (permission and dispatch), by the exec spawner and by the CLI (help, completion). No
+ * handler is referenced here, so that the CLI links it without the monitor. Arguments and items of
+ * each verb on the wire: doc/formats/control.md.
  */
 #ifndef SP_SERVER_VERBS_H
 #define SP_SERVER_VERBS_H
@@ -34,18 +35,21 @@ enum verb_id {
 	VERB_N
 };
 
-/* The least a caller must be. Finer rules (own sessions only, approver of this request) are the handler's. */
+/* The least a caller must be. Finer rules (own sessions only, approver of this request) are the
+ * handler's. */
 enum verb_who {
-	WHO_KEY,      /* a connection proven by a plain key is enough; also everything below */
-	WHO_USER,     /* a verified certificate, or a local uid that is a configured user; the local operator */
-	WHO_PERSON,   /* as WHO_USER, but a human being: no service, no operator */
-	WHO_RIGHT,    /* as WHO_USER with a role whose verbs list names the right; the local operator */
+	WHO_KEY,    /* a connection proven by a plain key is enough; also everything below */
+	WHO_USER,   /* a verified certificate, or a local uid that is a configured user; the local
+		       operator */
+	WHO_PERSON, /* as WHO_USER, but a human being: no service, no operator */
+	WHO_RIGHT,  /* as WHO_USER with a role whose verbs list names the right; the local operator
+		     */
 	WHO_OPERATOR, /* uid 0 of the gateway (or the daemon's own uid) on the control socket */
 	WHO_NOBODY,   /* runs in the CLI alone: never asked of the monitor */
 };
 
 #define VERB_LOCAL 1u /* the gateway's own `sallyport VERB` */
-#define VERB_SSH 2u   /* ssh bastion VERB */
+#define VERB_SSH   2u /* ssh bastion VERB */
 
 struct verb {
 	enum verb_id id;
@@ -53,8 +57,9 @@ struct verb {
 	enum verb_who who;
 	const char *right;   /* for WHO_RIGHT */
 	unsigned transports; /* VERB_LOCAL | VERB_SSH */
-	const char *rest;    /* over ssh this option takes the rest of the line: ssh drops the user's quotes; or NULL */
-	const char *usage;   /* arguments */
+	const char *rest;  /* over ssh this option takes the rest of the line: ssh drops the user's
+			      quotes; or NULL */
+	const char *usage; /* arguments */
 	const char *summary;
 };
 

@@ -86,8 +86,9 @@ void rig_conf(struct rig *r, const char *more)
 
 	listen_upstream(r);
 	buf_init(&b, 64 * 1024);
-	buf_printf(&b, "gateway: {name: gw-test, state: %s, ca: \"file:%s/ca\", require_sandbox: false%s%s}\n", r->dir, r->dir,
-		   r->conf_extra[0] != '\0' ? ", " : "", r->conf_extra);
+	buf_printf(&b,
+	    "gateway: {name: gw-test, state: %s, ca: \"file:%s/ca\", require_sandbox: false%s%s}\n",
+	    r->dir, r->dir, r->conf_extra[0] != '\0' ? ", " : "", r->conf_extra);
 	buf_put_str(&b, "identity: {local: {type: local}}\nusers:\n");
 	put_user(r, &b, ALICE, "groups: [dev]");
 	put_user(r, &b, BOB, "groups: [dba]");
@@ -96,22 +97,30 @@ void rig_conf(struct rig *r, const char *more)
 	put_user(r, &b, DAVE, "groups: [sec], uid: 54321");
 	put_user(r, &b, EVE, "uid: 54322");
 	buf_printf(&b,
-		   "targets:\n"
-		   "  orders-prod: {type: postgres, address: [\"127.0.0.1:%d\"], port: 5432, labels: {env: prod}, tls: disable,\n"
-		   "    databases: [orders, invoices],\n"
-		   "    logins: {app_ro: {password: \"env:RIG_PW_RO\"}, app_rw: {password: \"file:%s/pw\"},\n"
-		   "             cmd: {password_command: [/bin/sh, -c, \"echo from-command\"]},\n"
-		   "             broken: {password: \"env:RIG_PW_MISSING\"},\n"
-		   "             failing: {password_command: [/bin/false]}}}\n"
-		   "  payroll: {type: postgres, address: [\"localhost:%d\"], port: 5432, tls: disable, databases: [pay],\n"
-		   "    logins: {app_pay: {password: \"env:RIG_PW_PAY\"}}}\n"
-		   "  gone: {type: postgres, address: [\"127.0.0.1:1\"], port: 5432, tls: disable, databases: [d], logins: {app: {}}}\n",
-		   r->port, r->dir, r->port);
-	buf_put_str(&b, "roles:\n"
-			"  dev: {groups: [dev], targets: [orders-prod], logins: [app_ro], databases: [orders]}\n"
-			"  dba: {groups: [dba], targets: [\"*\"], logins: [\"*\"], verbs: [approve, kill, audit]}\n"
-			"  sec: {groups: [sec], targets: [payroll], logins: [app_pay], verbs: [approve]}\n"
-			"approvals: {default: {approvers: [dba], quorum: 1, wait: 15m, wait_holding_locks: 60s}}\n");
+	    "targets:\n"
+	    "  orders-prod: {type: postgres, address: [\"127.0.0.1:%d\"], port: 5432, labels: "
+	    "{env: prod}, tls: disable,\n"
+	    "    databases: [orders, invoices],\n"
+	    "    logins: {app_ro: {password: \"env:RIG_PW_RO\"}, app_rw: {password: "
+	    "\"file:%s/pw\"},\n"
+	    "             cmd: {password_command: [/bin/sh, -c, \"echo from-command\"]},\n"
+	    "             broken: {password: \"env:RIG_PW_MISSING\"},\n"
+	    "             failing: {password_command: [/bin/false]}}}\n"
+	    "  payroll: {type: postgres, address: [\"localhost:%d\"], port: 5432, tls: disable, "
+	    "databases: [pay],\n"
+	    "    logins: {app_pay: {password: \"env:RIG_PW_PAY\"}}}\n"
+	    "  gone: {type: postgres, address: [\"127.0.0.1:1\"], port: 5432, tls: disable, "
+	    "databases: [d], logins: {app: {}}}\n",
+	    r->port, r->dir, r->port);
+	buf_put_str(&b,
+	    "roles:\n"
+	    "  dev: {groups: [dev], targets: [orders-prod], logins: [app_ro], databases: "
+	    "[orders]}\n"
+	    "  dba: {groups: [dba], targets: [\"*\"], logins: [\"*\"], verbs: [approve, kill, "
+	    "audit]}\n"
+	    "  sec: {groups: [sec], targets: [payroll], logins: [app_pay], verbs: [approve]}\n"
+	    "approvals: {default: {approvers: [dba], quorum: 1, wait: 15m, wait_holding_locks: "
+	    "60s}}\n");
 	if (more != NULL)
 		buf_put_str(&b, more);
 	spill(r->conf_path, buf_span(&b));
@@ -129,7 +138,11 @@ static pid_t start_signer(struct rig *r, int sv[2])
 	pid = fork();
 	if (pid == 0) {
 		char ca[128], key[128];
-		struct signer_params p = {.ca = ca, .log_key = key, .gateway = "gw-test", .origin = "gw-test", .max_ttl_s = 86400};
+		struct signer_params p = {.ca = ca,
+		    .log_key = key,
+		    .gateway = "gw-test",
+		    .origin = "gw-test",
+		    .max_ttl_s = 86400};
 
 		snprintf(ca, sizeof(ca), "file:%s/ca", r->dir);
 		snprintf(key, sizeof(key), "%s/log.key", r->dir);
@@ -175,8 +188,12 @@ void rig_start(struct rig *r)
 	struct why w = {0};
 	struct buf errs;
 	char cli[128];
-	struct monitor_params p = {.conf_path = r->conf_path, .listener_pid = getpid(), .state_path = r->dir, .cli_path = cli,
-		.uid = (uid_t)-1, .gid = (gid_t)-1};
+	struct monitor_params p = {.conf_path = r->conf_path,
+	    .listener_pid = getpid(),
+	    .state_path = r->dir,
+	    .cli_path = cli,
+	    .uid = (uid_t)-1,
+	    .gid = (gid_t)-1};
 
 	log_init("test", getenv("RIG_LOG") != NULL ? 2 : -1, LOG_DEBUG_, false);
 	buf_init(&errs, 65536);
@@ -464,7 +481,8 @@ void rig_cert(struct rig *r, enum rig_user u, const char *addr, struct buf *cert
 	cr_assert_eq(client_done(&c, true), IPC_OK);
 	cr_assert_eq(verb_run(r, &c, &v, "cert", NULL), 0, "%s", verb_text(&v));
 	buf_init(cert, SSHPK_BLOB_MAX);
-	cr_assert_eq(sshpk_line_parse(span_str(verb_str(&v, 0, "certificate")), cert, NULL, NULL), 0);
+	cr_assert_eq(
+	    sshpk_line_parse(span_str(verb_str(&v, 0, "certificate")), cert, NULL, NULL), 0);
 	verb_clear(&v);
 	client_close(&c);
 }
@@ -474,7 +492,8 @@ void client_login(struct client *c, enum rig_user u)
 	struct buf cert;
 
 	rig_cert(c->r, u, c->peer->addr, &cert);
-	cr_assert_eq(client_auth_cert(c, rig_names[u], buf_span(&cert)), IPC_OK, "%s", client_str(c, "text"));
+	cr_assert_eq(client_auth_cert(c, rig_names[u], buf_span(&cert)), IPC_OK, "%s",
+	    client_str(c, "text"));
 	cr_assert_eq(client_done(c, false), IPC_OK);
 	buf_clear(&cert);
 }
@@ -625,7 +644,8 @@ const char *verb_str(const struct verbcall *v, size_t i, const char *key)
 		return out;
 	x = mp_get(mp_root(d), key);
 	if (mp_type(x) == MP_STR)
-		snprintf(out, sizeof(ring[0]), "%.*s", (int)mp_span(x).n, (const char *)mp_span(x).p);
+		snprintf(
+		    out, sizeof(ring[0]), "%.*s", (int)mp_span(x).n, (const char *)mp_span(x).p);
 	else if (mp_type(x) == MP_BOOL)
 		snprintf(out, sizeof(ring[0]), "%s", mp_bool(x, false) ? "true" : "false");
 	else if (mp_type(x) == MP_INT || mp_type(x) == MP_UINT)

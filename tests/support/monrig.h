@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests: a real monitor with a real store, log, signer and archiver in a temporary directory, a listening socket that plays
- * the database, and the session's side of the conversation.
+ * For tests: a real monitor with a real store, log, signer and archiver in a temporary directory, a
+ * listening socket that plays the database, and the session's side of the conversation.
  */
 #ifndef SP_TESTS_MONRIG_H
 #define SP_TESTS_MONRIG_H
@@ -17,12 +17,12 @@
 struct rig {
 	char dir[64];
 	char conf_path[128];
-	char conf_extra[512];  /* lines for the gateway block, set before rig_start() */
+	char conf_extra[512]; /* lines for the gateway block, set before rig_start() */
 	struct loop *loop;
 	struct monitor *m;
-	int listener;          /* the listener's end */
+	int listener; /* the listener's end */
 	pid_t signer, archiver;
-	int upstream, port;    /* plays the database */
+	int upstream, port; /* plays the database */
 	struct sshkey key[RIG_USERS];
 	struct buf blob[RIG_USERS];
 };
@@ -30,16 +30,17 @@ struct rig {
 enum rig_user { ALICE, BOB, ALICE_TOO, ROBOT, DAVE, EVE };
 extern const char *const rig_names[RIG_USERS];
 
-void rig_init(struct rig *r);           /* directory, keys */
+void rig_init(struct rig *r);                   /* directory, keys */
 void rig_conf(struct rig *r, const char *more); /* write the configuration; more: further text */
-void rig_start(struct rig *r);          /* helpers and monitor */
-void rig_up(struct rig *r);             /* the three above */
-void rig_stop(struct rig *r);           /* the monitor and its helpers */
-void rig_down(struct rig *r);           /* and everything else */
-void rig_spin(struct rig *r, int ms);   /* run the loop for a while */
+void rig_start(struct rig *r);                  /* helpers and monitor */
+void rig_up(struct rig *r);                     /* the three above */
+void rig_stop(struct rig *r);                   /* the monitor and its helpers */
+void rig_down(struct rig *r);                   /* and everything else */
+void rig_spin(struct rig *r, int ms);           /* run the loop for a while */
 /* Take what the monitor sent to the listener; true when a message of this type was there. */
 bool rig_listener_got(struct rig *r, enum ipc_type t);
-/* Leaves of the log on disk of this type (and sid, unless NULL). last: a copy of the newest, may be NULL. */
+/* Leaves of the log on disk of this type (and sid, unless NULL). last: a copy of the newest, may be
+ * NULL. */
 size_t rig_leaves(struct rig *r, enum leaf_type t, const char *sid, struct rec_leaf *last);
 
 /* A session process: its socket is ours, the process itself only waits to be killed. */
@@ -49,7 +50,7 @@ struct client {
 	pid_t pid;
 	uint32_t id;
 	struct buf in, out;
-	struct ipc_msg *m;     /* the latest answer or push */
+	struct ipc_msg *m; /* the latest answer or push */
 	int fds[FD_PASS_MAX];
 	size_t nfds;
 	char sid[REC_SID_LEN + 1];
@@ -58,16 +59,18 @@ struct client {
 
 void client_open(struct rig *r, struct client *c, const char *addr);
 void client_close(struct client *c);
-/* Build with client_msg() and ipc_*, then client_call(): the type of the answer, 0 when the connection ended. */
+/* Build with client_msg() and ipc_*, then client_call(): the type of the answer, 0 when the
+ * connection ended. */
 struct buf *client_msg(struct client *c, enum ipc_type t);
 int client_call(struct client *c);
 /* Send only. */
 void client_send(struct client *c);
-/* The next message (answers and pushes): its type, 0 when the connection ended, -1 when none came within ms. */
+/* The next message (answers and pushes): its type, 0 when the connection ended, -1 when none came
+ * within ms. */
 int client_next(struct client *c, int ms);
 const char *client_str(struct client *c, const char *key); /* of the latest message; "" */
 int64_t client_int(struct client *c, const char *key);
-int client_fd(struct client *c, size_t i);                 /* take a descriptor */
+int client_fd(struct client *c, size_t i); /* take a descriptor */
 /* Was the process killed with SIGKILL by now? */
 bool client_killed(struct client *c);
 
@@ -86,16 +89,19 @@ struct verbcall {
 	int sock;
 	struct buf in, out;
 	struct ipc_msg *end;
-	struct buf items[32];  /* encoded item maps */
+	struct buf items[32]; /* encoded item maps */
 	size_t n_items, n_fds;
 	int fds[32];
 	char names[32][32];
 	int code;
 };
-/* Bound to the client's connection, or (c NULL) on the control socket. args: pairs of strings ended by NULL. */
-int verb_run(struct rig *r, struct client *c, struct verbcall *v, const char *verb, ...) __attribute__((sentinel));
+/* Bound to the client's connection, or (c NULL) on the control socket. args: pairs of strings ended
+ * by NULL. */
+int verb_run(struct rig *r, struct client *c, struct verbcall *v, const char *verb, ...)
+    __attribute__((sentinel));
 void verb_clear(struct verbcall *v);
-/* A field of item i as text (numbers in decimal, booleans true/false), in a small ring; "" when absent. */
+/* A field of item i as text (numbers in decimal, booleans true/false), in a small ring; "" when
+ * absent. */
 const char *verb_str(const struct verbcall *v, size_t i, const char *key);
 const char *verb_text(const struct verbcall *v);
 const char *verb_hint(const struct verbcall *v);

@@ -49,4 +49,4 @@ check_PROGRAMS += tests/unit/server/test_cmdline
 TESTS += tests/unit/server/test_cmdline
 tests_unit_server_test_cmdline_SOURCES = tests/unit/server/test_cmdline.c
 tests_unit_server_test_cmdline_CFLAGS = $(TEST_CFLAGS)
-tests_unit_server_test_cmdline_LDADD = src/server/libserver.a $(BASE_LIBS) $(CRITERION_LIBS)
+tests_unit_server_test_cmdline_LDADD = src/server/libserver.a $(CONF_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)

@@ -28,31 +28,33 @@ static const char *parsed(const char *line)
 Test(cmdline, words)
 {
 	static const char *const cases[][2] = {
-		{"", "welcome"},
-		{"  \t ", "welcome"},
-		{"whoami", "whoami"},
-		{" targets  ", "targets"},
-		{"show 7f3a9c", "show|7f3a9c"},
-		{"sessions --user 'a b'", "sessions|--user|a b"},
-		{"sessions --user \"a\\\"b\"", "sessions|--user|a\"b"},
-		{"sessions --user a\\ b ''", "sessions|--user|a b|"},
-		{"sessions 'a\\b'", "sessions|a\\b"},
-		{"sessions a\\", "sessions|a\\"},
-		{"approve 7f3a -m ticket 812, says \"bob\"", "approve|7f3a|-m|ticket 812, says \"bob\""},
-		{"approve 7f3a c01d", "approve|7f3a|c01d"},
-		{"sql t -c select 1; -- 'x", "sql|t|-c|select 1; -- 'x"},
-		{"sql t --format csv -c  select\n1 ", "sql|t|--format|csv|-c|select\n1 "},
-		{"sql t -c", "sql|t|-c"},
-		{"sql t '-c' x y", "sql|t|-c|x y"},
-		{"show -c a b", "show|-c|a|b"},
-		{"sh -c id", ""},
-		{"sessions 'open", ""},
-		{"sessions \"open", ""},
-		{"; id", ""},
+	    {"", "welcome"},
+	    {"  \t ", "welcome"},
+	    {"whoami", "whoami"},
+	    {" targets  ", "targets"},
+	    {"show 7f3a9c", "show|7f3a9c"},
+	    {"sessions --user 'a b'", "sessions|--user|a b"},
+	    {"sessions --user \"a\\\"b\"", "sessions|--user|a\"b"},
+	    {"sessions --user a\\ b ''", "sessions|--user|a b|"},
+	    {"sessions 'a\\b'", "sessions|a\\b"},
+	    {"sessions a\\", "sessions|a\\"},
+	    {"approve 7f3a -m ticket 812, says \"bob\"",
+		"approve|7f3a|-m|ticket 812, says \"bob\""},
+	    {"approve 7f3a c01d", "approve|7f3a|c01d"},
+	    {"sql t -c select 1; -- 'x", "sql|t|-c|select 1; -- 'x"},
+	    {"sql t --format csv -c  select\n1 ", "sql|t|--format|csv|-c|select\n1 "},
+	    {"sql t -c", "sql|t|-c"},
+	    {"sql t '-c' x y", "sql|t|-c|x y"},
+	    {"show -c a b", "show|-c|a|b"},
+	    {"sh -c id", ""},
+	    {"sessions 'open", ""},
+	    {"sessions \"open", ""},
+	    {"; id", ""},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		cr_assert_str_eq(parsed(cases[i][0]), cases[i][1], "case %zu: %s", i, parsed(cases[i][0]));
+		cr_assert_str_eq(
+		    parsed(cases[i][0]), cases[i][1], "case %zu: %s", i, parsed(cases[i][0]));
 }
 
 Test(cmdline, limits)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The permit table and the identity of a connection: what a session process may not do, and what happens when it tries.
+ * The permit table and the identity of a connection: what a session process may not do, and what
+ * happens when it tries.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -62,14 +63,30 @@ Test(permit, every_request_but_the_first_three_ends_an_unproven_connection)
 		int type;
 		void (*put)(struct buf *b);
 	} bad[] = {
-		{IPC_AUTH_DONE, put_nothing},    {IPC_TARGET, put_sid},        {IPC_CONNECT, put_sid},
-		{IPC_BACKEND, put_sid},          {IPC_CANCEL, put_sid},        {IPC_HEAD, put_sid},
-		{IPC_SEGMENT, put_sid},          {IPC_SESSION_END, put_sid},   {IPC_HOLD_PART, put_sid},
-		{IPC_HOLD_NEW, put_sid},         {IPC_HOLD_CONSUME, put_sid},  {IPC_HOLD_WITHDRAW, put_sid},
-		{IPC_EXEC, put_nothing},         {IPC_EXEC_WINCH, put_nothing},{IPC_EXEC_KILL, put_nothing},
-		{IPC_NEW_SESSION, put_nothing},  {IPC_SIGN_CERT, put_nothing}, {IPC_SEAL, put_nothing},
-		{IPC_CTL, put_nothing},          {IPC_OK, put_nothing},        {999, put_nothing},
-		{IPC_AUTH_DONE, put_long},       {IPC_AUTH_CERT, put_nothing}, {IPC_AUTH_KEY, put_nothing},
+	    {IPC_AUTH_DONE, put_nothing},
+	    {IPC_TARGET, put_sid},
+	    {IPC_CONNECT, put_sid},
+	    {IPC_BACKEND, put_sid},
+	    {IPC_CANCEL, put_sid},
+	    {IPC_HEAD, put_sid},
+	    {IPC_SEGMENT, put_sid},
+	    {IPC_SESSION_END, put_sid},
+	    {IPC_HOLD_PART, put_sid},
+	    {IPC_HOLD_NEW, put_sid},
+	    {IPC_HOLD_CONSUME, put_sid},
+	    {IPC_HOLD_WITHDRAW, put_sid},
+	    {IPC_EXEC, put_nothing},
+	    {IPC_EXEC_WINCH, put_nothing},
+	    {IPC_EXEC_KILL, put_nothing},
+	    {IPC_NEW_SESSION, put_nothing},
+	    {IPC_SIGN_CERT, put_nothing},
+	    {IPC_SEAL, put_nothing},
+	    {IPC_CTL, put_nothing},
+	    {IPC_OK, put_nothing},
+	    {999, put_nothing},
+	    {IPC_AUTH_DONE, put_long},
+	    {IPC_AUTH_CERT, put_nothing},
+	    {IPC_AUTH_KEY, put_nothing},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -124,7 +141,8 @@ Test(permit, auth_happens_once)
 
 	client_open(&r, &c, HERE);
 	client_login(&c, ALICE);
-	cr_assert_eq(client_auth_key(&c, "bob", buf_span(&r.blob[BOB])), 0, "the identity may not change");
+	cr_assert_eq(
+	    client_auth_key(&c, "bob", buf_span(&r.blob[BOB])), 0, "the identity may not change");
 	assert_killed(&c);
 	client_close(&c);
 }
@@ -223,7 +241,8 @@ Test(auth, what_a_certificate_must_be)
 	cr_assert_eq(client_auth_cert(&c, "alice", buf_span(&minted)), IPC_FAIL);
 	mint_clear(&mine);
 	buf_clear(&minted);
-	cr_assert_eq(client_auth_cert(&c, "alice", span_of(buf_span(&cert).p, buf_len(&cert) - 1)), IPC_FAIL);
+	cr_assert_eq(client_auth_cert(&c, "alice", span_of(buf_span(&cert).p, buf_len(&cert) - 1)),
+	    IPC_FAIL);
 	clock_test_shift_us(9 * 3600 * (int64_t)1000000);
 	cr_assert_eq(client_auth_cert(&c, "alice", buf_span(&cert)), IPC_FAIL);
 	clock_test_shift_us(0);
@@ -251,7 +270,11 @@ Test(auth, revocation_counts_at_login_and_ends_live_connections)
 		cr_assert_eq(client_done(&c, false), IPC_OK);
 		snprintf(value, sizeof(value), "%llu", (unsigned long long)c.peer->id.serial);
 		cr_assert_eq(verb_run(&r, NULL, &v, "revoke", "kind", kinds[i], "value",
-				      i == 0 ? rig_names[u] : i == 1 ? value : c.peer->id.key_fp, NULL), 0, "%s", verb_text(&v));
+				 i == 0   ? rig_names[u]
+				 : i == 1 ? value
+					  : c.peer->id.key_fp,
+				 NULL),
+		    0, "%s", verb_text(&v));
 		cr_assert_str_eq(verb_str(&v, 0, "ended"), "1");
 		verb_clear(&v);
 		cr_assert_eq(client_next(&c, 1000), IPC_KILL);
@@ -329,7 +352,8 @@ Test(auth, the_certificate_is_for_the_proven_key)
 
 		cr_assert_eq(verb_run(&r, &c, &v, "cert", NULL), 0, "%s", verb_text(&v));
 		verb_clear(&v);
-		cr_assert_eq(sshkey_generate(&r.key[ALICE]), 0); /* the configuration gets another key for her */
+		cr_assert_eq(sshkey_generate(&r.key[ALICE]),
+		    0); /* the configuration gets another key for her */
 		buf_reset(&r.blob[ALICE]);
 		sshpk_put_ed25519_blob(&r.blob[ALICE], r.key[ALICE].pub);
 		rig_conf(&r, NULL);

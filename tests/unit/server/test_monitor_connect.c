@@ -73,8 +73,10 @@ Test(names, a_target_is_named_or_not_there)
 	cr_assert_str_eq(client_str(&c, "default_database"), "orders");
 	cr_assert_str_eq(client_str(&c, "default_login"), "app_ro");
 	cr_assert_eq(mp_count(ipc_get(c.m, "databases")), 1, "the role has one of two");
-	refused(ask_target("orders-prd", 5432), "3D000", "unknown target \"orders-prd\"", "did you mean orders-prod?");
-	refused(ask_target("orders-prod", 5433), "3D000", "port 5432, not 5433", "-L 5432:orders-prod:5432");
+	refused(ask_target("orders-prd", 5432), "3D000", "unknown target \"orders-prd\"",
+	    "did you mean orders-prod?");
+	refused(ask_target("orders-prod", 5433), "3D000", "port 5432, not 5433",
+	    "-L 5432:orders-prod:5432");
 	/* Others' targets do not exist, neither do they make suggestions. */
 	refused(ask_target("payroll", 5432), "3D000", "unknown target \"payroll\"", "your targets");
 	refused(ask_target("payrol", 5432), "3D000", "unknown target \"payrol\"", "your targets");
@@ -85,12 +87,14 @@ Test(names, a_target_is_named_or_not_there)
 Test(names, databases_and_logins)
 {
 	refused(client_connect(&c, "payroll", "app_pay", "pay"), "3D000", "unknown target", "");
-	refused(client_connect(&c, "orders-prod", "app_ro", "invoices"), "3D000", "database \"invoices\" is not open to you",
-		"yours there: orders");
-	refused(client_connect(&c, "orders-prod", "app_ro", "nowhere"), "3D000", "database \"nowhere\" is not open to you",
-		"yours there: orders");
-	refused(client_connect(&c, "orders-prod", "app_rw", "orders"), "28000", "login \"app_rw\" is not open to you", "app_ro");
-	cr_assert_eq(client_connect(&c, "orders-prod", "alice", "alice"), 0, "psql sends the local user's name twice");
+	refused(client_connect(&c, "orders-prod", "app_ro", "invoices"), "3D000",
+	    "database \"invoices\" is not open to you", "yours there: orders");
+	refused(client_connect(&c, "orders-prod", "app_ro", "nowhere"), "3D000",
+	    "database \"nowhere\" is not open to you", "yours there: orders");
+	refused(client_connect(&c, "orders-prod", "app_rw", "orders"), "28000",
+	    "login \"app_rw\" is not open to you", "app_ro");
+	cr_assert_eq(client_connect(&c, "orders-prod", "alice", "alice"), 0,
+	    "psql sends the local user's name twice");
 	cr_assert_str_eq(client_str(&c, "login"), "app_ro");
 	cr_assert_str_eq(client_str(&c, "database"), "orders");
 	cr_assert(ipc_get_bool(c.m, "login_mapped", false));
@@ -152,9 +156,11 @@ static const char *password_of(const char *target, const char *login, const char
 Test(credentials, each_login_has_its_own)
 {
 	cr_assert_str_eq(password_of("orders-prod", "app_ro", "orders"), "secret-ro");
-	cr_assert_str_eq(password_of("orders-prod", "app_rw", "orders"), "from-file", "without its newline");
+	cr_assert_str_eq(
+	    password_of("orders-prod", "app_rw", "orders"), "from-file", "without its newline");
 	cr_assert_str_eq(password_of("orders-prod", "cmd", "orders"), "from-command");
-	cr_assert_str_eq(password_of("payroll", "app_pay", "pay"), "secret-pay", "also where the name must be resolved");
+	cr_assert_str_eq(password_of("payroll", "app_pay", "pay"), "secret-pay",
+	    "also where the name must be resolved");
 }
 
 Test(credentials, systemd_credentials)
@@ -191,15 +197,18 @@ Test(credentials, systemd_credentials)
 
 Test(credentials, a_missing_one_is_not_explained_to_the_user)
 {
-	refused(client_connect(&c, "orders-prod", "broken", "orders"), "28P01", "no credential for login \"broken\"", "operator");
+	refused(client_connect(&c, "orders-prod", "broken", "orders"), "28P01",
+	    "no credential for login \"broken\"", "operator");
 	cr_assert_null(strstr(client_str(&c, "text"), "RIG_PW_MISSING"));
-	refused(client_connect(&c, "orders-prod", "failing", "orders"), "28P01", "no credential for login \"failing\"", "operator");
+	refused(client_connect(&c, "orders-prod", "failing", "orders"), "28P01",
+	    "no credential for login \"failing\"", "operator");
 	cr_assert_eq(monitor_n_sessions(r.m), 0);
 }
 
 Test(credentials, an_address_that_does_not_answer)
 {
-	refused(client_connect(&c, "gone", "app", "d"), "08001", "127.0.0.1 port 1 does not answer", "");
+	refused(client_connect(&c, "gone", "app", "d"), "08001", "127.0.0.1 port 1 does not answer",
+	    "");
 	cr_assert_eq(monitor_n_sessions(r.m), 0);
 }
 
@@ -226,7 +235,8 @@ Test(limits, sessions_per_user)
 	cr_assert_eq(client_connect(&two, "orders-prod", "app_ro", "orders"), 0);
 	refused(client_connect(&c, "orders-prod", "app_ro", "orders"), "53300", "2 sessions", "");
 	client_close(&two);
-	cr_assert_eq(client_connect(&c, "orders-prod", "app_ro", "orders"), 0, "%s", client_str(&c, "text"));
+	cr_assert_eq(
+	    client_connect(&c, "orders-prod", "app_ro", "orders"), 0, "%s", client_str(&c, "text"));
 	down();
 }
 
@@ -265,8 +275,15 @@ static void report(enum ipc_type t, const char *reason)
 
 static void record(const char *sql)
 {
-	struct rec_statement s = {.proto = "query", .sql = span_str(sql), .name = "", .cls = "read", .verdict = "allow", .rule = "r",
-		.reason = "", .epoch = 1, .forwarded = true};
+	struct rec_statement s = {.proto = "query",
+	    .sql = span_str(sql),
+	    .name = "",
+	    .cls = "read",
+	    .verdict = "allow",
+	    .rule = "r",
+	    .reason = "",
+	    .epoch = 1,
+	    .forwarded = true};
 
 	cr_assert_gt(recorder_add_statement(rec, &s), 0);
 	cr_assert_eq(recorder_commit(rec, false), 0);
@@ -471,8 +488,9 @@ Test(recording, after_a_crash_of_the_gateway)
 static void expect_cancel(uint32_t pid, uint32_t key)
 {
 	uint8_t got[16];
-	uint8_t want[16] = {0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, (uint8_t)(pid >> 24), (uint8_t)(pid >> 16), (uint8_t)(pid >> 8),
-		(uint8_t)pid, (uint8_t)(key >> 24), (uint8_t)(key >> 16), (uint8_t)(key >> 8), (uint8_t)key};
+	uint8_t want[16] = {0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, (uint8_t)(pid >> 24),
+	    (uint8_t)(pid >> 16), (uint8_t)(pid >> 8), (uint8_t)pid, (uint8_t)(key >> 24),
+	    (uint8_t)(key >> 16), (uint8_t)(key >> 8), (uint8_t)key};
 	int fd = -1;
 
 	for (int i = 0; i < 300 && fd < 0; i++) {
@@ -532,7 +550,8 @@ Test(recording, a_killed_session_is_cancelled_and_its_process_killed)
 	recorder_free(rec);
 	take_connection();
 	backend(5, 6);
-	cr_assert_eq(verb_run(&r, NULL, &v, "kill", "id", c.sid, "why", "enough", NULL), 0, "%s", verb_text(&v));
+	cr_assert_eq(verb_run(&r, NULL, &v, "kill", "id", c.sid, "why", "enough", NULL), 0, "%s",
+	    verb_text(&v));
 	verb_clear(&v);
 	cr_assert_eq(client_next(&c, 1000), IPC_KILL);
 	cr_assert_str_eq(client_str(&c, "sid"), c.sid);

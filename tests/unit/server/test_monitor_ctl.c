@@ -62,16 +62,32 @@ Test(verbs, who_may_what)
 		const char *verb;
 		int alice, root;
 	} want[] = {
-		{"whoami", 0, 0},   {"targets", 0, 0},  {"requests", 0, 0}, {"sessions", 0, 0}, {"status", 4, 0},
-		{"reload", 4, 0},   {"revoke", 4, 2},   {"kill", 2, 2},     {"replay", 2, 2},   {"show", 2, 2},
-		{"approve", 2, 4},  {"deny", 2, 4},     {"config", 0, 0},   {"cert", 0, 4},     {"sql", 2, 2},
-		{"verify", 2, 2},   {"nonsense", 2, 2}, {"", 2, 2},
+	    {"whoami", 0, 0},
+	    {"targets", 0, 0},
+	    {"requests", 0, 0},
+	    {"sessions", 0, 0},
+	    {"status", 4, 0},
+	    {"reload", 4, 0},
+	    {"revoke", 4, 2},
+	    {"kill", 2, 2},
+	    {"replay", 2, 2},
+	    {"show", 2, 2},
+	    {"approve", 2, 4},
+	    {"deny", 2, 4},
+	    {"config", 0, 0},
+	    {"cert", 0, 4},
+	    {"sql", 2, 2},
+	    {"verify", 2, 2},
+	    {"nonsense", 2, 2},
+	    {"", 2, 2},
 	};
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
-		cr_assert_eq(ask(&c, want[i].verb), want[i].alice, "alice %s: %d", want[i].verb, v.code);
+		cr_assert_eq(
+		    ask(&c, want[i].verb), want[i].alice, "alice %s: %d", want[i].verb, v.code);
 		verb_clear(&v);
-		cr_assert_eq(ask(NULL, want[i].verb), want[i].root, "root %s: %d", want[i].verb, v.code);
+		cr_assert_eq(
+		    ask(NULL, want[i].verb), want[i].root, "root %s: %d", want[i].verb, v.code);
 		verb_clear(&v);
 	}
 }
@@ -122,7 +138,8 @@ Test(verbs, one_at_a_time_and_nothing_else)
 		rig_spin(&r, 30);
 		p.fd = sv[1];
 		cr_assert_eq(poll(&p, 1, 0), 1);
-		cr_assert_eq(recv(sv[1], &byte, 1, MSG_DONTWAIT), 0, "kind %d: the channel ends", kind);
+		cr_assert_eq(
+		    recv(sv[1], &byte, 1, MSG_DONTWAIT), 0, "kind %d: the channel ends", kind);
 		buf_clear(&b);
 		close(sv[1]);
 	}
@@ -142,7 +159,8 @@ static int as_uid(uid_t uid, const char *verb)
 		int s = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 		snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", r.dir);
-		if (setresuid(uid, uid, uid) != 0 || connect(s, (struct sockaddr *)&sa, sizeof(sa)) != 0)
+		if (setresuid(uid, uid, uid) != 0 ||
+		    connect(s, (struct sockaddr *)&sa, sizeof(sa)) != 0)
 			_exit(99);
 		buf_init(&b, IPC_MAX);
 		ipc_begin(&b, IPC_CTL, 1);
@@ -199,7 +217,8 @@ Test(verbs, certificates_say_what_the_configuration_gives)
 		buf_reset(&b);
 		at = strstr(text, "  dev: {");
 		buf_put(&b, text, (size_t)(at - text));
-		buf_put_str(&b, "  short: {groups: [dev], targets: [orders-prod], logins: [app_ro], session: {ttl: 2h}}\n");
+		buf_put_str(&b, "  short: {groups: [dev], targets: [orders-prod], logins: "
+				"[app_ro], session: {ttl: 2h}}\n");
 		buf_put_str(&b, at);
 		spill(r.conf_path, buf_span(&b));
 		buf_clear(&b);
@@ -377,12 +396,14 @@ Test(reload, drain_waits_for_sessions)
 	client_open(&r, &idle, HERE);
 	cr_assert_eq(client_connect(&c, "orders-prod", "app_ro", "orders"), 0);
 	monitor_drain(r.m, 60000, drained, &done);
-	cr_assert_eq(client_next(&idle, 1000), IPC_KILL, "without a session there is nothing to wait for");
+	cr_assert_eq(
+	    client_next(&idle, 1000), IPC_KILL, "without a session there is nothing to wait for");
 	cr_assert(rig_listener_got(&r, IPC_LISTENER_STOP));
 	rig_spin(&r, 1500);
 	cr_assert_not(done);
 	cr_assert_eq(monitor_n_sessions(r.m), 1);
-	cr_assert_eq(client_connect(&c, "orders-prod", "app_ro", "orders"), IPC_FAIL, "no new ones");
+	cr_assert_eq(
+	    client_connect(&c, "orders-prod", "app_ro", "orders"), IPC_FAIL, "no new ones");
 	fd_close(&c.sock);
 	for (int i = 0; i < 200 && !done; i++)
 		rig_spin(&r, 10);
@@ -461,9 +482,11 @@ Test(exec, arguments_environment_and_status)
 	int in, err, o;
 
 	setenv("SECRET_OF_THE_MONITOR", "x", 1);
-	cli("#!/bin/sh\nfor a in \"$@\"; do echo \"<$a>\"; done\nenv | grep -v '^_=\\|^PWD=\\|^SHLVL=\\|^OLDPWD=' | sort\n"
+	cli("#!/bin/sh\nfor a in \"$@\"; do echo \"<$a>\"; done\nenv | grep -v "
+	    "'^_=\\|^PWD=\\|^SHLVL=\\|^OLDPWD=' | sort\n"
 	    "echo oops >&2\nread x && echo \"in:$x\"\nexit 7\n");
-	cr_assert_eq(run(&c, "sessions  --user 'a b' \"c\\\"d\" e\\ f", false), IPC_OK, "%s", client_str(&c, "text"));
+	cr_assert_eq(run(&c, "sessions  --user 'a b' \"c\\\"d\" e\\ f", false), IPC_OK, "%s",
+	    client_str(&c, "text"));
 	cr_assert_str_eq(client_str(&c, "verb"), "sessions");
 	cr_assert_eq(client_int(&c, "fds"), 3);
 	in = client_fd(&c, 0);
@@ -473,8 +496,9 @@ Test(exec, arguments_environment_and_status)
 	cr_assert_eq(write(in, "hi\n", 3), 3);
 	close(in);
 	out = drain_fd(o);
-	cr_assert_str_eq(out, "<--exec>\n<sessions>\n<--user>\n<a b>\n<c\"d>\n<e f>\n"
-			      "HOME=/nonexistent\nLANG=C.UTF-8\nPATH=/usr/bin:/bin\nSALLYPORT_EXEC=1\nin:hi\n");
+	cr_assert_str_eq(out,
+	    "<--exec>\n<sessions>\n<--user>\n<a b>\n<c\"d>\n<e f>\n"
+	    "HOME=/nonexistent\nLANG=C.UTF-8\nPATH=/usr/bin:/bin\nSALLYPORT_EXEC=1\nin:hi\n");
 	cr_assert_str_eq(drain_fd(err), "oops\n");
 	cr_assert_eq(exit_of(&c), 7);
 	cr_assert_null(c.peer->execs);
@@ -484,13 +508,19 @@ Test(exec, the_rest_of_the_line_is_sql)
 {
 	int o;
 
-	cli("#!/bin/sh\nfor a in \"$@\"; do printf '<%s>' \"$a\"; done\nls /proc/self/fd | tr '\\n' ' '\n");
-	cr_assert_eq(run(&c, "sql orders-prod -c select 'it''s'  from \"T\" where a > 1 -- $HOME `id`", false), IPC_OK);
+	cli("#!/bin/sh\nfor a in \"$@\"; do printf '<%s>' \"$a\"; done\nls /proc/self/fd | tr "
+	    "'\\n' ' '\n");
+	cr_assert_eq(
+	    run(&c, "sql orders-prod -c select 'it''s'  from \"T\" where a > 1 -- $HOME `id`",
+		false),
+	    IPC_OK);
 	cr_assert_str_eq(client_str(&c, "sql_target"), "orders-prod");
 	cr_assert_eq(client_int(&c, "fds"), 4, "and the database's socket");
 	o = client_fd(&c, 1);
-	cr_assert_str_eq(drain_fd(o), "<--exec><sql><orders-prod><-c><select 'it''s'  from \"T\" where a > 1 -- $HOME `id`>"
-				      "0 1 2 3 4 5 ", "and no other descriptor (5 is ls's own)");
+	cr_assert_str_eq(drain_fd(o),
+	    "<--exec><sql><orders-prod><-c><select 'it''s'  from \"T\" where a > 1 -- $HOME `id`>"
+	    "0 1 2 3 4 5 ",
+	    "and no other descriptor (5 is ls's own)");
 	cr_assert_eq(exit_of(&c), 0);
 }
 
@@ -499,7 +529,9 @@ Test(exec, a_terminal)
 	const char *out;
 	int fd;
 
-	cli("#!/bin/sh\nstty size\nsleep 0.3\nstty size\necho $TERM $COLUMNS $LINES\ntty </dev/tty\n");
+	cli("#!/bin/sh\nstty size\nwhile [ \"$(stty size)\" = \"43 132\" ]; do sleep 0.05; "
+	    "done\nstty size\necho $TERM $COLUMNS $LINES\ntty "
+	    "</dev/tty\n");
 	cr_assert_eq(run(&c, "targets", true), IPC_OK, "%s", client_str(&c, "text"));
 	cr_assert_eq(c.nfds, 1);
 	fd = client_fd(&c, 0);
@@ -546,7 +578,8 @@ Test(exec, closing_the_channel_and_the_connection_ends_it)
 	pid_t p;
 
 	snprintf(path, sizeof(path), "%s/pid", r.dir);
-	cli("#!/bin/sh\ntrap '' HUP TERM\necho $$ > \"$(dirname \"$0\")/pid\"\nwhile :; do sleep 1; done\n");
+	cli("#!/bin/sh\ntrap '' HUP TERM\necho $$ > \"$(dirname \"$0\")/pid\"\nwhile :; do sleep "
+	    "1; done\n");
 	cr_assert_eq(run(&c, "targets", false), IPC_OK);
 	for (int i = 0; i < 100 && access(path, F_OK) != 0; i++)
 		rig_spin(&r, 10);

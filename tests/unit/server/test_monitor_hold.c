@@ -10,7 +10,7 @@
 #include "monrig.h"
 #include "server/hold.h"
 
-#define HERE "198.51.100.7"
+#define HERE   "198.51.100.7"
 #define MINUTE ((int64_t)60 * 1000000)
 
 static struct rig r;
@@ -20,7 +20,8 @@ static void session_of(struct client *x, enum rig_user u)
 {
 	client_open(&r, x, HERE);
 	client_login(x, u);
-	cr_assert_eq(client_connect(x, "orders-prod", "app_ro", "orders"), 0, "%s", client_str(x, "text"));
+	cr_assert_eq(
+	    client_connect(x, "orders-prod", "app_ro", "orders"), 0, "%s", client_str(x, "text"));
 }
 
 static void up(void)
@@ -42,7 +43,8 @@ struct stmt {
 	bool locks;
 };
 
-static const struct stmt DELETE_ALL = {"delete from t", "\x91\xa1x", "0123456789abcdef0123456789abcdef", "bulk", "wait", false};
+static const struct stmt DELETE_ALL = {
+    "delete from t", "\x91\xa1x", "0123456789abcdef0123456789abcdef", "bulk", "wait", false};
 
 static int hold(struct client *x, const struct stmt *s)
 {
@@ -157,7 +159,8 @@ Test(hold, other_settings_are_another_statement)
 Test(hold, every_part_of_the_binding_counts)
 {
 	static const uint8_t settings[SHA256_LEN] = {1};
-	const struct hold_subject base = {"u", "p", "b", "t", "d", "l", span_str("sql"), span_str("params")};
+	const struct hold_subject base = {
+	    "u", "p", "b", "t", "d", "l", span_str("sql"), span_str("params")};
 	struct hold_subject v[10];
 	uint8_t hash[11][SHA256_LEN];
 	uint8_t other[SHA256_LEN] = {2};
@@ -177,7 +180,8 @@ Test(hold, every_part_of_the_binding_counts)
 	hold_body(&base, hash[10]);
 	for (size_t i = 0; i < 10; i++) {
 		hold_body(&v[i], hash[i]);
-		cr_assert((memcmp(hash[i], hash[10], SHA256_LEN) == 0) == (i == 9), "variant %zu", i);
+		cr_assert(
+		    (memcmp(hash[i], hash[10], SHA256_LEN) == 0) == (i == 9), "variant %zu", i);
 	}
 	hold_binding(hash[10], settings, hash[0]);
 	hold_binding(hash[10], other, hash[1]);
@@ -190,9 +194,12 @@ Test(hold, nobody_decides_for_himself)
 	const char *id = held(&c, &DELETE_ALL, "pending");
 
 	cr_assert_eq(decide(ALICE, "approve", id), 4, "the requester");
-	cr_assert_eq(decide(ALICE_TOO, "approve", id), 4, "the same person by another name, although in the approvers' group");
-	cr_assert_eq(decide(ROBOT, "approve", id), 4, "a machine, although in the approvers' group");
-	cr_assert_eq(decide(DAVE, "approve", id), 3, "an approver of other things does not even see it");
+	cr_assert_eq(decide(ALICE_TOO, "approve", id), 4,
+	    "the same person by another name, although in the approvers' group");
+	cr_assert_eq(
+	    decide(ROBOT, "approve", id), 4, "a machine, although in the approvers' group");
+	cr_assert_eq(
+	    decide(DAVE, "approve", id), 3, "an approver of other things does not even see it");
 	cr_assert_eq(decide(EVE, "approve", id), 3);
 	cr_assert_eq(verb_run(&r, NULL, &v, "approve", "id", id, NULL), 4, "uid 0");
 	verb_clear(&v);
@@ -359,7 +366,8 @@ Test(hold, no_more_than_so_many_undecided)
 	s.sql = sql;
 	for (int i = 0; i <= HOLD_PENDING_MAX; i++) {
 		snprintf(sql, sizeof(sql), "delete from t%d", i);
-		cr_assert_eq(hold(&c, &s), i < HOLD_PENDING_MAX ? IPC_OK : IPC_FAIL, "number %d", i);
+		cr_assert_eq(
+		    hold(&c, &s), i < HOLD_PENDING_MAX ? IPC_OK : IPC_FAIL, "number %d", i);
 	}
 	cr_assert_str_eq(client_str(&c, "sqlstate"), "54000");
 }
