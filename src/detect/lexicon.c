@@ -53,7 +53,7 @@ const struct lex_group lex_groups[] = {
 		"store warehouse branch office location hotel restaurant airport station venue "
 		"facility shop depot site school hospital city country region state county "
 		"place poi landmark building museum park port stop outlet clinic bank atm "
-		"sensor weather tower cell district continent area zone district"},
+		"sensor reading measurement weather tower cell district continent area zone district"},
 	{W_LOG,
 		"log access request session connection visit hit http traffic audit login "
 		"pageview click nginx apache web event activity attempt flow firewall"},
@@ -81,7 +81,7 @@ const struct lex_group lex_groups[] = {
 		"text data street city zip holder expiry birth account line full display code "
 		"amount gross net"},
 	{0,
-		"scorecard postcard cardio company file host product event application app "
+		"scorecard postcard cardio passes describes accrues company file host product event application app "
 		"domain brand model tag city country passage message package storage mileage "
 		"usage average percentage word post box project team department page button "
 		"class bucket object cache foreign primary sort partition routing unique "
@@ -119,7 +119,8 @@ const struct lex_seqs lex_seqs[] = {
 		"full name, maiden name, birth name, nick name, real name, screen name, "
 		"pen name, name first, name last, name on card, card holder, cardholder, "
 		"card holder name, account holder, account holder name, next of kin, "
-		"contact person, contact name, emergency contact name, ship to name, bill to name, sold to name, "
+		"contact person, contact name, emergency contact name, emergency name, "
+		"name family, ship to name, bill to name, sold to name, "
 		"addressee, client name, seller name"},
 	{PII_NAME, S_PERSON, "legal name, display name, preferred name, alias, handle"},
 	{PII_NAME, S_TEXTUAL,
@@ -213,7 +214,7 @@ const struct lex_seqs lex_seqs[] = {
 	{PII_CARD, S_TEXTUAL, "track 2"},
 	{PII_SECRET, 0, "card token"},
 	{PII_IBAN, 0,
-		"iban, bank account, bank account number, account iban, routing number, "
+		"iban, iban code, iban number, bank account, bank account number, account iban, routing number, "
 		"sort code, clabe, bban"},
 	{PII_IBAN, S_NOTPRODUCT, "account number"},
 	{PII_IBAN, S_TEXTUAL, "direct debit"},
@@ -222,7 +223,8 @@ const struct lex_seqs lex_seqs[] = {
 		"operating income, income statement"},
 	{PII_MONEY, 0,
 		"salary, wage, income, compensation, base pay, gross pay, net pay, pay rate, "
-		"net worth, credit score, fico, annual earning, payroll, payslip, salary amount, "
+		"net worth, credit score, fico, annual earning, payroll, payslip, "
+		"wage per hour, wage per month, salary per month, salary per year, salary amount, "
 		"annual income, annual salary, household income"},
 	{PII_MONEY, S_PERSON,
 		"bonus, hourly rate, commission, earning, net income, stock option"},
@@ -277,7 +279,7 @@ const struct lex_seqs lex_seqs[] = {
 		"request body, response body, raw request, raw response, raw body, feedback, "
 		"complaint, resolution note, special instruction, delivery instruction, "
 		"cover letter, internal note"},
-	{PII_TEXT, S_TEXTUAL | S_COMMS, "body, letter"},
+	{PII_TEXT, S_TEXTUAL | S_COMMS, "body, letter, detail"},
 	{PII_TEXT, S_TEXTUAL | S_PERSON, "bio, biography, resume"},
 	{PII_TEXT, S_TEXTUAL | S_PERSON | S_WHOLE, "about"},
 };

@@ -237,8 +237,12 @@ static struct hit hit_at(const struct context *cx, const struct name_words *w, s
 	}
 	if (h.len < 2 && has(w, at, W_PERSON) && word_is(w, at + 1, "name"))
 		h = (struct hit){2, PII_NAME, 0};
-	if (h.len < 2 && word_is(w, at, "name") && at + 2 == w->n && has(w, at + 1, W_PERSON))
-		h = (struct hit){2, PII_NAME, 0};
+	if (h.len < 2 && word_is(w, at, "name")) { /* name_user, name_of_user */
+		size_t whose = at + 1 + word_is(w, at + 1, "of");
+
+		if (whose + 1 == w->n && has(w, whose, W_PERSON))
+			h = (struct hit){whose + 1 - at, PII_NAME, 0};
+	}
 	return h;
 }
 

@@ -10,7 +10,7 @@
 
 #include "detect/vocab.h"
 
-#define PIECE_MIN 3
+#define PIECE_MIN 2
 #define GLUE_MIN  6 /* shorter words are not taken apart */
 #define GLUE_MAX  40
 
@@ -80,6 +80,20 @@ static const struct vocab_word *find_singular(const char *p, size_t n)
 	return v;
 }
 
+/* May a glued name have this part? Of the short words only those that people do glue on. */
+static bool is_piece(const char *p, size_t n)
+{
+	static const char shorts[] = " pw cc no nr id ip tel fax zip ssn dob mob pin key otp api emp usr acc num "
+				     "pwd ref sms app tax url mac iso msg day new old sub org ";
+	char word[6] = " ";
+
+	if (n > 3)
+		return find_singular(p, n) != NULL;
+	memcpy(word + 1, p, n);
+	word[n + 1] = ' ';
+	return strstr(shorts, word) != NULL && vocab_find(p, n) != NULL;
+}
+
 /* Cut p into the fewest known words of at least PIECE_MIN letters: take[i] is the length of the
  * word that starts at i in the best cut of the rest, best[i] how many words that needs. */
 static bool glue_cut(const char *p, size_t n, uint8_t take[GLUE_MAX + 1])
@@ -93,7 +107,7 @@ static bool glue_cut(const char *p, size_t n, uint8_t take[GLUE_MAX + 1])
 		best[i] = UINT8_MAX;
 		for (size_t len = PIECE_MIN; len <= n - i; len++) {
 			if (best[i + len] == UINT8_MAX || best[i + len] + 1 >= best[i] ||
-			    find_singular(p + i, len) == NULL)
+			    !is_piece(p + i, len))
 				continue;
 			best[i] = (uint8_t)(best[i + len] + 1);
 			take[i] = (uint8_t)len;
