@@ -25,6 +25,7 @@ int pgio_init(struct pgio *io, int fd, void *ssl, bool verified)
 		return E_CRYPTO;
 	/* our buffer moves and grows between attempts to write the same bytes */
 	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_set_read_ahead(ssl, 1); /* header and body of a record in one call */
 	return 0;
 }
 
@@ -95,8 +96,8 @@ int pgio_read(struct pgio *io, struct buf *in, size_t max)
 			return got > 0 ? got : rc; /* an error shows again at the next call */
 		buf_commit(in, (size_t)rc);
 		got += rc;
-		if (io->ssl == NULL && (size_t)rc < n)
-			break; /* the socket is empty: save the call that would say so */
+		if (io->ssl != NULL ? SSL_has_pending(io->ssl) == 0 : (size_t)rc < n)
+			break; /* nothing is left: save the call that would say so */
 	}
 	return got;
 }
@@ -145,7 +146,7 @@ int pgio_write(struct pgio *io, struct buf *out)
 
 bool pgio_pending(const struct pgio *io)
 {
-	return io->ssl != NULL && SSL_pending(io->ssl) > 0;
+	return io->ssl != NULL && SSL_has_pending(io->ssl) == 1; /* also of records not yet decrypted */
 }
 
 void pgio_warm(void)
