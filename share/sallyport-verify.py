@@ -400,10 +400,10 @@ class Verifier:
         return True
 
     def check_end(self, s, state, torn, segments):
+        if s.heads and s.heads[-1][0] > state[0]:
+            raise Bad("cut after record %d; the log has seen %d" % (state[0], s.heads[-1][0]))
         if s.end is None:
             self.crashed += 1
-            if s.heads and s.heads[-1][0] > state[0]:
-                raise Bad("cut after record %d; the log has seen %d" % (state[0], s.heads[-1][0]))
             return
         self.crashed += s.end[4].startswith("crash")
         if tuple(state) != s.end[:3]:

@@ -7,8 +7,8 @@
 #include "base/cur.h"
 #include "base/mem.h"
 
-#define ALG_ED25519 0x01u
-#define KEY_ID_LEN 4u
+#define ALG_ED25519   0x01u
+#define KEY_ID_LEN    4u
 #define SIG_LINES_MAX 16
 
 static const char dash[] = "\xe2\x80\x94 "; /* em dash and a space begin a signature line */
@@ -143,8 +143,10 @@ static int note_split(struct span note, struct span *body, struct span *sigs)
 	return E_FORMAT;
 }
 
-/* One signature line: its name, and the blob when it has our size (others are unknown kinds: *known false). */
-static int parse_sig(struct span line, struct span *name, uint8_t blob[KEY_ID_LEN + ED25519_SIG_LEN], bool *known)
+/* One signature line: its name, and the blob when it has our size (others are unknown kinds: *known
+ * false). */
+static int parse_sig(
+    struct span line, struct span *name, uint8_t blob[KEY_ID_LEN + ED25519_SIG_LEN], bool *known)
 {
 	struct cur c = cur_of(line);
 	const uint8_t *sp;
@@ -176,10 +178,12 @@ static int check_sigs(struct span body, struct span sigs, const char *origin, co
 
 		if (!cur_ok(&c) || i >= SIG_LINES_MAX || parse_sig(line, &name, blob, &known) != 0)
 			return E_FORMAT;
-		if (pub == NULL || !known || !span_is(name, origin) || memcmp(blob, id, KEY_ID_LEN) != 0)
+		if (pub == NULL || !known || !span_is(name, origin) ||
+		    memcmp(blob, id, KEY_ID_LEN) != 0)
 			continue;
 		if (ed25519_verify(pub, body, span_of(blob + KEY_ID_LEN, ED25519_SIG_LEN)) != 0)
-			return E_CRYPTO; /* a known key with a wrong signature is worse than an unknown key */
+			return E_CRYPTO; /* a known key with a wrong signature is worse than an
+					    unknown key */
 		good = true;
 	}
 	return pub == NULL || good ? 0 : E_CRYPTO;
@@ -219,7 +223,8 @@ void checkpoint_put_key(struct buf *b, const char *name, const uint8_t pub[ED255
 	base64_encode(span_of(blob, sizeof(blob)), b);
 }
 
-int checkpoint_parse_key(struct span text, char name[CHECKPOINT_NAME_MAX], uint8_t pub[ED25519_PUB_LEN])
+int checkpoint_parse_key(
+    struct span text, char name[CHECKPOINT_NAME_MAX], uint8_t pub[ED25519_PUB_LEN])
 {
 	struct cur c = cur_of(text);
 	const uint8_t *plus = text.n > 0 ? memchr(text.p, '+', text.n) : NULL;

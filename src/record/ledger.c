@@ -220,7 +220,8 @@ static int load_checkpoint(struct opening *o, const uint8_t *pub, struct why *w)
 		return 0;
 	}
 	if (rc == 0)
-		rc = pub != NULL ? checkpoint_open(buf_span(&b), pub, &o->cp) : checkpoint_parse(buf_span(&b), &o->cp);
+		rc = pub != NULL ? checkpoint_open(buf_span(&b), pub, &o->cp)
+				 : checkpoint_parse(buf_span(&b), &o->cp);
 	buf_clear(&b);
 	if (rc != 0)
 		return why_set(w, rc == E_CRYPTO || rc == E_FORMAT ? E_TAMPER : rc,
@@ -239,22 +240,27 @@ static int open_files(struct ledger *l, const char *path, struct why *w)
 
 	l->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (l->dirfd >= 0)
-		l->fd = openat(l->dirfd, "entries", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		l->fd = openat(l->dirfd, "entries",
+		    O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (l->fd < 0)
-		return why_set(w, -errno, "cannot open the proof log in %s: %s", path, err_str(-errno));
+		return why_set(
+		    w, -errno, "cannot open the proof log in %s: %s", path, err_str(-errno));
 	if (flock(l->fd, LOCK_EX | LOCK_NB) != 0)
-		return why_set(w, errno == EWOULDBLOCK ? E_STATE : -errno, "the proof log in %s is in use", path);
+		return why_set(w, errno == EWOULDBLOCK ? E_STATE : -errno,
+		    "the proof log in %s is in use", path);
 	rc = file_sync_dir(l->dirfd);
 	return rc == 0 ? 0 : why_set(w, rc, "cannot sync %s: %s", path, err_str(rc));
 }
 
-/* An entry that a crash cut goes away; anything else behind the last entry is not ours to repair. */
+/* An entry that a crash cut goes away; anything else behind the last entry is not ours to repair.
+ */
 static int drop_tail(struct ledger *l, const struct ledger_scan *s, struct why *w)
 {
 	if (s->torn == 0)
 		return 0;
 	if (!s->zeros && !s->cut)
-		return why_set(w, E_TAMPER, "the proof log is damaged behind entry %llu", (unsigned long long)s->tree.size);
+		return why_set(w, E_TAMPER, "the proof log is damaged behind entry %llu",
+		    (unsigned long long)s->tree.size);
 	if (ftruncate(l->fd, (off_t)s->bytes) != 0 || fsync(l->fd) != 0)
 		return why_set(w, -errno, "cannot repair the proof log: %s", err_str(-errno));
 	return 0;
@@ -268,18 +274,20 @@ static int load_entries(struct opening *o, struct why *w)
 	if (rc != 0)
 		return why_set(w, rc, "cannot read the proof log: %s", err_str(rc));
 	if (o->have_cp && s.tree.size < o->cp.size)
-		return why_set(w, E_TAMPER, "the proof log has %llu entries, its checkpoint says %llu (cut or rolled back)",
+		return why_set(w, E_TAMPER,
+		    "the proof log has %llu entries, its checkpoint says %llu (cut or rolled back)",
 		    (unsigned long long)s.tree.size, (unsigned long long)o->cp.size);
 	if (o->have_cp && !o->cp_ok)
-		return why_set(w, E_TAMPER, "the proof log does not match its checkpoint (rewritten)");
+		return why_set(
+		    w, E_TAMPER, "the proof log does not match its checkpoint (rewritten)");
 	rc = drop_tail(o->l, &s, w);
 	o->l->tree = s.tree;
 	o->l->bytes = s.bytes;
 	return rc;
 }
 
-int ledger_open(const char *path, const char *origin, const uint8_t *pub, ledger_fn *visit, void *ctx,
-    struct ledger **out, struct why *w)
+int ledger_open(const char *path, const char *origin, const uint8_t *pub, ledger_fn *visit,
+    void *ctx, struct ledger **out, struct why *w)
 {
 	struct ledger *l = xcalloc(1, sizeof(*l));
 	struct opening o = {.l = l, .visit = visit, .ctx = ctx};
@@ -289,8 +297,10 @@ int ledger_open(const char *path, const char *origin, const uint8_t *pub, ledger
 	l->dirfd = l->fd = -1;
 	buf_init(&l->leaf, REC_LEAF_MAX);
 	buf_init(&l->b, REC_LEAF_MAX + 2);
-	if (!checkpoint_name_ok(span_str(origin)) || str_copy(l->origin, sizeof(l->origin), origin) != 0)
-		rc = why_set(w, E_CONFIG, "the gateway's name cannot be a key name (printable, no space, no plus)");
+	if (!checkpoint_name_ok(span_str(origin)) ||
+	    str_copy(l->origin, sizeof(l->origin), origin) != 0)
+		rc = why_set(w, E_CONFIG,
+		    "the gateway's name cannot be a key name (printable, no space, no plus)");
 	else
 		rc = open_files(l, path, w);
 	if (rc == 0)
@@ -328,7 +338,8 @@ int ledger_append(struct ledger *l, const struct rec_leaf *leaf, bool sync, uint
 	buf_reset(&l->leaf);
 	buf_reset(&l->b);
 	rec_leaf_put(&l->leaf, leaf);
-	buf_put_u16be(&l->b, (uint16_t)buf_len(&l->leaf)); /* at most REC_LEAF_MAX: the buffer's limit */
+	buf_put_u16be(
+	    &l->b, (uint16_t)buf_len(&l->leaf)); /* at most REC_LEAF_MAX: the buffer's limit */
 	buf_put_span(&l->b, buf_span(&l->leaf));
 	if (buf_err(&l->leaf) != 0 || buf_err(&l->b) != 0)
 		return E_TOOBIG;
@@ -352,7 +363,8 @@ int ledger_sync(struct ledger *l)
 {
 	if (!l->unsynced)
 		return 0;
-	/* After a failed fdatasync the kernel may have dropped the pages: what is on disk is unknown. */
+	/* After a failed fdatasync the kernel may have dropped the pages: what is on disk is
+	 * unknown. */
 	if (fdatasync(l->fd) != 0) {
 		l->broken = true;
 		return -errno;
@@ -418,7 +430,8 @@ int ledger_checkpoint_put(struct ledger *l, struct span body, const uint8_t pub[
 	return rc;
 }
 
-int ledger_checkpoint(struct ledger *l, const uint8_t pub[ED25519_PUB_LEN], ledger_sign_fn *sign, void *ctx)
+int ledger_checkpoint(
+    struct ledger *l, const uint8_t pub[ED25519_PUB_LEN], ledger_sign_fn *sign, void *ctx)
 {
 	uint8_t sig[ED25519_SIG_LEN];
 	struct buf body;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Merkle tree arithmetic: RFC 6962 section 2.1 (hashing and proofs), RFC 9162 section 2.1 (verification).
+ * Merkle tree arithmetic: RFC 6962 section 2.1 (hashing and proofs), RFC 9162 section 2.1
+ * (verification).
  */
 #include "record/merkle.h"
 
@@ -15,7 +16,8 @@ void merkle_leaf(struct span leaf, struct merkle_hash *out)
 	sha256_free(c);
 }
 
-void merkle_node(const struct merkle_hash *left, const struct merkle_hash *right, struct merkle_hash *out)
+void merkle_node(
+    const struct merkle_hash *left, const struct merkle_hash *right, struct merkle_hash *out)
 {
 	uint8_t in[1 + 2 * SHA256_LEN] = {0x01};
 
@@ -33,7 +35,8 @@ void merkle_add(struct merkle_tree *t, const struct merkle_hash *leaf)
 {
 	struct merkle_hash h = *leaf;
 
-	/* Each trailing 1 bit of the size is a complete subtree that this leaf completes into a larger one. */
+	/* Each trailing 1 bit of the size is a complete subtree that this leaf completes into a
+	 * larger one. */
 	for (uint64_t s = t->size; (s & 1) != 0; s >>= 1)
 		merkle_node(&t->stack[--t->depth], &h, &h);
 	t->stack[t->depth++] = h;
@@ -117,7 +120,8 @@ static size_t path_levels(uint64_t index, uint64_t size, struct level *lv)
 	return k;
 }
 
-/* Proofs list the deepest sibling first; leaves are asked for in rising order, so that a file is read once. */
+/* Proofs list the deepest sibling first; leaves are asked for in rising order, so that a file is
+ * read once. */
 static int emit_levels(const struct source *s, const struct level *lv, size_t k, size_t base)
 {
 	size_t left = k;
@@ -140,7 +144,8 @@ static int emit_levels(const struct source *s, const struct level *lv, size_t k,
 	return 0;
 }
 
-int merkle_prove_inclusion(uint64_t index, uint64_t size, merkle_leaf_fn *fn, void *ctx, struct merkle_proof *out)
+int merkle_prove_inclusion(
+    uint64_t index, uint64_t size, merkle_leaf_fn *fn, void *ctx, struct merkle_proof *out)
 {
 	struct source s = {fn, ctx, out};
 	struct level lv[64];
@@ -151,8 +156,8 @@ int merkle_prove_inclusion(uint64_t index, uint64_t size, merkle_leaf_fn *fn, vo
 	return emit_levels(&s, lv, path_levels(index, size, lv), 0);
 }
 
-/* SUBPROOF (RFC 6962 2.1.2), from the top: the last range is the old tree's right-most complete subtree; it is part
- * of the proof unless it is the whole old tree. */
+/* SUBPROOF (RFC 6962 2.1.2), from the top: the last range is the old tree's right-most complete
+ * subtree; it is part of the proof unless it is the whole old tree. */
 static size_t consistency_levels(uint64_t old_size, uint64_t size, struct level *lv)
 {
 	uint64_t lo = 0;
@@ -178,7 +183,8 @@ static size_t consistency_levels(uint64_t old_size, uint64_t size, struct level 
 	return k;
 }
 
-int merkle_prove_consistency(uint64_t old_size, uint64_t size, merkle_leaf_fn *fn, void *ctx, struct merkle_proof *out)
+int merkle_prove_consistency(
+    uint64_t old_size, uint64_t size, merkle_leaf_fn *fn, void *ctx, struct merkle_proof *out)
 {
 	struct source s = {fn, ctx, out};
 	struct level lv[66];
@@ -196,8 +202,8 @@ static bool hash_eq(const struct merkle_hash *a, const struct merkle_hash *b)
 	return memcmp(a->b, b->b, SHA256_LEN) == 0;
 }
 
-int merkle_check_inclusion(uint64_t index, uint64_t size, const struct merkle_hash *leaf, const struct merkle_hash *root,
-    const struct merkle_proof *p)
+int merkle_check_inclusion(uint64_t index, uint64_t size, const struct merkle_hash *leaf,
+    const struct merkle_hash *root, const struct merkle_proof *p)
 {
 	uint64_t fn = index;
 	uint64_t sn = size - 1;
@@ -224,8 +230,8 @@ int merkle_check_inclusion(uint64_t index, uint64_t size, const struct merkle_ha
 }
 
 /* The two roots rebuilt side by side from the proof (RFC 9162 2.1.4.2). */
-static int consistency_walk(uint64_t old_size, uint64_t size, struct merkle_hash *fr, struct merkle_hash *sr,
-    const struct merkle_proof *p, size_t i)
+static int consistency_walk(uint64_t old_size, uint64_t size, struct merkle_hash *fr,
+    struct merkle_hash *sr, const struct merkle_proof *p, size_t i)
 {
 	uint64_t fn = old_size - 1;
 	uint64_t sn = size - 1;

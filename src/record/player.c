@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Timing and keys around the renderer. The terminal is put into character mode while playing and restored on every
- * way out; Ctrl-C is a key (quit), so it cannot leave the terminal changed.
+ * Timing and keys around the renderer. The terminal is put into character mode while playing and
+ * restored on every way out; Ctrl-C is a key (quit), so it cannot leave the terminal changed.
  */
 #include "record/player.h"
 
@@ -17,8 +17,8 @@
 
 #define IDLE_CAP_US (2 * 1000 * 1000ll)
 #define WAIT_MAX_US (24 * 3600 * 1000000ll)
-#define FOLLOW_MS 250
-#define FIND_MAX 128
+#define FOLLOW_MS   250
+#define FIND_MAX    128
 #define PLAYER_QUIT 1 /* from the chunk callback: stop */
 
 enum mode {
@@ -30,7 +30,7 @@ enum mode {
 
 struct player {
 	const struct player_opts *o;
-	bool timed, keys; /* delays are kept; keys are read */
+	bool timed, keys;     /* delays are kept; keys are read */
 	enum mode mode, back; /* back: what SEEK and FIND return to */
 	bool step;            /* PAUSE: show one chunk */
 	int64_t last_us;
@@ -141,7 +141,8 @@ static int on_key(struct player *p, int c)
 	return 0;
 }
 
-/* Times in a recording are untrusted: the wait is clamped before it becomes a number of microseconds again. */
+/* Times in a recording are untrusted: the wait is clamped before it becomes a number of
+ * microseconds again. */
 static int64_t wait_us(const struct player *p, int64_t at_us)
 {
 	double d = (double)(at_us - p->last_us); /* neither is negative */
@@ -194,7 +195,8 @@ static int on_chunk(void *ctx, const struct render_chunk *c)
 	struct player *p = ctx;
 	int rc = 0;
 
-	if ((p->mode == SEEK && c->kind == RENDER_STATEMENT) || (p->mode == FIND && has_text(c->text, p->find))) {
+	if ((p->mode == SEEK && c->kind == RENDER_STATEMENT) ||
+	    (p->mode == FIND && has_text(c->text, p->find))) {
 		rc = put(p, c->text);
 		p->mode = p->back;
 		p->last_us = c->at_us;
@@ -216,7 +218,8 @@ static int follow_wait(struct player *p)
 	return c == 'q' || c == 3 ? PLAYER_QUIT : 0;
 }
 
-static int play(struct player *p, struct reader *r, struct render *x, struct player_result *out, struct why *w)
+static int play(
+    struct player *p, struct reader *r, struct render *x, struct player_result *out, struct why *w)
 {
 	const struct rec_frame *f;
 	int rc = render_meta(x, reader_meta(r));
@@ -242,7 +245,8 @@ static int play(struct player *p, struct reader *r, struct render *x, struct pla
 	return rc;
 }
 
-int player_run(struct reader *r, const struct player_opts *o, struct player_result *out, struct why *w)
+int player_run(
+    struct reader *r, const struct player_opts *o, struct player_result *out, struct why *w)
 {
 	struct player p = {.o = o, .mode = PLAY, .back = PLAY};
 	struct render *x = render_new(&o->render, on_chunk, &p);

@@ -112,10 +112,13 @@ static int read_meta(struct reader *r, int fd, struct why *w)
 	buf_clear(&b);
 	if (rc == E_UNKNOWN)
 		return why_set(w, rc, "meta has a format version that this program does not know");
-	return rc == 0 ? 0 : why_set(w, rc < -999 ? E_TAMPER : rc, "meta cannot be read: %s", err_str(rc));
+	return rc == 0
+		   ? 0
+		   : why_set(w, rc < -999 ? E_TAMPER : rc, "meta cannot be read: %s", err_str(rc));
 }
 
-/* The first number of the list must be 1 and there must be no hole: a missing file is missing evidence. */
+/* The first number of the list must be 1 and there must be no hole: a missing file is missing
+ * evidence. */
 static int parts_check(const struct reader *r, struct why *w)
 {
 	for (size_t i = 0; i < r->n_parts; i++)
@@ -162,7 +165,8 @@ int reader_open_at(int dirfd, unsigned flags, struct reader **out, struct why *w
 	}
 	fd = openat(r->dirfd, "meta", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0) {
-		rc = why_set(w, errno == ENOENT ? E_TAMPER : -errno, "meta is missing: %s", err_str(-errno));
+		rc = why_set(
+		    w, errno == ENOENT ? E_TAMPER : -errno, "meta is missing: %s", err_str(-errno));
 		goto out;
 	}
 	rc = read_meta(r, fd, w);
@@ -184,7 +188,8 @@ int reader_open(const char *path, unsigned flags, struct reader **out, struct wh
 
 	*out = NULL;
 	if (fd < 0)
-		return why_set(w, errno == ENOENT ? E_NOTFOUND : -errno, "cannot open %s: %s", path, err_str(-errno));
+		return why_set(w, errno == ENOENT ? E_NOTFOUND : -errno, "cannot open %s: %s", path,
+		    err_str(-errno));
 	rc = reader_open_at(fd, flags, out, w);
 	close(fd);
 	return rc;
@@ -231,7 +236,8 @@ static int add_file(struct reader *r, const struct reader_file *f, bool *meta, s
 	return 0;
 }
 
-int reader_open_files(const struct reader_file *files, size_t n, unsigned flags, struct reader **out, struct why *w)
+int reader_open_files(
+    const struct reader_file *files, size_t n, unsigned flags, struct reader **out, struct why *w)
 {
 	struct reader *r = reader_new(flags & ~READER_FOLLOW);
 	bool meta = false;
@@ -272,7 +278,8 @@ static int open_named(const struct reader *r, uint32_t no, bool sealed)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The archiver may turn a raw file into a sealed one between listing and opening: try the other name too. */
+/* The archiver may turn a raw file into a sealed one between listing and opening: try the other
+ * name too. */
 static int open_part(const struct reader *r, const struct part *p, bool *sealed)
 {
 	int fd;
@@ -298,7 +305,8 @@ static int next_part(struct reader *r)
 
 	r->pos.segment = p->no;
 	if (fd < 0)
-		return fail(r, fd == -ENOENT ? E_TAMPER : fd, fd == -ENOENT ? "the file is missing" : err_str(fd));
+		return fail(r, fd == -ENOENT ? E_TAMPER : fd,
+		    fd == -ENOENT ? "the file is missing" : err_str(fd));
 	segment_free(r->seg);
 	r->seg = segment_new(fd, sealed);
 	if (r->seg == NULL)
@@ -308,8 +316,9 @@ static int next_part(struct reader *r)
 	return 0;
 }
 
-/* Is there a successor? For a live session the directory is listed again, and then the current segment must be
- * read to its end once more: its last records may have come between. 1 = go on, 0 = end, negative error. */
+/* Is there a successor? For a live session the directory is listed again, and then the current
+ * segment must be read to its end once more: its last records may have come between. 1 = go on, 0 =
+ * end, negative error. */
 static int advance(struct reader *r)
 {
 	int rc;
@@ -332,7 +341,8 @@ static int advance(struct reader *r)
 /* More bytes into the buffer. 1 = some came, or another segment is open; 0 = end. */
 static int more(struct reader *r)
 {
-	size_t target = buf_len(&r->b) * 2; /* doubles, so that a large record is measured few times */
+	size_t target =
+	    buf_len(&r->b) * 2; /* doubles, so that a large record is measured few times */
 	size_t had = buf_len(&r->b);
 	int64_t n = 0;
 
@@ -342,9 +352,11 @@ static int more(struct reader *r)
 		n = segment_fill(r->seg, &r->b);
 	} while (n > 0 && buf_len(&r->b) < target);
 	if (n == E_TOOBIG)
-		return fail(r, E_TAMPER, "a record is larger than any that is ever written (damaged)");
+		return fail(
+		    r, E_TAMPER, "a record is larger than any that is ever written (damaged)");
 	if (n == E_FORMAT || n == E_SHORT)
-		return fail(r, E_TAMPER, n == E_SHORT ? "the sealed file is cut" : "the sealed file is damaged");
+		return fail(r, E_TAMPER,
+		    n == E_SHORT ? "the sealed file is cut" : "the sealed file is damaged");
 	if (n < 0)
 		return fail(r, (int)n, err_str((int)n));
 	if (buf_len(&r->b) > had)
@@ -372,9 +384,11 @@ static int check_record(struct reader *r)
 	if (!ok && (r->flags & READER_LAX) == 0) {
 		r->err = E_TAMPER;
 		if (f->seq > want)
-			return why_set(&r->why, E_TAMPER, "segment %u: record %llu is missing (%llu follows)", r->pos.segment,
+			return why_set(&r->why, E_TAMPER,
+			    "segment %u: record %llu is missing (%llu follows)", r->pos.segment,
 			    (unsigned long long)want, (unsigned long long)f->seq);
-		return why_set(&r->why, E_TAMPER, "segment %u: record %llu does not match the chain (edited or reordered)",
+		return why_set(&r->why, E_TAMPER,
+		    "segment %u: record %llu does not match the chain (edited or reordered)",
 		    r->pos.segment, (unsigned long long)want);
 	}
 	r->pos.seq = f->seq;
@@ -403,7 +417,8 @@ static bool all_zero(struct span s)
 	return true;
 }
 
-/* Zeros up to the end of the last raw segment are what a power cut leaves of a write: an unfinished record. */
+/* Zeros up to the end of the last raw segment are what a power cut leaves of a write: an unfinished
+ * record. */
 static bool zero_tail(struct reader *r)
 {
 	uint64_t n = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Session directories on disk. Everything is relative to directory descriptors; no path from outside is followed.
+ * Session directories on disk. Everything is relative to directory descriptors; no path from
+ * outside is followed.
  */
 #include "record/recdir.h"
 
@@ -83,7 +84,8 @@ int recdir_segment_create(int dirfd, uint32_t no, int *fd)
 	if (no == 0 || no > RECDIR_SEGMENTS_MAX)
 		return E_LIMIT;
 	recdir_segment_name(no, false, name);
-	*fd = openat(dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*fd = openat(
+	    dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*fd < 0)
 		return -errno;
 	rc = flock(*fd, LOCK_EX | LOCK_NB) != 0 ? -errno : file_sync_dir(dirfd);
@@ -104,7 +106,8 @@ int recdir_set_append_only(int fd, bool on)
 
 void recdir_segment_name(uint32_t no, bool sealed, char out[RECDIR_NAME_LEN])
 {
-	snprintf(out, RECDIR_NAME_LEN, "%06u.rec%s", no % (RECDIR_SEGMENTS_MAX + 1), sealed ? ".zst" : "");
+	snprintf(out, RECDIR_NAME_LEN, "%06u.rec%s", no % (RECDIR_SEGMENTS_MAX + 1),
+	    sealed ? ".zst" : "");
 }
 
 bool recdir_segment_parse(const char *name, uint32_t *no, bool *sealed)
@@ -245,7 +248,8 @@ int recdir_remove(int root_fd, const char *sid)
 		return errno == ENOENT ? E_NOTFOUND : -errno;
 	d = dir_open(fd);
 	while (d != NULL && rc == 0 && (e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && unlinkat(fd, e->d_name, 0) != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    unlinkat(fd, e->d_name, 0) != 0)
 			rc = -errno;
 	if (d == NULL)
 		rc = -errno;

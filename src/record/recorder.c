@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Appending chained records. One buffer and one hash context live as long as the session; a commit is one
- * write(2). Errors stick: a recorder that failed once never records again, so nothing can be forwarded on it.
- * It starts with a wall-clock anchor, repeats it every minute, and adds one when the wall clock steps.
+ * Appending chained records. One buffer and one hash context live as long as the session; a commit
+ * is one write(2). Errors stick: a recorder that failed once never records again, so nothing can be
+ * forwarded on it. It starts with a wall-clock anchor, repeats it every minute, and adds one when
+ * the wall clock steps.
  */
 #include "record/recorder.h"
 
@@ -15,10 +16,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define KEEP_BYTES (64u * 1024)        /* buffer kept between commits */
+#define KEEP_BYTES  (64u * 1024) /* buffer kept between commits */
 #define PENDING_MAX (REC_MAX + (16u * 1024 * 1024))
-#define ANCHOR_US (60 * 1000 * 1000ll)
-#define STEP_US (1000 * 1000ll)        /* wall clock moved against the monotonic one */
+#define ANCHOR_US   (60 * 1000 * 1000ll)
+#define STEP_US     (1000 * 1000ll) /* wall clock moved against the monotonic one */
 
 struct recorder {
 	int fd;
@@ -179,7 +180,8 @@ bool recorder_dirty(const struct recorder *r)
 	return buf_len(&r->b) > 0;
 }
 
-void recorder_head(const struct recorder *r, uint64_t *seq, uint64_t *bytes, uint8_t hash[SHA256_LEN])
+void recorder_head(
+    const struct recorder *r, uint64_t *seq, uint64_t *bytes, uint8_t hash[SHA256_LEN])
 {
 	*seq = r->head_seq;
 	*bytes = r->bytes;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The writer of one session's recording: plain chained records appended to a descriptor that the monitor
- * opened (O_APPEND). Not sealing, not reading. Format: doc/formats/recording.md; the record types and their
- * structs (enum rec_type, struct rec_statement, rec_result, rec_param, rec_kv) are in wire/recframe.h.
+ * The writer of one session's recording: plain chained records appended to a descriptor that the
+ * monitor opened (O_APPEND). Not sealing, not reading. Format: doc/formats/recording.md; the record
+ * types and their structs (enum rec_type, struct rec_statement, rec_result, rec_param, rec_kv) are
+ * in wire/recframe.h.
  *
- * Rule of use: recorder_add_*() buffers a record; recorder_commit() makes everything added so far survive a
- * kill -9 of this process (write(2) returned) and, with sync, a power cut (fdatasync). A statement is committed
- * before it is forwarded; results may wait for the next commit. Any error is final: the session must end.
+ * Rule of use: recorder_add_*() buffers a record; recorder_commit() makes everything added so far
+ * survive a kill -9 of this process (write(2) returned) and, with sync, a power cut (fdatasync). A
+ * statement is committed before it is forwarded; results may wait for the next commit. Any error is
+ * final: the session must end.
  */
 #ifndef SP_RECORD_RECORDER_H
 #define SP_RECORD_RECORDER_H
@@ -18,27 +20,32 @@
 
 struct recorder; /* a relay can be built only from one of these */
 
-/* fd: owned by the recorder from here on, opened for append at the segment's end. prev: chain hash to start
- * from (SHA-256 of the meta file for segment 1), seq: first sequence number (1 for a new session). */
+/* fd: owned by the recorder from here on, opened for append at the segment's end. prev: chain hash
+ * to start from (SHA-256 of the meta file for segment 1), seq: first sequence number (1 for a new
+ * session). */
 struct recorder *recorder_new(int fd, const uint8_t prev[SHA256_LEN], uint64_t seq);
 void recorder_free(struct recorder *r); /* commits nothing; NULL is fine */
 
-/* Each returns the record's sequence number, or a negative error (final). The recorder puts wall-clock anchors
- * (REC_ANCHOR) between records by itself, so numbers of consecutive calls may differ by two. */
+/* Each returns the record's sequence number, or a negative error (final). The recorder puts
+ * wall-clock anchors (REC_ANCHOR) between records by itself, so numbers of consecutive calls may
+ * differ by two. */
 int64_t recorder_add_statement(struct recorder *r, const struct rec_statement *s);
 int64_t recorder_add_result(struct recorder *r, const struct rec_result *s);
 /* Generic: n pairs of key and value, for DECISION, NOTICE, OWN, CANCEL, START, END...
  * The keys of each type are listed in doc/formats/recording.md. */
 int64_t recorder_add(struct recorder *r, enum rec_type type, const struct rec_kv *kv, size_t n);
 
-/* write(2) all that was added; sync: also fdatasync (of earlier commits too). 0 or a negative error (final). */
+/* write(2) all that was added; sync: also fdatasync (of earlier commits too). 0 or a negative error
+ * (final). */
 int recorder_commit(struct recorder *r, bool sync) MUST_CHECK;
 /* Is anything added and not yet committed? */
 bool recorder_dirty(const struct recorder *r);
-/* Committed head, for progress reports: last sequence number, bytes of all records of the session since
- * recorder_new() and the chain hash. Before the first commit: seq - 1, 0 and prev. */
-void recorder_head(const struct recorder *r, uint64_t *seq, uint64_t *bytes, uint8_t hash[SHA256_LEN]);
-/* Go on in the next segment (after a commit; E_STATE when dirty): fd is owned from here on in every case. */
+/* Committed head, for progress reports: last sequence number, bytes of all records of the session
+ * since recorder_new() and the chain hash. Before the first commit: seq - 1, 0 and prev. */
+void recorder_head(
+    const struct recorder *r, uint64_t *seq, uint64_t *bytes, uint8_t hash[SHA256_LEN]);
+/* Go on in the next segment (after a commit; E_STATE when dirty): fd is owned from here on in every
+ * case. */
 int recorder_rotate(struct recorder *r, int fd) MUST_CHECK;
 /* Bytes in the current segment: rotate above RECORDER_SEGMENT_MAX. */
 #define RECORDER_SEGMENT_MAX (64u * 1024 * 1024)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where does a recording end that nobody closed? Everything up to the last whole record that matches the chain.
+ * Where does a recording end that nobody closed? Everything up to the last whole record that
+ * matches the chain.
  */
 #include <errno.h>
 #include <fcntl.h>

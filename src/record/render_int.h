@@ -12,19 +12,19 @@ struct render {
 	struct render_opts o;
 	render_fn *fn;
 	void *ctx;
-	struct buf b;     /* the chunk being built */
+	struct buf b; /* the chunk being built */
 	struct rec_meta meta;
 	/* time */
 	bool have_first, anchored;
 	int64_t first_mono_us, anchor_mono_us, anchor_wall_us;
-	int64_t at_us;    /* of the present record, since the first */
+	int64_t at_us; /* of the present record, since the first */
 	int64_t wall_us;
-	char day[12];     /* date of the last line */
+	char day[12]; /* date of the last line */
 	/* the open line */
 	uint64_t open_seq; /* statement whose outcome is awaited; 0: no line is open */
 	size_t col;
-	const char *warn;  /* put before its outcome, or NULL */
-	struct buf extra;  /* put behind its outcome: what a COPY moved */
+	const char *warn; /* put before its outcome, or NULL */
+	struct buf extra; /* put behind its outcome: what a COPY moved */
 	/* an unnamed Parse that is shown only if it fails */
 	uint64_t quiet_seq;
 	struct buf quiet;
@@ -32,6 +32,8 @@ struct render {
 	uint64_t held_seq;
 	bool held;
 	uint8_t held_sql[SHA256_LEN];
+	char held_class[32];
+	bool refused; /* the last line said so: the error sent to the client repeats it */
 };
 
 int render_emit(struct render *r, enum render_kind kind);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records as JSON lines. Fields keep their names from the recording (doc/formats/recording.md); bytes that are no
- * UTF-8 are given twice: readable, and exactly as NAME_b64.
+ * Records as JSON lines. Fields keep their names from the recording (doc/formats/recording.md);
+ * bytes that are no UTF-8 are given twice: readable, and exactly as NAME_b64.
  */
 #include "base/clock.h"
 #include "record/render_int.h"
@@ -43,8 +43,8 @@ static void put_pair(void *ctx, struct span key, struct span text, uint64_t numb
 	if (span_is(key, "params"))
 		return;
 	/* A key is ours; one that a hostile file brings must not look like another field. */
-	if (span_is(key, "seq") || span_is(key, "time") || span_is(key, "type") || span_is(key, "broken") ||
-	    span_is(key, "hash"))
+	if (span_is(key, "seq") || span_is(key, "time") || span_is(key, "type") ||
+	    span_is(key, "broken") || span_is(key, "hash"))
 		return;
 	if (text.p != NULL) {
 		put_text(p->b, key, text);
@@ -112,7 +112,9 @@ int render_json_meta(struct render *r)
 	char time[32];
 
 	clock_rfc3339(m->start_us, time);
-	buf_printf(&r->b, "{\"type\":\"meta\",\"schema\":\"sallyport/recording/1\",\"session\":\"%s\",\"counter\":%llu,\"start\":\"%s\"",
+	buf_printf(&r->b,
+	    "{\"type\":\"meta\",\"schema\":\"sallyport/recording/"
+	    "1\",\"session\":\"%s\",\"counter\":%llu,\"start\":\"%s\"",
 	    m->sid, (unsigned long long)m->counter, time);
 	put_field(&r->b, "gateway", m->gateway);
 	put_field(&r->b, "user", m->user);

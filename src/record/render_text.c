@@ -2,7 +2,8 @@
  *
  * The timeline for people:
  *   14:22:10 orders=> select id, email from customers limit 2;      2 rows, 3 ms, masked email
- * SQL with several lines goes on under "orders->", so no text of a statement can pose as a line of the timeline.
+ * SQL with several lines goes on under "orders->", so no text of a statement can pose as a line of
+ * the timeline.
  */
 #include <stdio.h>
 
@@ -90,13 +91,15 @@ static int end_event(struct render *r)
 	return render_emit(r, RENDER_EVENT);
 }
 
-/* Start the outcome of statement seq: at the end of its open line, or on a line that says whose it is. */
+/* Start the outcome of statement seq: at the end of its open line, or on a line that says whose it
+ * is. */
 static int begin_outcome(struct render *r, uint64_t seq)
 {
 	int rc = 0;
 
 	if (r->open_seq != 0 && (seq == 0 || r->open_seq == seq)) {
-		buf_printf(&r->b, "%*s", r->col + 3 < OUTCOME_COL ? (int)(OUTCOME_COL - r->col) : 3, "");
+		buf_printf(
+		    &r->b, "%*s", r->col + 3 < OUTCOME_COL ? (int)(OUTCOME_COL - r->col) : 3, "");
 	} else {
 		rc = begin_event(r);
 		if (seq != 0)
@@ -127,6 +130,15 @@ static bool has(const struct rec_frame *f, const char *key)
 	return rec_text(f, key).n > 0;
 }
 
+static void span_copy(char *dst, size_t cap, struct span s)
+{
+	size_t n = s.n < cap ? s.n : cap - 1;
+
+	if (n > 0)
+		memcpy(dst, s.p, n);
+	dst[n] = '\0';
+}
+
 /* ---- statements ---- */
 
 /* SQL line by line; the first line stands behind the prompt. */
@@ -137,7 +149,8 @@ static void put_sql(struct render *r, struct span sql)
 
 	if (left.n > r->o.max_sql)
 		left.n = r->o.max_sql;
-	while (left.n > 0 && (left.p[left.n - 1] == '\n' || left.p[left.n - 1] == '\r' || left.p[left.n - 1] == ' '))
+	while (left.n > 0 && (left.p[left.n - 1] == '\n' || left.p[left.n - 1] == '\r' ||
+				 left.p[left.n - 1] == ' '))
 		left.n--;
 	while (left.n > 0) {
 		const uint8_t *nl = memchr(left.p, '\n', left.n);
@@ -220,6 +233,7 @@ static int refuse(struct render *r, const struct rec_frame *f)
 		put_field(r, f, "rule");
 		buf_put_u8(&r->b, ')');
 	}
+	r->refused = true;
 	return rc != 0 ? rc : end_outcome(r);
 }
 
@@ -240,13 +254,16 @@ static int on_statement(struct render *r, const struct rec_frame *f)
 	bool sent = rec_flag(f, "sent", false);
 	int rc;
 
+	r->refused = false;
 	if (is_release(r, f)) {
 		r->held = false;
 		r->open_seq = f->seq;
 		return 0;
 	}
-	/* Drivers prepare everything without a name and execute it at once: shown when executed, or when it fails. */
-	if (sent && span_is(rec_text(f, "proto"), "parse") && !has(f, "name") && span_is(verdict, "allow") && !r->o.all) {
+	/* Drivers prepare everything without a name and execute it at once: shown when executed, or
+	 * when it fails. */
+	if (sent && span_is(rec_text(f, "proto"), "parse") && !has(f, "name") &&
+	    span_is(verdict, "allow") && !r->o.all) {
 		struct buf keep = r->b;
 
 		r->b = r->quiet;
@@ -265,6 +282,7 @@ static int on_statement(struct render *r, const struct rec_frame *f)
 	if (span_is(verdict, "hold") && !sent) {
 		r->held_seq = f->seq;
 		r->held = true;
+		span_copy(r->held_class, sizeof(r->held_class), rec_text(f, "class"));
 		sha256(rec_text(f, "sql"), r->held_sql);
 	}
 	rc = open_line(r, RENDER_STATEMENT, f->seq);
@@ -285,7 +303,8 @@ static void put_ms(struct buf *b, uint64_t us)
 
 static bool tag_of_rows(struct span tag)
 {
-	static const char *const words[] = {"SELECT", "FETCH", "SHOW", "VALUES", "TABLE", "EXPLAIN"};
+	static const char *const words[] = {
+	    "SELECT", "FETCH", "SHOW", "VALUES", "TABLE", "EXPLAIN"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (tag.n >= strlen(words[i]) && memcmp(tag.p, words[i], strlen(words[i])) == 0)
@@ -342,11 +361,11 @@ static int on_result(struct render *r, const struct rec_frame *f)
 
 static int on_pending(struct render *r, const struct rec_frame *f)
 {
-	int rc = begin_outcome(r, rec_num(f, "stmt", 0));
+	int rc = begin_outcome(r, rec_num(f, "stmt", r->held_seq));
 
 	buf_put_str(&r->b, "HELD ");
-	put_field(r, f, "class");
-	buf_put_str(&r->b, has(f, "class") ? " \xe2\x86\x92 " : "\xe2\x86\x92 ");
+	render_escape(&r->b, span_str(r->held_class));
+	buf_put_str(&r->b, r->held_class[0] != '\0' ? " \xe2\x86\x92 " : "\xe2\x86\x92 ");
 	put_field(r, f, "id");
 	return rc != 0 ? rc : end_outcome(r);
 }
@@ -377,6 +396,7 @@ static int on_decision(struct render *r, const struct rec_frame *f)
 		return open_line(r, RENDER_EVENT, seq);
 	}
 	r->held = false;
+	r->refused = !span_is(state, "consumed");
 	return rc != 0 ? rc : end_event(r);
 }
 
@@ -384,8 +404,14 @@ static int on_decision(struct render *r, const struct rec_frame *f)
 
 static int on_error(struct render *r, const struct rec_frame *f)
 {
-	int rc = rec_num(f, "stmt", 0) != 0 ? begin_outcome(r, rec_num(f, "stmt", 0)) : begin_event(r);
+	uint64_t seq = rec_num(f, "stmt", 0);
+	int rc;
 
+	if (r->refused && seq == 0 && !r->o.all) {
+		r->refused = false;
+		return 0;
+	}
+	rc = seq != 0 ? begin_outcome(r, seq) : begin_event(r);
 	buf_put_str(&r->b, "ERROR ");
 	put_field(r, f, "sqlstate");
 	buf_put_str(&r->b, ": ");
@@ -398,8 +424,10 @@ static int on_error(struct render *r, const struct rec_frame *f)
 static void put_copy(struct buf *b, const struct rec_frame *f)
 {
 	buf_put_str(b, "copied ");
-	render_escape(b, rec_text(f, "dir"));
-	buf_printf(b, " %llu rows, %llu bytes, sha256 ", LLU(rec_num(f, "rows", 0)), LLU(rec_num(f, "bytes", 0)));
+	render_escape(b, rec_text(f, "direction"));
+	if (rec_num(f, "rows", 0) != 0)
+		buf_printf(b, ", %llu rows", LLU(rec_num(f, "rows", 0)));
+	buf_printf(b, ", %llu bytes, sha256 ", LLU(rec_num(f, "bytes", 0)));
 	render_escape(b, rec_text(f, "sha256"));
 }
 
@@ -408,7 +436,7 @@ static int on_copy(struct render *r, const struct rec_frame *f)
 {
 	int rc;
 
-	if (r->open_seq != 0 && r->open_seq == rec_num(f, "stmt", 0)) {
+	if (r->open_seq != 0 && r->open_seq == rec_num(f, "stmt", r->open_seq)) {
 		buf_put_str(&r->extra, ", ");
 		put_copy(&r->extra, f);
 		return 0;
@@ -448,7 +476,7 @@ static int on_gap(struct render *r, const struct rec_frame *f)
 
 static int on_notice(struct render *r, const struct rec_frame *f)
 {
-	return simple(r, f, "notice", "text");
+	return simple(r, f, "notice", "message");
 }
 
 static int on_output(struct render *r, const struct rec_frame *f)
@@ -482,7 +510,8 @@ static int on_unknown(struct render *r, const struct rec_frame *f)
 {
 	int rc = begin_event(r);
 
-	buf_printf(&r->b, "record %llu of type %u, which this program does not know", LLU(f->seq), f->type);
+	buf_printf(&r->b, "record %llu of type %u, which this program does not know", LLU(f->seq),
+	    f->type);
 	return rc != 0 ? rc : end_event(r);
 }
 
@@ -492,22 +521,22 @@ static const struct {
 	record_fn *fn;
 	bool always; /* else only with opts.all */
 } table[] = {
-	[REC_STATEMENT] = {on_statement, true},
-	[REC_DECISION] = {on_decision, true},
-	[REC_RESULT] = {on_result, true},
-	[REC_ERROR] = {on_error, true},
-	[REC_NOTICE] = {on_notice, false},
-	[REC_COPY] = {on_copy, true},
-	[REC_OWN] = {on_own, false},
-	[REC_OUTPUT] = {on_output, false},
-	[REC_INPUT] = {on_output, false},
-	[REC_GAP] = {on_gap, true},
-	[REC_END] = {on_end, true},
-	[REC_CANCEL] = {on_cancel, true},
-	[REC_PROTOCOL] = {on_protocol, false},
-	[REC_START] = {NULL, false},
-	[REC_RESIZE] = {NULL, false},
-	[REC_ANCHOR] = {NULL, false},
+    [REC_STATEMENT] = {on_statement, true},
+    [REC_DECISION] = {on_decision, true},
+    [REC_RESULT] = {on_result, true},
+    [REC_ERROR] = {on_error, true},
+    [REC_NOTICE] = {on_notice, false},
+    [REC_COPY] = {on_copy, true},
+    [REC_OWN] = {on_own, false},
+    [REC_OUTPUT] = {on_output, false},
+    [REC_INPUT] = {on_output, false},
+    [REC_GAP] = {on_gap, true},
+    [REC_END] = {on_end, true},
+    [REC_CANCEL] = {on_cancel, true},
+    [REC_PROTOCOL] = {on_protocol, false},
+    [REC_START] = {NULL, false},
+    [REC_RESIZE] = {NULL, false},
+    [REC_ANCHOR] = {NULL, false},
 };
 #define TABLE_N (sizeof(table) / sizeof(table[0]))
 
@@ -517,7 +546,8 @@ int render_text_record(struct render *r, const struct rec_frame *f, bool broken)
 
 	if (broken) {
 		rc = begin_event(r);
-		buf_printf(&r->b, "!! record %llu does not match the chain (edited or reordered)", LLU(f->seq));
+		buf_printf(&r->b, "!! record %llu does not match the chain (edited or reordered)",
+		    LLU(f->seq));
 		if (rc == 0)
 			rc = end_event(r);
 	}

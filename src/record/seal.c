@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sealing: write the new file beside the old one, fsync, read it back, rename, fsync the directory, unlink the raw
- * file. The raw file is whole until the sealed one is durable under its name, so a crash leaves one or both.
+ * Sealing: write the new file beside the old one, fsync, read it back, rename, fsync the directory,
+ * unlink the raw file. The raw file is whole until the sealed one is durable under its name, so a
+ * crash leaves one or both.
  */
 #include "record/seal.h"
 
@@ -21,9 +22,10 @@
 #include "record/zst.h"
 
 #define FRAME_BYTES (256u * 1024) /* a frame ends at the first record boundary at or above this */
-#define LEVEL 3
+#define LEVEL       3
 
-/* One pass over a segment's records: the chain, a hash over all bytes, and optionally frames out. */
+/* One pass over a segment's records: the chain, a hash over all bytes, and optionally frames out.
+ */
 struct pass {
 	struct segment *seg;
 	struct buf in;
@@ -105,7 +107,8 @@ static int pass_record(struct pass *x, const struct rec_frame *f)
 	return buf_len(&x->frame) >= FRAME_BYTES ? frame_out(x) : 0;
 }
 
-/* More bytes into the buffer, at least doubling it (a large record is measured few times). Bytes added. */
+/* More bytes into the buffer, at least doubling it (a large record is measured few times). Bytes
+ * added. */
 static int64_t pass_pull(struct pass *x)
 {
 	size_t had = buf_len(&x->in);
@@ -119,7 +122,8 @@ static int64_t pass_pull(struct pass *x)
 	return (int64_t)(buf_len(&x->in) - had);
 }
 
-/* All records of the segment; bytes that are no whole record are an error (recording_recover() comes first). */
+/* All records of the segment; bytes that are no whole record are an error (recording_recover()
+ * comes first). */
 static int pass_run(struct pass *x)
 {
 	struct rec_frame f;
@@ -169,8 +173,10 @@ static int pass_open(struct pass *x, int fd, bool sealed)
 	return x->seg != NULL ? 0 : E_NOMEM;
 }
 
-/* Read a sealed file: its records against prev and head, content against want (NULL: any), and its own hash. */
-static int check_sealed(const struct seal_params *p, const char *name, const uint8_t *want, struct seal_result *out)
+/* Read a sealed file: its records against prev and head, content against want (NULL: any), and its
+ * own hash. */
+static int check_sealed(
+    const struct seal_params *p, const char *name, const uint8_t *want, struct seal_result *out)
 {
 	struct pass x;
 	int fd = openat(p->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -218,7 +224,8 @@ static int open_raw(const struct seal_params *p, int *fd)
 }
 
 /* Compress raw_fd (taken over) into tmp; content gets the hash of the raw bytes. */
-static int write_sealed(const struct seal_params *p, int raw_fd, const char *tmp, uint8_t content[SHA256_LEN])
+static int write_sealed(
+    const struct seal_params *p, int raw_fd, const char *tmp, uint8_t content[SHA256_LEN])
 {
 	struct pass x;
 	int rc;
@@ -227,7 +234,8 @@ static int write_sealed(const struct seal_params *p, int raw_fd, const char *tmp
 	rc = pass_open(&x, raw_fd, false);
 	x.z = zst_out_new(LEVEL);
 	(void)unlinkat(p->dirfd, tmp, 0); /* left by a crash */
-	x.out_fd = openat(p->dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	x.out_fd =
+	    openat(p->dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (rc == 0 && (x.z == NULL || x.out_fd < 0))
 		rc = x.z == NULL ? E_NOMEM : -errno;
 	report(p, SEAL_BEGUN);
@@ -321,7 +329,8 @@ int seal_segment(const struct seal_params *p, struct seal_result *out, struct wh
 		(void)unlinkat(p->dirfd, tmp, 0);
 out:
 	if (rc == E_TAMPER)
-		return why_set(w, rc, "segment %u does not match its chain or its head: not sealed", p->segment);
+		return why_set(w, rc, "segment %u does not match its chain or its head: not sealed",
+		    p->segment);
 	if (rc == E_STATE)
 		return why_set(w, rc, "segment %u is still being written", p->segment);
 	return rc == 0 ? 0 : why_set(w, rc, "cannot seal segment %u: %s", p->segment, err_str(rc));
@@ -329,7 +338,11 @@ out:
 
 void seal_leaf(const char *sid, uint32_t segment, const struct seal_result *r, struct rec_leaf *l)
 {
-	*l = (struct rec_leaf){.type = LEAF_SEAL, .segment = segment, .bytes = r->bytes, .raw = r->raw_bytes, .has_hash = true};
+	*l = (struct rec_leaf){.type = LEAF_SEAL,
+	    .segment = segment,
+	    .bytes = r->bytes,
+	    .raw = r->raw_bytes,
+	    .has_hash = true};
 	(void)str_copy(l->sid, sizeof(l->sid), sid);
 	memcpy(l->hash, r->hash, SHA256_LEN);
 	if (r->records > 0) {

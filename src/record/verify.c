@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The order of verification and its report: directories are listed first, then the log is read, then every session
- * of the log is checked against its directory, then directories that the log does not know.
+ * The order of verification and its report: directories are listed first, then the log is read,
+ * then every session of the log is checked against its directory, then directories that the log
+ * does not know.
  */
 #include "record/verify.h"
 
@@ -22,7 +23,8 @@
 void verify_find(struct verifier *v, enum verify_kind kind, const char *sid, const char *fmt, ...)
 {
 	struct verify_finding f = {.kind = kind};
-	uint64_t *const count[] = {&v->out->tampered, &v->out->errors, &v->out->crashed, &v->out->live, &v->out->notes};
+	uint64_t *const count[] = {
+	    &v->out->tampered, &v->out->errors, &v->out->crashed, &v->out->live, &v->out->notes};
 	va_list ap;
 
 	(void)str_copy(f.sid, sizeof(f.sid), sid);
@@ -97,7 +99,8 @@ static bool has_records(int dirfd)
 	return any;
 }
 
-/* A directory without a start leaf: the gateway writes the leaf before the first record can be written. */
+/* A directory without a start leaf: the gateway writes the leaf before the first record can be
+ * written. */
 static void check_extra(struct verifier *v, const char *sid)
 {
 	int fd = openat(v->root_fd, sid, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -107,7 +110,8 @@ static void check_extra(struct verifier *v, const char *sid)
 	if (fd < 0)
 		verify_find(v, VERIFY_ERROR, sid, "cannot be opened: %s", err_str(-errno));
 	else if (!has_records(fd))
-		verify_find(v, VERIFY_NOTE, sid, "was prepared and never began: nothing is recorded in it");
+		verify_find(
+		    v, VERIFY_NOTE, sid, "was prepared and never began: nothing is recorded in it");
 	else if (verify_log_has(v, sid))
 		verify_find(v, VERIFY_LIVE, sid, "began while this verification ran");
 	else
@@ -183,7 +187,8 @@ static void put_grouped(struct buf *b, uint64_t n)
 	}
 }
 
-static void put_count(struct buf *b, const char *before, uint64_t n, const char *one, const char *many)
+static void put_count(
+    struct buf *b, const char *before, uint64_t n, const char *one, const char *many)
 {
 	buf_put_str(b, before);
 	put_grouped(b, n);
@@ -194,7 +199,8 @@ void verify_put_summary(struct buf *b, const struct verify_report *r)
 {
 	char t[32];
 
-	put_count(b, r->tampered > 0 ? "FAILED: " : "verified ", r->sessions, " session", " sessions");
+	put_count(
+	    b, r->tampered > 0 ? "FAILED: " : "verified ", r->sessions, " session", " sessions");
 	put_count(b, ", ", r->statements, " statement", " statements");
 	put_count(b, ", log size ", r->log_size, "", "");
 	buf_put_str(b, ", root ");
@@ -212,7 +218,8 @@ void verify_put_summary(struct buf *b, const struct verify_report *r)
 	if (r->deleted > 0)
 		put_count(b, "; ", r->deleted, " deleted by retention", " deleted by retention");
 	if (r->log_size > r->signed_size)
-		put_count(b, "; ", r->log_size - r->signed_size, " log entry not signed yet", " log entries not signed yet");
+		put_count(b, "; ", r->log_size - r->signed_size, " log entry not signed yet",
+		    " log entries not signed yet");
 	if (r->tampered == 0 && r->since_us != 0) {
 		clock_rfc3339(r->since_us, t);
 		buf_printf(b, "; nothing missing since %.10s %.8sZ", t, t + 11);

@@ -50,7 +50,8 @@ struct verifier {
 	size_t n_buckets;
 };
 
-void verify_find(struct verifier *v, enum verify_kind kind, const char *sid, const char *fmt, ...) SP_PRINTF(4, 5);
+void verify_find(struct verifier *v, enum verify_kind kind, const char *sid, const char *fmt, ...)
+    SP_PRINTF(4, 5);
 
 /* verify_log.c: reads checkpoints and entries into v. */
 int verify_log(struct verifier *v, struct why *w) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The log's half of verification: checkpoints, roots, session counters, and an index of what was logged about each
- * session.
+ * The log's half of verification: checkpoints, roots, session counters, and an index of what was
+ * logged about each session.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,14 +83,16 @@ void verify_log_clear(struct verifier *v)
 
 typedef void leaf_fn(struct verifier *v, struct vsession *s, const struct rec_leaf *l);
 
-/* Counters of one gateway have no hole: a number that never appears is a session that somebody took out. */
+/* Counters of one gateway have no hole: a number that never appears is a session that somebody took
+ * out. */
 static void count_to(struct verifier *v, const char *sid, uint64_t from, uint64_t to)
 {
 	if (from > v->next_counter)
 		verify_find(v, VERIFY_TAMPER, sid, "session number %llu is missing in the log",
 		    (unsigned long long)v->next_counter);
 	else if (from < v->next_counter)
-		verify_find(v, VERIFY_TAMPER, sid, "session number %llu appears twice in the log", (unsigned long long)from);
+		verify_find(v, VERIFY_TAMPER, sid, "session number %llu appears twice in the log",
+		    (unsigned long long)from);
 	if (to >= v->next_counter)
 		v->next_counter = to + 1;
 }
@@ -168,12 +170,12 @@ static const struct {
 	leaf_fn *fn;
 	bool hash, session; /* must carry a hash; must name a started session */
 } leaf_table[LEAF_TYPE_N] = {
-	[LEAF_START] = {on_start, true, false},
-	[LEAF_PROGRESS] = {on_progress, true, true},
-	[LEAF_END] = {on_end, true, true},
-	[LEAF_SEAL] = {on_seal, true, true},
-	[LEAF_DELETE] = {on_delete, false, true},
-	[LEAF_GAP] = {on_gap, false, false},
+    [LEAF_START] = {on_start, true, false},
+    [LEAF_PROGRESS] = {on_progress, true, true},
+    [LEAF_END] = {on_end, true, true},
+    [LEAF_SEAL] = {on_seal, true, true},
+    [LEAF_DELETE] = {on_delete, false, true},
+    [LEAF_GAP] = {on_gap, false, false},
 };
 
 static void take_leaf(struct verifier *v, uint64_t index, struct span bytes)
@@ -185,19 +187,23 @@ static void take_leaf(struct verifier *v, uint64_t index, struct span bytes)
 	if (l.time_us != 0)
 		v->last_us = l.time_us;
 	if (rc == E_UNKNOWN) {
-		verify_find(v, VERIFY_NOTE, "", "log entry %llu is of a kind that this program does not know",
+		verify_find(v, VERIFY_NOTE, "",
+		    "log entry %llu is of a kind that this program does not know",
 		    (unsigned long long)index);
 		return;
 	}
-	if (rc != 0 || (leaf_table[l.type].hash && !l.has_hash) || (l.type == LEAF_START && l.sid[0] == '\0')) {
-		verify_find(v, VERIFY_TAMPER, "", "log entry %llu is damaged", (unsigned long long)index);
+	if (rc != 0 || (leaf_table[l.type].hash && !l.has_hash) ||
+	    (l.type == LEAF_START && l.sid[0] == '\0')) {
+		verify_find(
+		    v, VERIFY_TAMPER, "", "log entry %llu is damaged", (unsigned long long)index);
 		return;
 	}
 	if (leaf_table[l.type].fn == NULL)
 		return;
 	s = verify_lookup(v, l.sid);
 	if (s == NULL && leaf_table[l.type].session)
-		verify_find(v, VERIFY_TAMPER, l.sid, "log entry %llu (%s) is about a session that never started",
+		verify_find(v, VERIFY_TAMPER, l.sid,
+		    "log entry %llu (%s) is about a session that never started",
 		    (unsigned long long)index, leaf_type_name((unsigned)l.type));
 	else
 		leaf_table[l.type].fn(v, s, &l);
@@ -225,7 +231,8 @@ static int on_entry(void *ctx, uint64_t index, struct span leaf, const struct me
 
 static int note_open(const struct verifier *v, struct span note, struct checkpoint *c)
 {
-	int rc = v->p->pub != NULL ? checkpoint_open(note, v->p->pub, c) : checkpoint_parse(note, c);
+	int rc =
+	    v->p->pub != NULL ? checkpoint_open(note, v->p->pub, c) : checkpoint_parse(note, c);
 
 	if (rc == 0 && v->p->name != NULL && strcmp(c->origin, v->p->name) != 0)
 		rc = E_CRYPTO; /* somebody else's log, however well signed */
@@ -240,7 +247,8 @@ static int load_outside(struct verifier *v, struct why *w)
 		return 0;
 	rc = note_open(v, v->p->outside, &v->outside);
 	if (rc != 0)
-		return why_set(w, rc, "the checkpoint from outside cannot be used: %s", err_str(rc));
+		return why_set(
+		    w, rc, "the checkpoint from outside cannot be used: %s", err_str(rc));
 	v->out->outside_size = v->outside.size;
 	v->outside_ok = v->outside.size == 0;
 	return 0;
@@ -262,7 +270,8 @@ static int load_checkpoint(struct verifier *v, int dirfd, struct why *w)
 			    rc == E_CRYPTO ? "not signed by the given key" : err_str(rc));
 		rc = 0;
 	} else if (rc == E_TOOBIG || rc == E_FORMAT) {
-		verify_find(v, VERIFY_TAMPER, "", "the log's checkpoint is not valid: %s", err_str(rc));
+		verify_find(
+		    v, VERIFY_TAMPER, "", "the log's checkpoint is not valid: %s", err_str(rc));
 		rc = 0;
 	} else if (rc != -ENOENT) {
 		(void)why_set(w, rc, "cannot read the log's checkpoint: %s", err_str(rc));
@@ -277,21 +286,29 @@ static void judge(struct verifier *v, const struct ledger_scan *s)
 	if (!v->have_cp && v->out->tampered == 0 && s->tree.size + s->torn > 0)
 		verify_find(v, VERIFY_TAMPER, "", "the log's checkpoint is missing");
 	if (v->have_cp && s->tree.size < v->cp.size)
-		verify_find(v, VERIFY_TAMPER, "", "the log has %llu entries, its checkpoint says %llu (cut)",
+		verify_find(v, VERIFY_TAMPER, "",
+		    "the log has %llu entries, its checkpoint says %llu (cut)",
 		    (unsigned long long)s->tree.size, (unsigned long long)v->cp.size);
 	else if (v->have_cp && !v->cp_ok)
-		verify_find(v, VERIFY_TAMPER, "", "the log's entries do not match its checkpoint (edited or reordered)");
+		verify_find(v, VERIFY_TAMPER, "",
+		    "the log's entries do not match its checkpoint (edited or reordered)");
 	if (v->out->outside_size > s->tree.size)
-		verify_find(v, VERIFY_TAMPER, "", "the log has %llu entries, the checkpoint from outside says %llu "
-		    "(cut or rolled back)", (unsigned long long)s->tree.size, (unsigned long long)v->outside.size);
+		verify_find(v, VERIFY_TAMPER, "",
+		    "the log has %llu entries, the checkpoint from outside says %llu "
+		    "(cut or rolled back)",
+		    (unsigned long long)s->tree.size, (unsigned long long)v->outside.size);
 	else if (v->p->outside.n > 0 && !v->outside_ok)
-		verify_find(v, VERIFY_TAMPER, "", "the log is not the one that the checkpoint from outside saw (rewritten)");
+		verify_find(v, VERIFY_TAMPER, "",
+		    "the log is not the one that the checkpoint from outside saw (rewritten)");
 	if (v->have_cp && v->p->outside.n > 0 && strcmp(v->cp.origin, v->outside.origin) != 0)
-		verify_find(v, VERIFY_TAMPER, "", "the log's checkpoint is of another gateway than the one from outside");
+		verify_find(v, VERIFY_TAMPER, "",
+		    "the log's checkpoint is of another gateway than the one from outside");
 	if (v->have_cp && v->cp.size < v->outside.size)
-		verify_find(v, VERIFY_NOTE, "", "the log's checkpoint is older than the one from outside");
+		verify_find(
+		    v, VERIFY_NOTE, "", "the log's checkpoint is older than the one from outside");
 	if (s->torn > 0 && !s->cut && !s->zeros)
-		verify_find(v, VERIFY_TAMPER, "", "the log is damaged behind entry %llu", (unsigned long long)s->tree.size);
+		verify_find(v, VERIFY_TAMPER, "", "the log is damaged behind entry %llu",
+		    (unsigned long long)s->tree.size);
 	else if (s->torn > 0)
 		verify_find(v, VERIFY_NOTE, "", "the log ends in an unfinished entry");
 }
@@ -304,7 +321,8 @@ int verify_log(struct verifier *v, struct why *w)
 	int rc;
 
 	v->next_counter = 1;
-	rc = dirfd < 0 ? why_set(w, -errno, "cannot open %s: %s", v->p->log, err_str(-errno)) : load_outside(v, w);
+	rc = dirfd < 0 ? why_set(w, -errno, "cannot open %s: %s", v->p->log, err_str(-errno))
+		       : load_outside(v, w);
 	/* The checkpoint before the entries: a live log only grows between the two reads. */
 	if (rc == 0)
 		rc = load_checkpoint(v, dirfd, w);
@@ -349,8 +367,11 @@ bool verify_log_has(const struct verifier *v, const char *sid)
 	char id[REC_SID_LEN + 1];
 	struct ledger_scan s;
 	int dirfd = open(v->p->log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd = dirfd >= 0 ? openat(dirfd, "entries", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
-	bool found = str_copy(id, sizeof(id), sid) == 0 && fd >= 0 && ledger_scan(fd, match_start, id, &s) == 1;
+	int fd = dirfd >= 0
+		     ? openat(dirfd, "entries", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+		     : -1;
+	bool found = str_copy(id, sizeof(id), sid) == 0 && fd >= 0 &&
+		     ledger_scan(fd, match_start, id, &s) == 1;
 
 	fd_close(&fd);
 	fd_close(&dirfd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One session's files against what the log says about it: meta, the chain, every logged head, the end, the hashes
- * of sealed files.
+ * One session's files against what the log says about it: meta, the chain, every logged head, the
+ * end, the hashes of sealed files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,8 @@ static void bad(struct walk *x, const char *text)
 
 static bool head_is(const struct vhead *h, const struct reader_pos *p)
 {
-	return h->seq == p->seq && h->bytes == p->bytes && memcmp(h->hash, p->hash, SHA256_LEN) == 0;
+	return h->seq == p->seq && h->bytes == p->bytes &&
+	       memcmp(h->hash, p->hash, SHA256_LEN) == 0;
 }
 
 /* Logged heads at the present position must be on the chain. */
@@ -52,7 +53,9 @@ static void meet_heads(struct walk *x)
 	for (; x->head < x->s->n_heads && x->s->heads[x->head].seq <= p.seq; x->head++) {
 		if (head_is(&x->s->heads[x->head], &p))
 			continue;
-		snprintf(text, sizeof(text), "segment %u: record %llu is not the one that was logged (edited and chained anew)",
+		snprintf(text, sizeof(text),
+		    "segment %u: record %llu is not the one that was logged (edited and chained "
+		    "anew)",
 		    p.segment, LLU(x->s->heads[x->head].seq));
 		bad(x, text);
 	}
@@ -69,24 +72,32 @@ static void meet_end(struct walk *x, int rc)
 	if (rc < 0)
 		(void)snprintf(text, sizeof(text), "%s", x->why.text);
 	else if (p.seq < e->seq)
-		snprintf(text, sizeof(text), "segment %u: cut after record %llu; the log has %llu", p.segment, LLU(p.seq),
-		    LLU(e->seq));
+		snprintf(text, sizeof(text), "segment %u: cut after record %llu; the log has %llu",
+		    p.segment, LLU(p.seq), LLU(e->seq));
 	else if (p.seq > e->seq)
-		snprintf(text, sizeof(text), "segment %u: records were added after the end, record %llu", p.segment,
+		snprintf(text, sizeof(text),
+		    "segment %u: records were added after the end, record %llu", p.segment,
 		    LLU(e->seq));
 	else if (!head_is(e, &p))
-		snprintf(text, sizeof(text), "segment %u: the last record is not the one that was logged", p.segment);
+		snprintf(text, sizeof(text),
+		    "segment %u: the last record is not the one that was logged", p.segment);
 	else if (reader_torn_bytes(x->r) > 0)
-		snprintf(text, sizeof(text), "segment %u: %llu bytes were added after the end", p.segment,
-		    LLU(reader_torn_bytes(x->r)));
+		snprintf(text, sizeof(text), "segment %u: %llu bytes were added after the end",
+		    p.segment, LLU(reader_torn_bytes(x->r)));
+	else if (x->head < x->s->n_heads)
+		snprintf(text, sizeof(text),
+		    "segment %u: cut after record %llu before its end was logged; the log has seen "
+		    "%llu",
+		    p.segment, LLU(p.seq), LLU(x->s->heads[x->s->n_heads - 1].seq));
 	else if (x->s->end_segments != 0 && x->s->end_segments != p.segment)
-		snprintf(text, sizeof(text), "has %u segments; the log has %u", p.segment, x->s->end_segments);
+		snprintf(text, sizeof(text), "has %u segments; the log has %u", p.segment,
+		    x->s->end_segments);
 	if (text[0] != '\0')
 		bad(x, text);
 }
 
-/* No end leaf: a crash or a session that goes on. What the log has seen must be there; behind it only an
- * unfinished write is excused, never a broken chain. */
+/* No end leaf: a crash or a session that goes on. What the log has seen must be there; behind it
+ * only an unfinished write is excused, never a broken chain. */
 static void meet_open_end(struct walk *x, int rc)
 {
 	struct reader_pos p;
@@ -96,8 +107,9 @@ static void meet_open_end(struct walk *x, int rc)
 	if (rc < 0) {
 		bad(x, x->why.text);
 	} else if (x->head < x->s->n_heads) {
-		snprintf(text, sizeof(text), "segment %u: cut after record %llu; the log has seen %llu", p.segment, LLU(p.seq),
-		    LLU(x->s->heads[x->s->n_heads - 1].seq));
+		snprintf(text, sizeof(text),
+		    "segment %u: cut after record %llu; the log has seen %llu", p.segment,
+		    LLU(p.seq), LLU(x->s->heads[x->s->n_heads - 1].seq));
 		bad(x, text);
 	}
 }
@@ -173,13 +185,16 @@ static void check_seal(struct walk *x, int dirfd, const struct vseal *s)
 	if (rc == -ENOENT)
 		snprintf(text, sizeof(text), "segment %u: the sealed file is missing", s->segment);
 	else if (rc == 0 && (bytes != s->bytes || memcmp(h, s->hash, SHA256_LEN) != 0))
-		snprintf(text, sizeof(text), "segment %u: the sealed file is not the one that was logged (edited)", s->segment);
+		snprintf(text, sizeof(text),
+		    "segment %u: the sealed file is not the one that was logged (edited)",
+		    s->segment);
 	else
 		text[0] = '\0';
 	if (text[0] != '\0')
 		bad(x, text);
 	else if (rc != 0)
-		verify_find(x->v, VERIFY_ERROR, x->s->sid, "segment %u: %s", s->segment, err_str(rc));
+		verify_find(
+		    x->v, VERIFY_ERROR, x->s->sid, "segment %u: %s", s->segment, err_str(rc));
 }
 
 static bool seal_known(const struct vsession *s, uint32_t segment)
@@ -214,7 +229,8 @@ static void tell_end(struct walk *x, int dirfd, const struct recdir_segment *seg
 	else if (n > 0 && is_live(dirfd, &seg[n - 1]))
 		verify_find(x->v, VERIFY_LIVE, x->s->sid, "still being written");
 	else
-		verify_find(x->v, VERIFY_CRASH, x->s->sid, "was not closed: ended by a crash, or cut behind record %llu",
+		verify_find(x->v, VERIFY_CRASH, x->s->sid,
+		    "was not closed: ended by a crash, or cut behind record %llu",
 		    x->s->n_heads > 0 ? LLU(x->s->heads[x->s->n_heads - 1].seq) : 0);
 }
 
@@ -241,7 +257,8 @@ static void check_files(struct walk *x, int dirfd)
 		check_seal(x, dirfd, &x->s->seals[i]);
 	for (size_t i = 0; i < n && !x->bad; i++)
 		if (seg[i].sealed && !seal_known(x->s, seg[i].no))
-			verify_find(x->v, VERIFY_NOTE, x->s->sid, "segment %u is sealed, and that is not in the log yet", seg[i].no);
+			verify_find(x->v, VERIFY_NOTE, x->s->sid,
+			    "segment %u is sealed, and that is not in the log yet", seg[i].no);
 	if (strange > 0)
 		verify_find(x->v, VERIFY_NOTE, x->s->sid, "%zu files do not belong there", strange);
 	if (!x->bad)
@@ -258,9 +275,11 @@ void verify_session(struct verifier *v, const struct vsession *s)
 	if (s->deleted) {
 		v->out->deleted++;
 		if (fd >= 0)
-			verify_find(v, VERIFY_NOTE, s->sid, "has a tombstone, but files of it are still there");
+			verify_find(v, VERIFY_NOTE, s->sid,
+			    "has a tombstone, but files of it are still there");
 	} else if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
-		verify_find(v, VERIFY_TAMPER, s->sid, "the recording is gone, and no tombstone says why (deleted)");
+		verify_find(v, VERIFY_TAMPER, s->sid,
+		    "the recording is gone, and no tombstone says why (deleted)");
 	} else if (fd < 0) {
 		verify_find(v, VERIFY_ERROR, s->sid, "cannot be opened: %s", err_str(-errno));
 	} else {

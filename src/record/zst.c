@@ -26,7 +26,8 @@ struct zst_out *zst_out_new(int level)
 	struct zst_out *z = xcalloc(1, sizeof(*z));
 
 	z->c = ZSTD_createCCtx();
-	if (z->c == NULL || ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, level)) ||
+	if (z->c == NULL ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_compressionLevel, level)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_checksumFlag, 1)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z->c, ZSTD_c_windowLog, WINDOW_LOG))) {
 		zst_out_free(z);
@@ -64,7 +65,8 @@ struct zst_in *zst_in_new(void)
 	struct zst_in *z = xcalloc(1, sizeof(*z));
 
 	z->d = ZSTD_createDCtx();
-	if (z->d == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(z->d, ZSTD_d_windowLogMax, WINDOW_LOG))) {
+	if (z->d == NULL ||
+	    ZSTD_isError(ZSTD_DCtx_setParameter(z->d, ZSTD_d_windowLogMax, WINDOW_LOG))) {
 		zst_in_free(z);
 		return NULL;
 	}
@@ -84,7 +86,8 @@ bool zst_in_at_boundary(const struct zst_in *z)
 	return !z->inside;
 }
 
-/* The decoder would silently pass over skippable frames: bytes that no chain covers. Take plain frames only. */
+/* The decoder would silently pass over skippable frames: bytes that no chain covers. Take plain
+ * frames only. */
 static int frame_begin(struct zst_in *z, struct span in)
 {
 	static const uint8_t magic[4] = {0x28, 0xb5, 0x2f, 0xfd};

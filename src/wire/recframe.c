@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records of a session as msgpack. Empty and zero fields are left out: a typical statement with its result takes
- * about 300 bytes. SQL is always bin (exact bytes, whatever encoding); short words are str.
+ * Records of a session as msgpack. Empty and zero fields are left out: a typical statement with its
+ * result takes about 300 bytes. SQL is always bin (exact bytes, whatever encoding); short words are
+ * str.
  */
 #include "wire/recframe.h"
 
 #include "base/cur.h"
 
-#define REC_HEAD 0x95u     /* fixarray of 5 */
+#define REC_HEAD     0x95u /* fixarray of 5 */
 #define REC_TAIL_LEN 34u   /* 0xc4 0x20 and 32 bytes of hash */
-#define FIELDS_MAX 16
+#define FIELDS_MAX   16
 
-static const char *const type_names[] = {"unknown", "start", "statement", "decision", "result", "error", "notice",
-	"copy", "own", "output", "input", "resize", "anchor", "gap", "end", "cancel", "protocol"};
+static const char *const type_names[] = {"unknown", "start", "statement", "decision", "result",
+    "error", "notice", "copy", "own", "output", "input", "resize", "anchor", "gap", "end", "cancel",
+    "protocol"};
 
 const char *rec_type_name(unsigned type)
 {
@@ -44,7 +46,8 @@ void rec_end(struct buf *b, const uint8_t hash[REC_HASH_LEN])
 	mp_put_bin(b, span_of(hash, REC_HASH_LEN));
 }
 
-/* Payload maps are collected as a small table first, because the count of present fields comes before them. */
+/* Payload maps are collected as a small table first, because the count of present fields comes
+ * before them. */
 struct field {
 	const char *key;
 	enum { F_STR, F_BIN, F_NUM, F_YES } kind;
@@ -100,8 +103,8 @@ static void put_fields(struct buf *b, const struct fields *t)
 		put_field(b, &t->f[i]);
 }
 
-/* Parameters are one bin that holds the values one after another (nil, str = text, bin = binary): a statement may
- * have 65535 of them, more elements than a bounded reader takes in one document. */
+/* Parameters are one bin that holds the values one after another (nil, str = text, bin = binary): a
+ * statement may have 65535 of them, more elements than a bounded reader takes in one document. */
 static void put_params(struct buf *b, const struct rec_statement *s)
 {
 	static const uint8_t bin32[5] = {0xc6};
@@ -109,7 +112,8 @@ static void put_params(struct buf *b, const struct rec_statement *s)
 
 	mp_put_cstr(b, "params");
 	at = buf_len(b);
-	buf_put(b, bin32, sizeof(bin32)); /* always bin 32: the length is filled in behind the values */
+	buf_put(
+	    b, bin32, sizeof(bin32)); /* always bin 32: the length is filled in behind the values */
 	for (size_t i = 0; i < s->n_params; i++) {
 		const struct rec_param *p = &s->params[i];
 
@@ -206,9 +210,12 @@ int rec_parse(struct span in, struct rec_frame *f, size_t *used)
 	rc = mp_parse(span_of(in.p, in.n < REC_MAX ? in.n : REC_MAX), &f->doc, &n);
 	if (rc != 0)
 		return rc == E_SHORT && in.n >= REC_MAX ? E_TOOBIG : rc;
-	/* The hash has one encoding only, so where the hashed bytes end is never a question of parsing. */
-	if (n < REC_TAIL_LEN + 5 || in.p[n - REC_TAIL_LEN] != 0xc4 || in.p[n - REC_TAIL_LEN + 1] != REC_HASH_LEN ||
-	    mp_span(mp_at(mp_root(f->doc), 4)).p != in.p + n - REC_HASH_LEN || frame_fields(f) != 0) {
+	/* The hash has one encoding only, so where the hashed bytes end is never a question of
+	 * parsing. */
+	if (n < REC_TAIL_LEN + 5 || in.p[n - REC_TAIL_LEN] != 0xc4 ||
+	    in.p[n - REC_TAIL_LEN + 1] != REC_HASH_LEN ||
+	    mp_span(mp_at(mp_root(f->doc), 4)).p != in.p + n - REC_HASH_LEN ||
+	    frame_fields(f) != 0) {
 		rec_frame_clear(f);
 		return E_FORMAT;
 	}

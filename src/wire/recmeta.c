@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The two small maps beside the records: a session's meta and a leaf of the proof log. Both are tables of named
- * fields over one struct; empty and zero fields are left out.
+ * The two small maps beside the records: a session's meta and a leaf of the proof log. Both are
+ * tables of named fields over one struct; empty and zero fields are left out.
  */
 #include <stddef.h>
 
@@ -17,50 +17,56 @@ struct column {
 	size_t has;      /* K_HASH: place of its presence flag */
 };
 
-#define COL(type, key, kind, field) {key, kind, offsetof(struct type, field), sizeof(((struct type *)0)->field), 0}
-#define COL_HASH(type, key, field) \
-	{key, K_HASH, offsetof(struct type, field), REC_HASH_LEN, offsetof(struct type, has_##field)}
+#define COL(type, key, kind, field)                                                                \
+	{                                                                                          \
+		key, kind, offsetof(struct type, field), sizeof(((struct type *)0)->field), 0      \
+	}
+#define COL_HASH(type, key, field)                                                                 \
+	{                                                                                          \
+		key, K_HASH, offsetof(struct type, field), REC_HASH_LEN,                           \
+		    offsetof(struct type, has_##field)                                             \
+	}
 
 static const struct column meta_cols[] = {
-	COL(rec_meta, "version", K_VERSION, version),
-	COL(rec_meta, "sid", K_STR, sid),
-	COL(rec_meta, "counter", K_U64, counter),
-	COL(rec_meta, "start_us", K_I64, start_us),
-	COL(rec_meta, "epoch", K_U32, epoch),
-	COL(rec_meta, "gateway", K_STR, gateway),
-	COL(rec_meta, "user", K_STR, user),
-	COL(rec_meta, "person", K_STR, person),
-	COL(rec_meta, "on_behalf_of", K_STR, on_behalf_of),
-	COL(rec_meta, "target", K_STR, target),
-	COL(rec_meta, "engine", K_STR, engine),
-	COL(rec_meta, "database", K_STR, database),
-	COL(rec_meta, "login", K_STR, login),
-	COL(rec_meta, "source", K_STR, source),
-	COL(rec_meta, "client", K_STR, client),
-	COL(rec_meta, "cert", K_STR, cert),
+    COL(rec_meta, "version", K_VERSION, version),
+    COL(rec_meta, "sid", K_STR, sid),
+    COL(rec_meta, "counter", K_U64, counter),
+    COL(rec_meta, "start_us", K_I64, start_us),
+    COL(rec_meta, "epoch", K_U32, epoch),
+    COL(rec_meta, "gateway", K_STR, gateway),
+    COL(rec_meta, "user", K_STR, user),
+    COL(rec_meta, "person", K_STR, person),
+    COL(rec_meta, "on_behalf_of", K_STR, on_behalf_of),
+    COL(rec_meta, "target", K_STR, target),
+    COL(rec_meta, "engine", K_STR, engine),
+    COL(rec_meta, "database", K_STR, database),
+    COL(rec_meta, "login", K_STR, login),
+    COL(rec_meta, "source", K_STR, source),
+    COL(rec_meta, "client", K_STR, client),
+    COL(rec_meta, "cert", K_STR, cert),
 };
 
 static const struct column leaf_cols[] = {
-	COL(rec_leaf, "time_us", K_I64, time_us),
-	COL(rec_leaf, "sid", K_STR, sid),
-	COL(rec_leaf, "counter", K_U64, counter),
-	COL(rec_leaf, "last", K_U64, last),
-	COL(rec_leaf, "seq", K_U64, seq),
-	COL(rec_leaf, "bytes", K_U64, bytes),
-	COL(rec_leaf, "segment", K_U32, segment),
-	COL(rec_leaf, "raw", K_U64, raw),
-	COL_HASH(rec_leaf, "hash", hash),
-	COL_HASH(rec_leaf, "head", head),
-	COL(rec_leaf, "id", K_STR, id),
-	COL(rec_leaf, "who", K_STR, who),
-	COL(rec_leaf, "reason", K_STR, reason),
+    COL(rec_leaf, "time_us", K_I64, time_us),
+    COL(rec_leaf, "sid", K_STR, sid),
+    COL(rec_leaf, "counter", K_U64, counter),
+    COL(rec_leaf, "last", K_U64, last),
+    COL(rec_leaf, "seq", K_U64, seq),
+    COL(rec_leaf, "bytes", K_U64, bytes),
+    COL(rec_leaf, "segment", K_U32, segment),
+    COL(rec_leaf, "raw", K_U64, raw),
+    COL_HASH(rec_leaf, "hash", hash),
+    COL_HASH(rec_leaf, "head", head),
+    COL(rec_leaf, "id", K_STR, id),
+    COL(rec_leaf, "who", K_STR, who),
+    COL(rec_leaf, "reason", K_STR, reason),
 };
 
 #define N_META (sizeof(meta_cols) / sizeof(meta_cols[0]))
 #define N_LEAF (sizeof(leaf_cols) / sizeof(leaf_cols[0]))
 
-static const char *const leaf_names[LEAF_TYPE_N] = {"unknown", "start", "progress", "end", "seal", "approval", "policy",
-	"read", "delete", "gap"};
+static const char *const leaf_names[LEAF_TYPE_N] = {
+    "unknown", "start", "progress", "end", "seal", "approval", "policy", "read", "delete", "gap"};
 
 const char *leaf_type_name(unsigned type)
 {

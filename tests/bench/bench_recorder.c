@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one recorded statement costs: the pgbench -S statement with its result, CPU time with and without write(2),
- * and reading, sealing.
+ * What one recorded statement costs: the pgbench -S statement with its result, CPU time with and
+ * without write(2), and reading, sealing.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,10 +26,18 @@ static double cpu_us(void)
 static int64_t one(struct recorder *r)
 {
 	struct rec_param p = {.value = span_str("7345112")};
-	struct rec_statement s = {.proto = "execute", .sql = span_str("SELECT abalance FROM pgbench_accounts WHERE aid = $1;"),
-		.name = "P0_1", .n_params = 1, .params = &p, .cls = "read", .verdict = "allow", .rule = "base:env=prod/read", .epoch = 14,
-		.forwarded = true};
-	struct rec_result x = {.tag = "SELECT 1", .rows = 1, .bytes = 38, .duration_us = 211, .masked = ""};
+	struct rec_statement s = {.proto = "execute",
+	    .sql = span_str("SELECT abalance FROM pgbench_accounts WHERE aid = $1;"),
+	    .name = "P0_1",
+	    .n_params = 1,
+	    .params = &p,
+	    .cls = "read",
+	    .verdict = "allow",
+	    .rule = "base:env=prod/read",
+	    .epoch = 14,
+	    .forwarded = true};
+	struct rec_result x = {
+	    .tag = "SELECT 1", .rows = 1, .bytes = 38, .duration_us = 211, .masked = ""};
 	int64_t seq = recorder_add_statement(r, &s);
 
 	x.stmt_seq = (uint64_t)seq;
@@ -66,8 +74,8 @@ static void read_all(const char *path, const char *what)
 		n++;
 	reader_position(r, &p);
 	t = cpu_us() - t;
-	printf("read %s: %llu records, %llu bytes, %.2f us CPU per record, %.0f MB/s\n", what, (unsigned long long)n,
-	    (unsigned long long)p.bytes, t / (double)n, (double)p.bytes / t);
+	printf("read %s: %llu records, %llu bytes, %.2f us CPU per record, %.0f MB/s\n", what,
+	    (unsigned long long)n, (unsigned long long)p.bytes, t / (double)n, (double)p.bytes / t);
 	reader_free(r);
 }
 
@@ -87,20 +95,24 @@ int main(void)
 	double t;
 
 	(void)run(open("/dev/null", O_WRONLY), 100000, 1000);
-	printf("statement + result, no write(2): %.2f us CPU\n", run(open("/dev/null", O_WRONLY), 400000, 1000));
-	printf("statement + result, write(2) to /dev/null each: %.2f us CPU\n", run(open("/dev/null", O_WRONLY), 400000, 1));
+	printf("statement + result, no write(2): %.2f us CPU\n",
+	    run(open("/dev/null", O_WRONLY), 400000, 1000));
+	printf("statement + result, write(2) to /dev/null each: %.2f us CPU\n",
+	    run(open("/dev/null", O_WRONLY), 400000, 1));
 	if (mkdtemp(root) == NULL)
 		return 1;
 	root_fd = open(root, O_RDONLY | O_DIRECTORY);
 	recdir_new_sid(1795000000000000ll, m.sid);
-	if (recdir_create(root_fd, &m, &dirfd, hash) != 0 || recdir_segment_create(dirfd, 1, &fd) != 0)
+	if (recdir_create(root_fd, &m, &dirfd, hash) != 0 ||
+	    recdir_segment_create(dirfd, 1, &fd) != 0)
 		return 1;
 	r = recorder_new(fd, hash, 1);
 	t = cpu_us();
 	for (int i = 0; i < 150000; i++)
 		if (one(r) < 0 || recorder_commit(r, false) != 0)
 			return 1;
-	printf("statement + result, write(2) to a file each: %.2f us CPU\n", (cpu_us() - t) / 150000);
+	printf(
+	    "statement + result, write(2) to a file each: %.2f us CPU\n", (cpu_us() - t) / 150000);
 	recorder_free(r);
 	snprintf(path, sizeof(path), "%s/%s", root, m.sid);
 	read_all(path, "raw");
@@ -110,8 +122,8 @@ int main(void)
 	if (seal_segment(&sp, &sr, &w) != 0)
 		return 1;
 	t = cpu_us() - t;
-	printf("seal: %llu -> %llu bytes, %.0f MB/s CPU\n", (unsigned long long)sr.raw_bytes, (unsigned long long)sr.bytes,
-	    (double)sr.raw_bytes / t);
+	printf("seal: %llu -> %llu bytes, %.0f MB/s CPU\n", (unsigned long long)sr.raw_bytes,
+	    (unsigned long long)sr.bytes, (double)sr.raw_bytes / t);
 	read_all(path, "sealed");
 	return recdir_remove(root_fd, m.sid) != 0 || rmdir(root) != 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A recording from somewhere: meta and one segment, raw or sealed, read and rendered; or the files of a proof log.
- * Input: a byte of flags (1 sealed, 2 JSON, 4 lax, 8 everything shown, 16 log entries, 32 checkpoint), for recordings
- * a big-endian 16-bit length and that many bytes of meta, then the segment.
+ * A recording from somewhere: meta and one segment, raw or sealed, read and rendered; or the files
+ * of a proof log. Input: a byte of flags (1 sealed, 2 JSON, 4 lax, 8 everything shown, 16 log
+ * entries, 32 checkpoint), for recordings a big-endian 16-bit length and that many bytes of meta,
+ * then the segment.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -54,7 +55,8 @@ static void read_records(struct reader *r, unsigned flags)
 static void recording(struct cur *c, unsigned flags)
 {
 	struct span meta = cur_take(c, cur_u16be(c));
-	struct reader_file f[2] = {{"meta", -1}, {(flags & 1) != 0 ? "000001.rec.zst" : "000001.rec", -1}};
+	struct reader_file f[2] = {
+	    {"meta", -1}, {(flags & 1) != 0 ? "000001.rec.zst" : "000001.rec", -1}};
 	struct reader *r;
 	struct why w;
 
@@ -94,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		close(fd);
 	} else if ((flags & 32) != 0) {
-		if (checkpoint_parse(cur_rest(&c), &cp) == 0 && !checkpoint_name_ok(span_str(cp.origin)))
+		if (checkpoint_parse(cur_rest(&c), &cp) == 0 &&
+		    !checkpoint_name_ok(span_str(cp.origin)))
 			abort();
 	} else {
 		recording(&c, flags);

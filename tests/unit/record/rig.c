@@ -15,12 +15,12 @@
 #define NAME "gw.example.com"
 
 /* The tests' own checks must hold in every build. */
-#define MUST(x)                                                                       \
-	do {                                                                          \
-		if (!(x)) {                                                           \
-			fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x); \
-			abort();                                                      \
-		}                                                                     \
+#define MUST(x)                                                                                    \
+	do {                                                                                       \
+		if (!(x)) {                                                                        \
+			fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x);            \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 static void ledger_up(struct rig *g)
@@ -36,7 +36,8 @@ static void ledger_up(struct rig *g)
 void rig_open(struct rig *g)
 {
 	memset(g, 0, sizeof(*g));
-	snprintf(g->root, sizeof(g->root), "%s/sprecXXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(g->root, sizeof(g->root), "%s/sprecXXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	MUST(mkdtemp(g->root) != NULL);
 	snprintf(g->recordings, sizeof(g->recordings), "%s/recordings", g->root);
 	snprintf(g->log, sizeof(g->log), "%s/log", g->root);
@@ -101,9 +102,19 @@ void rig_leaf(struct rig *g, const struct rec_leaf *l)
 
 void rig_begin(struct rig *g, struct rig_session *s)
 {
-	struct rec_meta m = {.counter = ++g->counter, .start_us = g->now_us, .epoch = 3, .gateway = NAME, .user = "alice@example.com",
-		.person = "https://idp alice", .target = "orders-prod", .engine = "postgres", .database = "orders", .login = "app_ro",
-		.source = "203.0.113.9:4711", .client = "psql", .cert = "1041"};
+	struct rec_meta m = {.counter = ++g->counter,
+	    .start_us = g->now_us,
+	    .epoch = 3,
+	    .gateway = NAME,
+	    .user = "alice@example.com",
+	    .person = "https://idp alice",
+	    .target = "orders-prod",
+	    .engine = "postgres",
+	    .database = "orders",
+	    .login = "app_ro",
+	    .source = "203.0.113.9:4711",
+	    .client = "psql",
+	    .cert = "1041"};
 	struct rec_leaf l = {.type = LEAF_START, .has_hash = true, .counter = m.counter};
 	int fd;
 
@@ -126,9 +137,18 @@ void rig_statements(struct rig_session *s, int n)
 {
 	for (int i = 0; i < n; i++) {
 		struct rec_param p = {.value = span_str("42")};
-		struct rec_statement st = {.proto = "execute", .sql = span_str("select abalance from t where aid = $1"), .name = "S1",
-			.n_params = 1, .params = &p, .cls = "read", .verdict = "allow", .rule = "base:env=prod/read", .epoch = 3, .forwarded = true};
-		struct rec_result r = {.tag = "SELECT 1", .rows = 1, .bytes = 12, .duration_us = 812, .masked = ""};
+		struct rec_statement st = {.proto = "execute",
+		    .sql = span_str("select abalance from t where aid = $1"),
+		    .name = "S1",
+		    .n_params = 1,
+		    .params = &p,
+		    .cls = "read",
+		    .verdict = "allow",
+		    .rule = "base:env=prod/read",
+		    .epoch = 3,
+		    .forwarded = true};
+		struct rec_result r = {
+		    .tag = "SELECT 1", .rows = 1, .bytes = 12, .duration_us = 812, .masked = ""};
 		int64_t seq = recorder_add_statement(s->rec, &st);
 
 		MUST(seq > 0);
@@ -179,7 +199,11 @@ void rig_end(struct rig *g, struct rig_session *s, const char *reason)
 void rig_seal(struct rig *g, struct rig_session *s)
 {
 	for (uint32_t i = 1; i <= s->segments; i++) {
-		struct seal_params p = {.dirfd = s->dirfd, .segment = i, .raw_fd = -1, .prev = s->seg_prev[i - 1], .head = s->seg_head[i - 1]};
+		struct seal_params p = {.dirfd = s->dirfd,
+		    .segment = i,
+		    .raw_fd = -1,
+		    .prev = s->seg_prev[i - 1],
+		    .head = s->seg_head[i - 1]};
 		struct rec_leaf l;
 		struct seal_result r;
 		struct why w;
@@ -205,19 +229,27 @@ static void on_finding(void *ctx, const struct verify_finding *f)
 	struct rig_verdict *v = ctx;
 	size_t n = strlen(v->text);
 
-	snprintf(v->text + n, sizeof(v->text) - n, "%c %s\n", "TECLN"[f->kind], f->text);
+	snprintf(v->text + n, sizeof(v->text) - n, "%c %s\n", "TECLN"[f->kind], f -> text);
 }
 
-void rig_verify(const struct rig *g, const char *session, struct span outside, struct rig_verdict *v)
+void rig_verify(
+    const struct rig *g, const char *session, struct span outside, struct rig_verdict *v)
 {
-	struct verify_params p = {.recordings = g->recordings, .log = g->log, .pub = g->pub, .name = NAME, .outside = outside,
-		.session = session, .fn = on_finding, .ctx = v};
+	struct verify_params p = {.recordings = g->recordings,
+	    .log = g->log,
+	    .pub = g->pub,
+	    .name = NAME,
+	    .outside = outside,
+	    .session = session,
+	    .fn = on_finding,
+	    .ctx = v};
 	struct why w = {0};
 
 	memset(v, 0, sizeof(*v));
 	v->rc = verify_run(&p, &v->report, &w);
 	if (v->rc != 0 && v->rc != E_TAMPER)
-		snprintf(v->text + strlen(v->text), sizeof(v->text) - strlen(v->text), "why: %s\n", w.text);
+		snprintf(v->text + strlen(v->text), sizeof(v->text) - strlen(v->text), "why: %s\n",
+		    w.text);
 }
 
 size_t rig_read(const char *dir, const char *name, uint8_t *out, size_t cap)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A scratch gateway state: RECORDINGS and LOG below a temporary directory, a log key, and sessions written through
- * the real recorder, log and sealer.
+ * A scratch gateway state: RECORDINGS and LOG below a temporary directory, a log key, and sessions
+ * written through the real recorder, log and sealer.
  */
 #ifndef SP_TEST_RECORD_RIG_H
 #define SP_TEST_RECORD_RIG_H
@@ -54,8 +54,10 @@ struct rig_verdict {
 	struct verify_report report;
 	char text[4096]; /* all findings, one per line, with a letter for their kind */
 };
-/* Verify everything (session NULL) with the rig's key and, when given, a checkpoint from outside. */
-void rig_verify(const struct rig *g, const char *session, struct span outside, struct rig_verdict *v);
+/* Verify everything (session NULL) with the rig's key and, when given, a checkpoint from outside.
+ */
+void rig_verify(
+    const struct rig *g, const char *session, struct span outside, struct rig_verdict *v);
 
 /* Files */
 size_t rig_read(const char *dir, const char *name, uint8_t *out, size_t cap);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The independent verifier (share/sallyport-verify.py) and ours must agree on intact and on tampered states.
+ * The independent verifier (share/sallyport-verify.py) and ours must agree on intact and on
+ * tampered states.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -31,11 +32,12 @@ static int script(bool with_outside)
 		dup2(null, 1);
 		dup2(null, 2);
 		if (with_outside)
-			execlp("python3", "python3", SP_TEST_SRCDIR "/share/sallyport-verify.py", "--key", key, "--checkpoint", outside,
-			    g.recordings, g.log, (char *)NULL);
-		else
-			execlp("python3", "python3", SP_TEST_SRCDIR "/share/sallyport-verify.py", "--key", key, g.recordings, g.log,
+			execlp("python3", "python3", SP_TEST_SRCDIR "/share/sallyport-verify.py",
+			    "--key", key, "--checkpoint", outside, g.recordings, g.log,
 			    (char *)NULL);
+		else
+			execlp("python3", "python3", SP_TEST_SRCDIR "/share/sallyport-verify.py",
+			    "--key", key, g.recordings, g.log, (char *)NULL);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

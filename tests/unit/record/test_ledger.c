@@ -14,19 +14,21 @@ static struct rig g;
 
 /* ---- the tree ---- */
 
-/* The leaves of the reference trees that certificate transparency implementations are tested with. */
+/* The leaves of the reference trees that certificate transparency implementations are tested with.
+ */
 static const struct {
 	const char *hex;
 	const char *root; /* of the tree up to and with this leaf */
 } ct[] = {
-	{"", "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"},
-	{"00", "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"},
-	{"10", "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"},
-	{"2021", "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"},
-	{"3031", "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4"},
-	{"40414243", "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef"},
-	{"5051525354555657", "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"},
-	{"606162636465666768696a6b6c6d6e6f", "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"},
+    {"", "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"},
+    {"00", "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"},
+    {"10", "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"},
+    {"2021", "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"},
+    {"3031", "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4"},
+    {"40414243", "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef"},
+    {"5051525354555657", "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c"},
+    {"606162636465666768696a6b6c6d6e6f",
+	"5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"},
 };
 
 static bool hash_is(const struct merkle_hash *h, const char *hex)
@@ -96,21 +98,27 @@ Test(merkle, all_inclusion_proofs_up_to_40)
 
 			cr_assert(eq(int, merkle_prove_inclusion(i, n, number_leaf, &last, &p), 0));
 			number_leaf(NULL, i, &leaf);
-			cr_expect(eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), 0), "%d of %d", (int)i, (int)n);
-			cr_expect(eq(int, merkle_check_inclusion(i ^ 1, n, &leaf, &root, &p), n == 1 ? E_TAMPER : E_TAMPER));
+			cr_expect(eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), 0),
+			    "%d of %d", (int)i, (int)n);
+			cr_expect(eq(int, merkle_check_inclusion(i ^ 1, n, &leaf, &root, &p),
+			    n == 1 ? E_TAMPER : E_TAMPER));
 			leaf.b[0] ^= 1;
-			cr_expect(eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
+			cr_expect(
+			    eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
 			leaf.b[0] ^= 1;
 			for (size_t k = 0; k < p.n; k++) {
 				p.h[k].b[5] ^= 1;
-				cr_expect(eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
+				cr_expect(eq(
+				    int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
 				p.h[k].b[5] ^= 1;
 			}
 			p.n++;
-			cr_expect(eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
+			cr_expect(
+			    eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
 			if (p.n > 1) {
 				p.n -= 2;
-				cr_expect(eq(int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
+				cr_expect(eq(
+				    int, merkle_check_inclusion(i, n, &leaf, &root, &p), E_TAMPER));
 			}
 		}
 	}
@@ -133,19 +141,24 @@ Test(merkle, all_consistency_proofs_up_to_40)
 			uint64_t last = UINT64_MAX;
 
 			root_of(m, &old);
-			cr_assert(eq(int, merkle_prove_consistency(m, n, number_leaf, &last, &p), 0));
-			cr_expect(eq(int, merkle_check_consistency(m, &old, n, &root, &p), 0), "%d in %d", (int)m, (int)n);
+			cr_assert(
+			    eq(int, merkle_prove_consistency(m, n, number_leaf, &last, &p), 0));
+			cr_expect(eq(int, merkle_check_consistency(m, &old, n, &root, &p), 0),
+			    "%d in %d", (int)m, (int)n);
 			if (m == 0)
 				continue;
 			old.b[0] ^= 1;
-			cr_expect(eq(int, merkle_check_consistency(m, &old, n, &root, &p), E_TAMPER));
+			cr_expect(
+			    eq(int, merkle_check_consistency(m, &old, n, &root, &p), E_TAMPER));
 			old.b[0] ^= 1;
 			root.b[0] ^= 1;
-			cr_expect(eq(int, merkle_check_consistency(m, &old, n, &root, &p), E_TAMPER));
+			cr_expect(
+			    eq(int, merkle_check_consistency(m, &old, n, &root, &p), E_TAMPER));
 			root.b[0] ^= 1;
 			for (size_t k = 0; k < p.n; k++) {
 				p.h[k].b[31] ^= 0x80;
-				cr_expect(eq(int, merkle_check_consistency(m, &old, n, &root, &p), E_TAMPER));
+				cr_expect(eq(int, merkle_check_consistency(m, &old, n, &root, &p),
+				    E_TAMPER));
 				p.h[k].b[31] ^= 0x80;
 			}
 		}
@@ -154,7 +167,8 @@ Test(merkle, all_consistency_proofs_up_to_40)
 		struct merkle_proof p = {0};
 		struct merkle_hash h = {0};
 
-		cr_expect(eq(int, merkle_prove_consistency(4, 3, number_leaf, NULL, &p), E_NOTFOUND));
+		cr_expect(
+		    eq(int, merkle_prove_consistency(4, 3, number_leaf, NULL, &p), E_NOTFOUND));
 		cr_expect(eq(int, merkle_check_consistency(4, &h, 3, &h, &p), E_TAMPER));
 	}
 }
@@ -174,7 +188,11 @@ Test(checkpoint, verifier_key_of_another_implementation)
 	cr_expect(eq(str, name, "PeterNeumann"));
 	checkpoint_put_key(&b, name, pub);
 	cr_expect(eq(str, (char *)buf_cstr(&b), (char *)key));
-	cr_expect(ne(int, checkpoint_parse_key(span_str("PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"), name, pub), 0));
+	cr_expect(ne(int,
+	    checkpoint_parse_key(
+		span_str("PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"),
+		name, pub),
+	    0));
 	for (size_t n = 0; n < strlen(key); n++)
 		cr_expect(ne(int, checkpoint_parse_key(span_of(key, n), name, pub), 0));
 	buf_clear(&b);
@@ -209,10 +227,12 @@ Test(checkpoint, round_trip_and_every_change)
 	for (size_t i = 0; i < buf_len(&b) * 8; i++) {
 		memcpy(copy, buf_span(&b).p, buf_len(&b));
 		copy[i / 8] ^= (uint8_t)(1u << (i % 8));
-		cr_expect(ne(int, checkpoint_open(span_of(copy, buf_len(&b)), g.pub, &x), 0), "bit %zu", i);
+		cr_expect(ne(int, checkpoint_open(span_of(copy, buf_len(&b)), g.pub, &x), 0),
+		    "bit %zu", i);
 	}
 	for (size_t n = 0; n < buf_len(&b); n++)
-		cr_expect(ne(int, checkpoint_open(span_of(buf_span(&b).p, n), g.pub, &x), 0), "cut at %zu", n);
+		cr_expect(ne(int, checkpoint_open(span_of(buf_span(&b).p, n), g.pub, &x), 0),
+		    "cut at %zu", n);
 	{
 		struct buf two;
 		struct span good = buf_span(&b);
@@ -237,17 +257,24 @@ Test(checkpoint, round_trip_and_every_change)
 
 Test(checkpoint, malformed_bodies)
 {
-	static const char *const bad[] = {"", "gw\n", "gw\n1\n", "gw\n1\nAAAA\n", "\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"gw\n01\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "gw\n-1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"g w\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "g+w\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"gw\n99999999999999999999\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-		"gw\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\n", "gw\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-		"gw\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"};
+	static const char *const bad[] = {"", "gw\n", "gw\n1\n", "gw\n1\nAAAA\n",
+	    "\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    "gw\n01\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    "gw\n-1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    "g w\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    "g+w\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    "gw\n99999999999999999999\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    "gw\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\n",
+	    "gw\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	    "gw\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"};
 	struct checkpoint c;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_expect(ne(int, checkpoint_parse_body(span_str(bad[i]), &c), 0), "case %zu", i);
-	cr_expect(eq(int, checkpoint_parse_body(span_str("gw\n0\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nextension\n"), &c), 0));
+	cr_expect(eq(int,
+	    checkpoint_parse_body(
+		span_str("gw\n0\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nextension\n"), &c),
+	    0));
 }
 
 /* ---- the log on disk ---- */
@@ -309,7 +336,8 @@ Test(ledger, torn_tail_goes_and_signed_entries_must_be_there)
 	g.ledger = NULL;
 	for (size_t cut = 0; cut <= n; cut++) {
 		rig_write(g.log, "entries", bytes, cut);
-		cr_expect(eq(int, try_open(&w), cut < signed_bytes ? E_TAMPER : 0), "cut at %zu: %s", cut, w.text);
+		cr_expect(eq(int, try_open(&w), cut < signed_bytes ? E_TAMPER : 0),
+		    "cut at %zu: %s", cut, w.text);
 	}
 	for (size_t i = 0; i < signed_bytes; i++) {
 		bytes[i] ^= 4;
@@ -349,7 +377,8 @@ Test(ledger, checkpoints_only_grow_and_are_checked)
 	cr_expect(eq(u64, ledger_signed_size(g.ledger), 4));
 	cr_assert(eq(int, ed25519_sign(g.seed, buf_span(&old), sig), 0));
 	cr_expect(eq(int, ledger_checkpoint_put(g.ledger, buf_span(&old), g.pub, sig), E_STATE));
-	cr_expect(eq(int, ledger_checkpoint_put(g.ledger, buf_span(&body), g.pub, sig), E_CRYPTO)); /* old's signature */
+	cr_expect(eq(int, ledger_checkpoint_put(g.ledger, buf_span(&body), g.pub, sig),
+	    E_CRYPTO)); /* old's signature */
 	n = rig_read(g.log, "checkpoint", cp, sizeof(cp));
 	rig_reopen(&g);
 	ledger_close(g.ledger);
@@ -392,7 +421,8 @@ Test(ledger, proofs_from_the_file)
 		for (int i = 0; i < 11; i++)
 			off += 2u + ((size_t)bytes[off] << 8 | bytes[off + 1]);
 		cr_assert(lt(sz, off, n));
-		merkle_leaf(span_of(bytes + off + 2, (size_t)bytes[off] << 8 | bytes[off + 1]), &leaf);
+		merkle_leaf(
+		    span_of(bytes + off + 2, (size_t)bytes[off] << 8 | bytes[off + 1]), &leaf);
 	}
 	cr_expect(eq(int, merkle_check_inclusion(11, 37, &leaf, &root, &p), 0));
 	cr_expect(eq(int, ledger_prove_inclusion(fd, 11, 38, &p), E_NOTFOUND));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Promise 1's foundation: what was committed is there after kill -9, a failed append is final, and the reader gets
- * back exactly what was written.
+ * Promise 1's foundation: what was committed is there after kill -9, a failed append is final, and
+ * the reader gets back exactly what was written.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -212,7 +212,8 @@ Test(recorder, large_statement_is_never_cut)
 	struct why w;
 	size_t n = 20u << 20;
 	char *sql = malloc(n);
-	struct rec_statement st = {.proto = "query", .cls = "write", .verdict = "allow", .forwarded = true};
+	struct rec_statement st = {
+	    .proto = "query", .cls = "write", .verdict = "allow", .forwarded = true};
 
 	for (size_t i = 0; i < n; i++)
 		sql[i] = (char)('a' + i % 23);
@@ -244,7 +245,8 @@ Test(recorder, beyond_the_record_limit_is_final)
 	struct rig_session s;
 	size_t n = REC_MAX;
 	void *sql = mmap(NULL, n, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct rec_statement st = {.proto = "query", .sql = {sql, n}, .verdict = "allow", .forwarded = true};
+	struct rec_statement st = {
+	    .proto = "query", .sql = {sql, n}, .verdict = "allow", .forwarded = true};
 	struct rec_kv kv = {"text", span_str("x")};
 
 	cr_assert(sql != MAP_FAILED);
@@ -277,8 +279,11 @@ Test(recorder, full_disk_is_final)
 		signal(SIGXFSZ, SIG_IGN);
 		setrlimit(RLIMIT_FSIZE, &rl);
 		for (int i = 0; i < 1000 && rc == 0; i++)
-			rc = recorder_add(s.rec, REC_NOTICE, &kv, 1) < 0 ? -1 : recorder_commit(s.rec, false);
-		if (rc != -EFBIG || recorder_commit(s.rec, false) != -EFBIG || recorder_add(s.rec, REC_NOTICE, &kv, 1) != -EFBIG)
+			rc = recorder_add(s.rec, REC_NOTICE, &kv, 1) < 0
+				 ? -1
+				 : recorder_commit(s.rec, false);
+		if (rc != -EFBIG || recorder_commit(s.rec, false) != -EFBIG ||
+		    recorder_add(s.rec, REC_NOTICE, &kv, 1) != -EFBIG)
 			_exit(1);
 		_exit(0);
 	}
@@ -332,7 +337,8 @@ static void write_for_ever(struct rig_session *s, struct shared *sh)
 
 Test(recorder, kill_9_loses_nothing_committed)
 {
-	struct shared *sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *sh =
+	    mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	cr_assert(sh != MAP_FAILED);
 	rig_open(&g);
@@ -360,11 +366,13 @@ Test(recorder, kill_9_loses_nothing_committed)
 	munmap(sh, sizeof(*sh));
 }
 
-/* Hostile bytes behind good ones, and every cut, through the reader: an error or an end, never a crash. */
+/* Hostile bytes behind good ones, and every cut, through the reader: an error or an end, never a
+ * crash. */
 Test(recorder, reader_survives_damage)
 {
-	static const char *const tails[] = {"\xc1", "\x95", "\x95\x01\x01\x01\xdf\xff\xff\xff\xff", "\x95\x01\x01\x01\xdd\xff\xff\xff\xff",
-		"\x95\x01\x01\x01\xc6\xff\xff\xff\xff", "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"};
+	static const char *const tails[] = {"\xc1", "\x95", "\x95\x01\x01\x01\xdf\xff\xff\xff\xff",
+	    "\x95\x01\x01\x01\xdd\xff\xff\xff\xff", "\x95\x01\x01\x01\xc6\xff\xff\xff\xff",
+	    "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"};
 	struct rig_session s;
 	uint8_t a[8192];
 	size_t n;
@@ -382,7 +390,8 @@ Test(recorder, reader_survives_damage)
 		rig_write(s.path, "000001.rec", a, n + strlen(tails[i]));
 		r = open_reader(&s, 0);
 		cr_expect(eq(u64, count(r, &rc, &w), 5));
-		cr_expect(rc == 0 ? reader_torn_bytes(r) > 0 : rc == E_TAMPER, "tail %zu: %d", i, rc);
+		cr_expect(
+		    rc == 0 ? reader_torn_bytes(r) > 0 : rc == E_TAMPER, "tail %zu: %d", i, rc);
 		reader_free(r);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -433,7 +442,6 @@ Test(recorder, lax_reading_goes_on_and_tells)
 	rig_forget(&s);
 	rig_close(&g);
 }
-
 
 /* Numbers are checked for themselves: a writer that leaves one out chains it perfectly. */
 Test(recorder, left_out_numbers_are_seen)

@@ -37,8 +37,11 @@ static uint64_t records(const struct rig_session *s)
 
 static int seal(const struct rig_session *s, uint32_t no, struct seal_result *r, struct why *w)
 {
-	struct seal_params p = {.dirfd = s->dirfd, .segment = no, .raw_fd = -1, .prev = s->seg_prev[no - 1],
-		.head = s->seg_head[no - 1]};
+	struct seal_params p = {.dirfd = s->dirfd,
+	    .segment = no,
+	    .raw_fd = -1,
+	    .prev = s->seg_prev[no - 1],
+	    .head = s->seg_head[no - 1]};
 
 	return seal_segment(&p, r, w);
 }
@@ -109,11 +112,13 @@ Test(seal, what_is_written_or_does_not_match_is_not_sealed)
 	{
 		struct seal_params p = {.dirfd = s.dirfd, .segment = 1, .raw_fd = -1};
 
-		cr_expect(eq(int, seal_segment(&p, &r, &w), E_TAMPER)); /* torn, and nobody knows the head */
+		cr_expect(eq(
+		    int, seal_segment(&p, &r, &w), E_TAMPER)); /* torn, and nobody knows the head */
 	}
 	rig_write(s.path, "000001.rec", bytes, 0);
 	cr_expect(eq(int, seal(&s, 1, &r, &w), E_TAMPER)); /* emptied: its head says otherwise */
-	cr_expect(exists(&s, "000001.rec") && !exists(&s, "000001.rec.zst") && !exists(&s, "000001.rec.zst.tmp"));
+	cr_expect(exists(&s, "000001.rec") && !exists(&s, "000001.rec.zst") &&
+		  !exists(&s, "000001.rec.zst.tmp"));
 	rig_write(s.path, "000001.rec", bytes, n);
 	cr_expect(eq(int, seal(&s, 1, &r, &w), 0), "%s", w.text);
 	rig_forget(&s);
@@ -186,7 +191,8 @@ static void die(void *ctx, enum seal_step s)
 		kill(getpid(), SIGKILL);
 }
 
-/* kill -9 after each step: everything still reads and verifies, and the next call finishes the work. */
+/* kill -9 after each step: everything still reads and verifies, and the next call finishes the
+ * work. */
 Test(seal, kill_9_at_each_step)
 {
 	for (int at = SEAL_BEGUN; at <= SEAL_UNLINKED; at++) {
@@ -206,8 +212,12 @@ Test(seal, kill_9_at_each_step)
 		n = records(&s);
 		pid = fork();
 		if (pid == 0) {
-			struct seal_params p = {.dirfd = s.dirfd, .segment = 1, .raw_fd = -1, .prev = s.seg_prev[0],
-				.head = s.seg_head[0], .step = die};
+			struct seal_params p = {.dirfd = s.dirfd,
+			    .segment = 1,
+			    .raw_fd = -1,
+			    .prev = s.seg_prev[0],
+			    .head = s.seg_head[0],
+			    .step = die};
 
 			die_at = (enum seal_step)at;
 			_exit(seal_segment(&p, &r, &w) != 0);
@@ -248,7 +258,8 @@ Test(seal, differing_twin_is_kept)
 	cr_expect(eq(int, seal(&s, 1, &r, &w), E_TAMPER));
 	cr_expect(exists(&s, "000001.rec"));
 	{
-		/* whole records, right chain, but fewer of them: nothing but the comparison with the sealed file tells */
+		/* whole records, right chain, but fewer of them: nothing but the comparison with
+		 * the sealed file tells */
 		struct seal_params p = {.dirfd = s.dirfd, .segment = 1, .raw_fd = -1};
 		struct rec_frame f;
 		size_t used;

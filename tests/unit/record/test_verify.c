@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Promise 8: any change to a recording, to the log or to a checkpoint is found, and an honest crash is not called
- * tampering.
+ * Promise 8: any change to a recording, to the log or to a checkpoint is found, and an honest crash
+ * is not called tampering.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -54,7 +54,8 @@ static int flip_all(const char *dir, const char *name)
 			rig_write(dir, name, bytes, n);
 			verify();
 			if (v.rc != E_TAMPER) {
-				fprintf(stderr, "%s: flip %02x at %zu: rc %d %s\n", name, masks[m], i, v.rc, v.text);
+				fprintf(stderr, "%s: flip %02x at %zu: rc %d %s\n", name, masks[m],
+				    i, v.rc, v.text);
 				missed++;
 			}
 			bytes[i] ^= masks[m];
@@ -216,7 +217,8 @@ Test(verify, removed_reordered_and_repeated_records)
 	b[at[4] + 20] ^= 1;
 	rig_write(s.path, "000001.rec", b, n);
 	verify();
-	cr_expect(says("T segment 1: record 5 does not match the chain (edited or reordered)"), "%s", v.text);
+	cr_expect(says("T segment 1: record 5 does not match the chain (edited or reordered)"),
+	    "%s", v.text);
 	memcpy(b, a, at[4]);
 	memcpy(b + at[4], a + at[5], n - at[5]);
 	rig_write(s.path, "000001.rec", b, n - (at[5] - at[4]));
@@ -317,7 +319,8 @@ Test(verify, removed_segments_sessions_and_files)
 	move(g.recordings, s[1].sid, "gone");
 	verify();
 	cr_expect(eq(int, v.rc, E_TAMPER));
-	cr_expect(says("T the recording is gone, and no tombstone says why (deleted)"), "%s", v.text);
+	cr_expect(
+	    says("T the recording is gone, and no tombstone says why (deleted)"), "%s", v.text);
 	/* only asked about another session: that one verifies */
 	rig_verify(&g, s[0].sid, none, &v);
 	cr_expect(eq(int, v.rc, 0), "%s", v.text);
@@ -418,7 +421,8 @@ Test(verify, crash_and_live_are_told_from_tampering)
 	for (size_t cut = 0; cut < n; cut++) {
 		rig_write(s.path, "000001.rec", bytes, cut);
 		verify();
-		/* the log has seen 5 records: cutting into them is tampering, behind them a crash */
+		/* the log has seen 5 records: cutting into them is tampering, behind them a crash
+		 */
 		cr_expect(eq(int, v.rc, cut < at[5] ? E_TAMPER : 0), "cut at %zu: %s", cut, v.text);
 	}
 	/* what a power cut leaves: zeros */
@@ -485,8 +489,10 @@ Test(verify, recovered_crash_gets_an_end)
 Test(verify, tombstones_gaps_and_counters)
 {
 	struct rig_session s[3];
-	struct rec_leaf l = {.type = LEAF_DELETE, .who = "retention", .reason = "older than 90 days"};
-	struct rec_leaf gap = {.type = LEAF_GAP, .counter = 4, .last = 5, .reason = "crash before start"};
+	struct rec_leaf l = {
+	    .type = LEAF_DELETE, .who = "retention", .reason = "older than 90 days"};
+	struct rec_leaf gap = {
+	    .type = LEAF_GAP, .counter = 4, .last = 5, .reason = "crash before start"};
 
 	rig_open(&g);
 	for (int i = 0; i < 3; i++)
@@ -558,7 +564,8 @@ Test(verify, rollback_rewrite_and_wrong_keys_are_seen_from_outside)
 	rig_verify(&g, NULL, span_of(old_cp, n_old), &v);
 	cr_expect(eq(int, v.rc, 0), "%s", v.text);
 
-	/* roll everything back to a state that was true once: only the outside checkpoint knows better */
+	/* roll everything back to a state that was true once: only the outside checkpoint knows
+	 * better */
 	cr_assert(eq(int, recdir_remove(g.recordings_fd, t.sid), 0));
 	rig_write(g.log, "entries", old_entries, n_entries);
 	rig_write(g.log, "checkpoint", old_cp, n_old);
@@ -568,7 +575,8 @@ Test(verify, rollback_rewrite_and_wrong_keys_are_seen_from_outside)
 	cr_expect(eq(int, v.rc, E_TAMPER));
 	cr_expect(says("(cut or rolled back)"), "%s", v.text);
 
-	/* rewrite the log with the real key, as a thief of the key would: same size or larger, other root */
+	/* rewrite the log with the real key, as a thief of the key would: same size or larger,
+	 * other root */
 	rig_reopen(&g);
 	g.counter = 1;
 	rig_forget(&t);
@@ -593,7 +601,8 @@ Test(verify, rollback_rewrite_and_wrong_keys_are_seen_from_outside)
 
 		snprintf(path, sizeof(path), "%s/checkpoint", g.log);
 		unlink(path);
-		cr_assert(eq(int, ledger_open(g.log, "gw.example.com", NULL, NULL, NULL, &h.ledger, &w), 0));
+		cr_assert(eq(
+		    int, ledger_open(g.log, "gw.example.com", NULL, NULL, NULL, &h.ledger, &w), 0));
 		rig_checkpoint(&h);
 		ledger_close(h.ledger);
 	}
@@ -625,21 +634,25 @@ Test(verify, unsigned_tail_and_summary)
 	cr_expect(eq(u64, v.report.log_size - v.report.signed_size, 3));
 	buf_init(&b, 4096);
 	verify_put_summary(&b, &v.report);
-	cr_expect(strstr(buf_cstr(&b), "verified 1 session, 2 statements, log size 3, root ") == buf_cstr(&b));
+	cr_expect(strstr(buf_cstr(&b), "verified 1 session, 2 statements, log size 3, root ") ==
+		  buf_cstr(&b));
 	cr_expect(strstr(buf_cstr(&b), "; 3 log entries not signed yet") != NULL);
 	buf_reset(&b);
 	v.report.sessions = 1204;
 	v.report.statements = 1088391;
 	v.report.since_us = 1795132798000000ll;
 	verify_put_summary(&b, &v.report);
-	cr_expect(strstr(buf_cstr(&b), "verified 1 204 sessions, 1 088 391 statements") == buf_cstr(&b));
-	cr_expect(strstr(buf_cstr(&b), "nothing missing since 2026-11-") != NULL, "%s", buf_cstr(&b));
+	cr_expect(
+	    strstr(buf_cstr(&b), "verified 1 204 sessions, 1 088 391 statements") == buf_cstr(&b));
+	cr_expect(
+	    strstr(buf_cstr(&b), "nothing missing since 2026-11-") != NULL, "%s", buf_cstr(&b));
 	buf_clear(&b);
 	rig_forget(&s);
 	rig_close(&g);
 }
 
-/* Bytes behind the end of a closed session: rests of a write are excused nowhere but in an open one. */
+/* Bytes behind the end of a closed session: rests of a write are excused nowhere but in an open
+ * one. */
 Test(verify, anything_behind_the_end_is_found)
 {
 	static const struct {
@@ -679,7 +692,8 @@ Test(verify, anything_behind_the_end_is_found)
 	rig_close(&g);
 }
 
-/* The same content in another encoding, or unpacked again: only the logged hash of the file tells. */
+/* The same content in another encoding, or unpacked again: only the logged hash of the file tells.
+ */
 Test(verify, sealed_file_is_the_very_file_that_was_logged)
 {
 	struct rig_session s;
@@ -703,7 +717,8 @@ Test(verify, sealed_file_is_the_very_file_that_was_logged)
 	rig_write(s.path, "000001.rec.zst", buf_span(&packed).p, buf_len(&packed));
 	verify();
 	cr_expect(eq(int, v.rc, E_TAMPER));
-	cr_expect(says("T segment 1: the sealed file is not the one that was logged (edited)"), "%s", v.text);
+	cr_expect(says("T segment 1: the sealed file is not the one that was logged (edited)"),
+	    "%s", v.text);
 	snprintf(path, sizeof(path), "%s/000001.rec.zst", s.path);
 	unlink(path);
 	rig_write(s.path, "000001.rec", raw, n);
@@ -760,7 +775,8 @@ Test(verify, open_sessions_excuse_nothing_else)
 Test(verify, missing_checkpoint_and_foreign_names)
 {
 	struct rig_session s;
-	struct verify_params p = {.recordings = g.recordings, .log = g.log, .pub = g.pub, .name = "other.example.com"};
+	struct verify_params p = {
+	    .recordings = g.recordings, .log = g.log, .pub = g.pub, .name = "other.example.com"};
 	struct verify_report r;
 	struct why w;
 	uint8_t cp[2048];
@@ -796,7 +812,10 @@ Test(verify, missing_checkpoint_and_foreign_names)
 Test(verify, contradicting_leaves)
 {
 	struct rig_session s;
-	struct rec_leaf l = {.type = LEAF_START, .has_hash = true, .sid = "01JD8MAAAAAAAAAAAAAAAAAAAA", .counter = 2};
+	struct rec_leaf l = {.type = LEAF_START,
+	    .has_hash = true,
+	    .sid = "01JD8MAAAAAAAAAAAAAAAAAAAA",
+	    .counter = 2};
 	char path[256];
 	char from[256];
 
@@ -825,6 +844,43 @@ Test(verify, contradicting_leaves)
 	cr_expect(says("T the log goes back from record 9 to 8"), "%s", v.text);
 	cr_expect(says("T ended twice in the log"));
 	cr_expect(says("(end) is about a session that never started"));
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+/* Cut while the gateway was down: the end that it logs after the restart does not whitewash that.
+ */
+Test(verify, cut_before_recovery_is_found)
+{
+	struct rig_session s;
+	struct recover_result r;
+	struct rec_leaf l = {.type = LEAF_END, .has_hash = true, .reason = "crash"};
+	uint8_t bytes[8192];
+	size_t at[65];
+	struct why w;
+
+	rig_open(&g);
+	rig_begin(&g, &s);
+	rig_statements(&s, 3);
+	rig_progress(&g, &s);
+	recorder_free(s.rec);
+	s.rec = NULL;
+	(void)offsets(bytes, rig_read(s.path, "000001.rec", bytes, sizeof(bytes)), at, 64);
+	rig_write(s.path, "000001.rec", bytes, at[5]);
+	cr_assert(eq(int, recording_recover(s.dirfd, true, &r, &w), 0));
+	cr_expect(eq(u64, r.seq, 5));
+	memcpy(l.sid, s.sid, sizeof(l.sid));
+	memcpy(l.hash, r.head, 32);
+	l.seq = r.seq;
+	l.bytes = r.bytes;
+	l.segment = r.segments;
+	rig_leaf(&g, &l);
+	rig_checkpoint(&g);
+	verify();
+	cr_expect(eq(int, v.rc, E_TAMPER));
+	cr_expect(
+	    says("T segment 1: cut after record 5 before its end was logged; the log has seen 7"),
+	    "%s", v.text);
 	rig_forget(&s);
 	rig_close(&g);
 }

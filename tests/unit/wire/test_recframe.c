@@ -15,9 +15,19 @@ static bool text_is(const struct rec_frame *f, const char *key, const char *want
 static void put_sample(struct buf *b)
 {
 	static const uint8_t bin[3] = {0, 0xff, 7};
-	struct rec_param p[3] = {{.value = span_str("o'neil")}, {.is_null = true}, {.format = 1, .value = {bin, 3}}};
-	struct rec_statement s = {.proto = "execute", .sql = span_str("select 1"), .name = "s1", .n_params = 3, .params = p,
-		.cls = "read", .verdict = "allow", .rule = "base", .reason = "", .epoch = 7, .forwarded = true};
+	struct rec_param p[3] = {
+	    {.value = span_str("o'neil")}, {.is_null = true}, {.format = 1, .value = {bin, 3}}};
+	struct rec_statement s = {.proto = "execute",
+	    .sql = span_str("select 1"),
+	    .name = "s1",
+	    .n_params = 3,
+	    .params = p,
+	    .cls = "read",
+	    .verdict = "allow",
+	    .rule = "base",
+	    .reason = "",
+	    .epoch = 7,
+	    .forwarded = true};
 	size_t at = rec_begin(b, 17, -5, REC_STATEMENT);
 
 	rec_put_statement(b, &s);
@@ -41,7 +51,8 @@ static void on_param(void *ctx, size_t i, const struct rec_param *p)
 		return;
 	s->null[i] = p->is_null;
 	s->format[i] = p->format;
-	memcpy(s->value[i], p->value.p != NULL ? (const char *)p->value.p : "", p->value.n < 16 ? p->value.n : 0);
+	memcpy(s->value[i], p->value.p != NULL ? (const char *)p->value.p : "",
+	    p->value.n < 16 ? p->value.n : 0);
 }
 
 Test(recframe, statement_round_trip)
@@ -62,8 +73,10 @@ Test(recframe, statement_round_trip)
 	cr_expect(eq(int, memcmp(f.hash.p, hash, 32), 0));
 	cr_expect(eq(sz, f.body.n, used - 35));
 	cr_expect(f.body.p == buf_span(&b).p + 1);
-	cr_expect(text_is(&f, "proto", "execute") && text_is(&f, "sql", "select 1") && text_is(&f, "name", "s1"));
-	cr_expect(text_is(&f, "class", "read") && text_is(&f, "verdict", "allow") && text_is(&f, "rule", "base"));
+	cr_expect(text_is(&f, "proto", "execute") && text_is(&f, "sql", "select 1") &&
+		  text_is(&f, "name", "s1"));
+	cr_expect(text_is(&f, "class", "read") && text_is(&f, "verdict", "allow") &&
+		  text_is(&f, "rule", "base"));
 	cr_expect(rec_text(&f, "reason").p == NULL); /* left out */
 	cr_expect(eq(u64, rec_num(&f, "epoch", 0), 7));
 	cr_expect(eq(u64, rec_num(&f, "n", 0), 3));
@@ -82,7 +95,8 @@ Test(recframe, statement_round_trip)
 Test(recframe, many_parameters)
 {
 	struct rec_param *p = calloc(65535, sizeof(*p));
-	struct rec_statement s = {.proto = "execute", .sql = span_str("insert ..."), .n_params = 65535, .params = p};
+	struct rec_statement s = {
+	    .proto = "execute", .sql = span_str("insert ..."), .n_params = 65535, .params = p};
 	struct buf b;
 	struct rec_frame f;
 	struct seen seen = {0};
@@ -115,8 +129,14 @@ static void on_pair(void *ctx, struct span key, struct span text, uint64_t n)
 
 Test(recframe, results_and_pairs)
 {
-	struct rec_result r = {.stmt_seq = 17, .tag = "SELECT 2", .rows = 2, .bytes = 99, .duration_us = 3000, .masked = "name email"};
-	struct rec_kv kv[3] = {{"state", span_str("approved")}, {"n", span_str("1204")}, {"none", {NULL, 0}}};
+	struct rec_result r = {.stmt_seq = 17,
+	    .tag = "SELECT 2",
+	    .rows = 2,
+	    .bytes = 99,
+	    .duration_us = 3000,
+	    .masked = "name email"};
+	struct rec_kv kv[3] = {
+	    {"state", span_str("approved")}, {"n", span_str("1204")}, {"none", {NULL, 0}}};
 	struct buf b;
 	struct buf out;
 	struct rec_frame f;
@@ -129,7 +149,8 @@ Test(recframe, results_and_pairs)
 	rec_end(&b, hash);
 	cr_assert(eq(int, rec_parse(buf_span(&b), &f, &used), 0));
 	rec_each_pair(&f, on_pair, &out);
-	cr_expect(eq(str, (char *)buf_cstr(&out), "stmt=17;tag='SELECT 2';rows=2;bytes=99;us=3000;masked='name email';"));
+	cr_expect(eq(str, (char *)buf_cstr(&out),
+	    "stmt=17;tag='SELECT 2';rows=2;bytes=99;us=3000;masked='name email';"));
 	rec_frame_clear(&f);
 	buf_reset(&b);
 	rec_begin(&b, 1, 1, REC_DECISION);
@@ -147,7 +168,8 @@ Test(recframe, results_and_pairs)
 	buf_clear(&out);
 }
 
-/* Every prefix is short, never something else and never a crash; every flip parses or fails cleanly. */
+/* Every prefix is short, never something else and never a crash; every flip parses or fails
+ * cleanly. */
 Test(recframe, truncation_and_flips)
 {
 	struct buf b;
@@ -185,17 +207,33 @@ Test(recframe, malformed_records_are_refused)
 		const char *bytes;
 		size_t n;
 	} bad[] = {
-		{"\x94\x01\x01\x01\x80", 5},
-		{"\x96", 1},
-		{"\xdc\x00\x05\x01\x01\x01\x80\xc4\x20", 9},
-		{"\x95\x01\x01\x01\x80\xc4\x1f" "0123456789012345678901234567890", 38},
-		{"\x95\x01\x01\x01\x80\xc5\x00\x20" "01234567890123456789012345678901", 40},
-		{"\x95\x01\x01\x01\x80\xd9\x20" "01234567890123456789012345678901", 39},
-		{"\x95\xa1x\x01\x01\x80\xc4\x20" "01234567890123456789012345678901", 40},
-		{"\x95\x01\xa1x\x01\x80\xc4\x20" "01234567890123456789012345678901", 40},
-		{"\x95\x01\x01\xa1x\x80\xc4\x20" "01234567890123456789012345678901", 40},
-		{"\x95\x01\x01\x01\x90\xc4\x20" "01234567890123456789012345678901", 39},
-		{"\x95\x01\x01\xce\x00\x01\x00\x00\x80\xc4\x20" "01234567890123456789012345678901", 43},
+	    {"\x94\x01\x01\x01\x80", 5},
+	    {"\x96", 1},
+	    {"\xdc\x00\x05\x01\x01\x01\x80\xc4\x20", 9},
+	    {"\x95\x01\x01\x01\x80\xc4\x1f"
+	     "0123456789012345678901234567890",
+		38},
+	    {"\x95\x01\x01\x01\x80\xc5\x00\x20"
+	     "01234567890123456789012345678901",
+		40},
+	    {"\x95\x01\x01\x01\x80\xd9\x20"
+	     "01234567890123456789012345678901",
+		39},
+	    {"\x95\xa1x\x01\x01\x80\xc4\x20"
+	     "01234567890123456789012345678901",
+		40},
+	    {"\x95\x01\xa1x\x01\x80\xc4\x20"
+	     "01234567890123456789012345678901",
+		40},
+	    {"\x95\x01\x01\xa1x\x80\xc4\x20"
+	     "01234567890123456789012345678901",
+		40},
+	    {"\x95\x01\x01\x01\x90\xc4\x20"
+	     "01234567890123456789012345678901",
+		39},
+	    {"\x95\x01\x01\xce\x00\x01\x00\x00\x80\xc4\x20"
+	     "01234567890123456789012345678901",
+		43},
 	};
 	struct rec_frame f;
 	size_t used;
@@ -210,9 +248,21 @@ Test(recframe, malformed_records_are_refused)
 
 Test(recframe, meta_round_trip_and_sweeps)
 {
-	struct rec_meta m = {.sid = "01JD8MABCDEFGHJKMNPQRSTVWX", .counter = 1ull << 40, .start_us = 1795000000000000, .epoch = 14,
-		.gateway = "gw", .user = "alice", .person = "p", .on_behalf_of = "carol", .target = "t", .engine = "postgres",
-		.database = "d", .login = "l", .source = "203.0.113.9:1", .client = "psql", .cert = "1041"};
+	struct rec_meta m = {.sid = "01JD8MABCDEFGHJKMNPQRSTVWX",
+	    .counter = 1ull << 40,
+	    .start_us = 1795000000000000,
+	    .epoch = 14,
+	    .gateway = "gw",
+	    .user = "alice",
+	    .person = "p",
+	    .on_behalf_of = "carol",
+	    .target = "t",
+	    .engine = "postgres",
+	    .database = "d",
+	    .login = "l",
+	    .source = "203.0.113.9:1",
+	    .client = "psql",
+	    .cert = "1041"};
 	struct rec_meta x;
 	struct buf b;
 
@@ -270,9 +320,17 @@ Test(recframe, session_ids)
 
 Test(recframe, leaf_round_trip)
 {
-	struct rec_leaf l = {.type = LEAF_END, .time_us = 5, .sid = "01JD8MABCDEFGHJKMNPQRSTVWX", .seq = 9, .bytes = 1000, .segment = 2,
-		.raw = 77,
-		.has_hash = true, .has_head = true, .who = "alice", .reason = "closed"};
+	struct rec_leaf l = {.type = LEAF_END,
+	    .time_us = 5,
+	    .sid = "01JD8MABCDEFGHJKMNPQRSTVWX",
+	    .seq = 9,
+	    .bytes = 1000,
+	    .segment = 2,
+	    .raw = 77,
+	    .has_hash = true,
+	    .has_head = true,
+	    .who = "alice",
+	    .reason = "closed"};
 	struct rec_leaf x;
 	struct buf b;
 
