@@ -3,3 +3,6 @@
 bench: sallyport sallyportd
 	$(top_srcdir)/tests/bench/bench.py .
 EXTRA_DIST += tests/bench/bench.py
+EXTRA_PROGRAMS += tests/bench/bench_recorder
+tests_bench_bench_recorder_SOURCES = tests/bench/bench_recorder.c
+tests_bench_bench_recorder_LDADD = $(RECORD_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
