@@ -9,8 +9,12 @@
  */
 #include "sql/pgbound.h"
 
+#include <stdlib.h>
+#include <strings.h>
+
 #define MAX_DEPTH 100
 #define MAX_RANGES 16
+#define MAX_SPAN 100000.0 /* numbers a closed range may cover and still pick out rows */
 
 struct bound {
 	const char *table, *alias; /* of the target; alias "" without one */
@@ -20,6 +24,7 @@ struct bound {
 /* One open range of an AND list. */
 struct range {
 	const char *col;
+	const struct pgnode *end;
 	bool up;
 };
 
@@ -163,6 +168,37 @@ static bool is_value(const struct pgnode *e)
 	return e != NULL && !has_kind(e, "ColumnRef", "SubLink");
 }
 
+/* A numeric literal. */
+static bool number_of(const struct pgnode *e, double *out)
+{
+	const struct pgnode *c = strip(e), *f = pgnode_field(c, "fval"), *i = pgnode_field(c, "ival");
+
+	if (!pgnode_is(c, "A_Const") || (f == NULL && i == NULL))
+		return false;
+	*out = f != NULL && pgnode_str(f) != NULL ? strtod(pgnode_str(f), NULL) : (double)pgnode_int(i);
+	return true;
+}
+
+/* Do two ends leave a range that is no sweep? Only numbers can be told apart without a catalogue. */
+static bool is_narrow(const struct pgnode *a, const struct pgnode *b)
+{
+	static const char *const endless[] = {"infinity", "-infinity", "+infinity", "inf", "-inf"};
+	const struct pgnode *ends[2] = {a, b};
+	double x, y;
+	size_t i, k;
+
+	for (k = 0; k < 2; k++) {
+		const char *s = pgnode_const_str(strip(ends[k]));
+
+		for (i = 0; s != NULL && i < sizeof(endless) / sizeof(endless[0]); i++)
+			if (strcasecmp(s, endless[i]) == 0)
+				return false;
+	}
+	if (!number_of(a, &x) || !number_of(b, &y))
+		return true;
+	return x - y <= MAX_SPAN && y - x <= MAX_SPAN;
+}
+
 /* A parameter, or something the clock moves: an open range against it is a window, not a sweep. */
 static bool is_window(const struct pgnode *e)
 {
@@ -219,10 +255,10 @@ static bool proven_range(struct bound *b, const struct pgnode *l, const struct p
 	if (is_window(r))
 		return true;
 	for (i = 0; open != NULL && i < open->n; i++)
-		if (open->r[i].up != up && strcmp(open->r[i].col, col) == 0)
+		if (open->r[i].up != up && strcmp(open->r[i].col, col) == 0 && is_narrow(open->r[i].end, r))
 			return true;
 	if (open != NULL && open->n < MAX_RANGES)
-		open->r[open->n++] = (struct range){col, up};
+		open->r[open->n++] = (struct range){col, r, up};
 	return false;
 }
 
@@ -266,7 +302,20 @@ static bool proven_like(struct bound *b, const struct pgnode *e)
 
 static bool proven_between(struct bound *b, const struct pgnode *e)
 {
-	return plain_column(b, pgnode_field(e, "lexpr")) != NULL && is_value(pgnode_field(e, "rexpr"));
+	const struct pgnode *ends = pgnode_field(e, "rexpr");
+
+	return plain_column(b, pgnode_field(e, "lexpr")) != NULL && is_value(ends) &&
+	       is_narrow(pgnode_at(ends, 0), pgnode_at(ends, 1));
+}
+
+/* c IN (VALUES (1), (2)). */
+static bool proven_sublink(struct bound *b, const struct pgnode *e)
+{
+	const struct pgnode *s = pgnode_field(e, "subselect");
+
+	return strcmp(pgnode_field_str(e, "subLinkType"), "ANY_SUBLINK") == 0 && pgnode_field(e, "operName") == NULL &&
+	       pgnode_len(pgnode_field(s, "valuesLists")) > 0 && is_value(s) &&
+	       compared_column(b, pgnode_field(e, "testexpr")) != NULL;
 }
 
 static bool proven_expr(struct bound *b, const struct pgnode *e, struct ranges *open)
@@ -321,6 +370,8 @@ static bool proven(struct bound *b, const struct pgnode *e, struct ranges *open)
 		r = proven_expr(b, e, open);
 	else if (pgnode_is(e, "BoolExpr"))
 		r = proven_bool(b, e);
+	else if (pgnode_is(e, "SubLink"))
+		r = proven_sublink(b, e);
 	else if (pgnode_is(e, "CurrentOfExpr"))
 		r = true;
 	b->depth--;

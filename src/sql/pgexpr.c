@@ -115,17 +115,19 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 	const struct pgnode *list = pgnode_field(n, "funcname");
 	const char *schema, *name;
 	const struct pgfunc *f;
+	bool built_in;
 
 	if (!split_name(list, &schema, &name)) {
 		pgwalk_raise_call(w, SQL_OPAQUE, "calls a function without a name");
 		return false;
 	}
 	pgwalk_func(w, schema, name);
-	if (strcmp(name, "set_config") == 0) {
+	built_in = schema[0] == '\0' || strcmp(schema, "pg_catalog") == 0;
+	if (built_in && strcmp(name, "set_config") == 0) {
 		call_set_config(w, n);
 		return false;
 	}
-	if (strcmp(name, "ts_rewrite") == 0 && pgnode_len(pgnode_field(n, "args")) == 3)
+	if (built_in && strcmp(name, "ts_rewrite") == 0 && pgnode_len(pgnode_field(n, "args")) == 3)
 		return false; /* the form without a query text */
 	f = pgfunc_find(schema, name);
 	if (f == NULL) {
@@ -138,6 +140,36 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 		pgwalk_raise_call(w, f->cls, "%s() %s", name, f->why);
 	else if (strncmp(name, "pg_", 3) == 0 && strstr(name, "advisory") != NULL)
 		w->stmt->flags |= SQLF_LOCKS;
+	return false;
+}
+
+/* A name behind a dot calls the function of that name when there is no such column: ('x'::text).pg_read_file. Only the
+ * dangerous ones are known by name; a caller with a catalogue looks for others among the functions. */
+static void attribute(struct pgwalk *w, const char *name)
+{
+	const struct pgfunc *f = pgfunc_find("", name);
+
+	pgwalk_func(w, NULL, name);
+	if (f != NULL && f->cls > SQL_READ)
+		pgwalk_raise_call(w, f->cls, "%s %s", name, f->why);
+}
+
+bool pgexpr_column(struct pgwalk *w, const struct pgnode *n)
+{
+	const struct pgnode *list = pgnode_field(n, "fields"), *last = pgnode_last(list);
+
+	if (last != pgnode_first(list) && pgnode_str(last) != NULL)
+		attribute(w, pgnode_str(last));
+	return true;
+}
+
+bool pgexpr_indirection(struct pgwalk *w, const struct pgnode *n)
+{
+	const struct pgnode *a;
+
+	for (a = pgnode_first(pgnode_field(n, "indirection")); a != NULL; a = a->next)
+		if (pgnode_is(a, "String"))
+			attribute(w, pgnode_str(a));
 	return false;
 }
 

@@ -10,6 +10,7 @@
 #include "sql/pglex.h"
 #include "sql/pgwalk.h"
 
+#define PREPARED_MAX 256u
 #define FACTS_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
 /* Client encodings in which no byte of a character looks like ASCII; others may hide a quote or a backslash. */
@@ -53,8 +54,11 @@ static unsigned implied_flags(uint32_t classes)
 
 static void remember_prepared(struct pgwalk *w)
 {
-	struct prepared *p = arena_zalloc(w->mem, sizeof(*p));
+	struct prepared *p;
 
+	if (w->n_prepared++ >= PREPARED_MAX)
+		return; /* EXECUTE of the others is opaque */
+	p = arena_zalloc(w->mem, sizeof(*p));
 	if (p == NULL) {
 		w->failed = true;
 		return;

@@ -20,6 +20,7 @@
 
 static const struct pgkind kinds[] = {
 	{"A_Expr", NODE, pgexpr_operator},
+	{"A_Indirection", NODE, pgexpr_indirection},
 	{"AlterCollationStmt", SCHEMA, "ALTER COLLATION", CHANGES, NULL},
 	{"AlterDatabaseRefreshCollStmt", SCHEMA, "ALTER DATABASE", CHANGES, NULL},
 	{"AlterDatabaseSetStmt", BY_FN, "ALTER DATABASE", "", pgddl_database},
@@ -57,6 +58,7 @@ static const struct pgkind kinds[] = {
 	{"CheckPointStmt", SERVER, "CHECKPOINT", "makes the server write everything now", NULL},
 	{"ClosePortalStmt", LOCAL, "CLOSE", "", pgstmt_close},
 	{"ClusterStmt", SCHEMA, "CLUSTER", "rewrites tables under an exclusive lock", NULL},
+	{"ColumnRef", NODE, pgexpr_column},
 	{"CommentStmt", SCHEMA, "COMMENT", CHANGES, NULL},
 	{"CompositeTypeStmt", SCHEMA, "CREATE TYPE", CHANGES, NULL},
 	{"ConstraintsSetStmt", LOCAL, "SET CONSTRAINTS", "", NULL},
