@@ -162,6 +162,7 @@ lab_env() {
         echo "export SP_CONF='$dir/sallyport.yaml'"
         echo "export SP_SOCKET='$dir/state/control.sock'"
         echo "export SALLYPORT_SOCKET='$dir/state/control.sock'"
+        echo "export SALLYPORT_CONFIG='$dir/sallyport.yaml'"
         echo "export SP_RECORDINGS='$dir/state/recordings'"
         echo "export SP_STATE='$dir/state'"
         echo "export SP_BIN='$build'"

@@ -272,12 +272,20 @@ static int parse_args(struct cli *c, int argc, char **argv, struct cli_args *a, 
 
 /* --- the gateway --- */
 
+const char *cli_config_path(const struct cli *c)
+{
+	const char *env = getenv("SALLYPORT_CONFIG");
+
+	return c->config != NULL               ? c->config
+	       : env != NULL && env[0] != '\0' ? env
+					       : SP_SYSCONFDIR "/sallyport/sallyport.yaml";
+}
+
 /* The configuration may be unreadable for this user, or broken while the gateway runs an older one.
  */
 static char *configured_socket(const struct cli *c)
 {
-	const char *file =
-	    c->config != NULL ? c->config : SP_SYSCONFDIR "/sallyport/sallyport.yaml";
+	const char *file = cli_config_path(c);
 	struct conf *conf = NULL;
 	struct buf errs;
 	char *path;

@@ -79,6 +79,8 @@ int cli_fail(const struct cli *c, int code, const struct why *w);
 int cli_failf(const struct cli *c, int code, const char *fmt, ...) SP_PRINTF(3, 4);
 
 /* The control channel, opened at first use. 0 or an exit status after a message. */
+/* --config, $SALLYPORT_CONFIG or the installed one. Borrowed. */
+const char *cli_config_path(const struct cli *c);
 int cli_connect(struct cli *c);
 /* Ask; on trouble with the channel says so. Returns the exit status the gateway gave, with its
  * words in *end (printed by cli_say()). */

@@ -13,6 +13,7 @@
 #include "cmd/view.h"
 #include "conf/conf.h"
 #include "record/verify.h"
+#include "wire/sshpk.h"
 
 struct verifying {
 	struct cli *c;
@@ -46,6 +47,33 @@ static void on_finding(void *ctx, const struct verify_finding *f)
 	buf_clear(&b);
 }
 
+static bool has_log(const char *dir)
+{
+	char *path = NULL;
+	bool yes;
+
+	if (asprintf(&path, "%s/log", dir) < 0)
+		abort();
+	yes = access(path, F_OK) == 0;
+	free(path);
+	return yes;
+}
+
+/* --dir names the state directory, or the recordings in it. */
+static char *dir_of(const char *dir)
+{
+	char *parent = NULL;
+
+	if (has_log(dir))
+		return xstrdup(dir);
+	if (asprintf(&parent, "%s/..", dir) < 0)
+		abort();
+	if (has_log(parent))
+		return parent;
+	free(parent);
+	return xstrdup(dir);
+}
+
 /* The state directory: --dir, or the configuration's. */
 static char *state_dir(struct cli *c, const struct cli_args *a)
 {
@@ -54,11 +82,9 @@ static char *state_dir(struct cli *c, const struct cli_args *a)
 	char *dir;
 
 	if (a->opt[VER_DIR] != NULL)
-		return xstrdup(a->opt[VER_DIR]);
+		return dir_of(a->opt[VER_DIR]);
 	buf_init(&errs, 1 << 20);
-	if (conf_load(c->config != NULL ? c->config : SP_SYSCONFDIR "/sallyport/sallyport.yaml",
-		&conf, &errs) != 0 &&
-	    c->config != NULL)
+	if (conf_load(cli_config_path(c), &conf, &errs) != 0 && c->config != NULL)
 		(void)fwrite(buf_span(&errs).p, 1, buf_len(&errs), stderr);
 	dir = xstrdup(conf != NULL ? conf->gateway.state : "/var/lib/sallyport");
 	conf_free(conf);
@@ -66,7 +92,26 @@ static char *state_dir(struct cli *c, const struct cli_args *a)
 	return dir;
 }
 
-/* "name+keyid+base64", or 64 hex digits as `status` prints them. */
+/* "ssh-ed25519 BASE64 ...", as the gateway writes beside its log key. */
+static int ssh_key(struct span line, uint8_t pub[ED25519_PUB_LEN])
+{
+	struct buf blob;
+	struct sshpk k;
+	int rc;
+
+	buf_init(&blob, 1024);
+	rc = sshpk_line_parse(line, &blob, NULL, NULL);
+	if (rc == 0)
+		rc = sshpk_parse(buf_span(&blob), &k, NULL);
+	if (rc == 0 && (k.kind->alg != SSHPK_ED25519 || k.q.n != ED25519_PUB_LEN))
+		rc = E_FORMAT;
+	if (rc == 0)
+		memcpy(pub, k.q.p, ED25519_PUB_LEN);
+	buf_clear(&blob);
+	return rc;
+}
+
+/* "name+keyid+base64", an SSH public key line, or 64 hex digits as `status` prints them. */
 static int read_key(
     struct cli *c, const char *path, uint8_t pub[ED25519_PUB_LEN], char name[CHECKPOINT_NAME_MAX])
 {
@@ -86,6 +131,8 @@ static int read_key(
 		memcpy(hex, s.p, s.n);
 		hex[s.n] = '\0';
 		rc = hex_decode(hex, pub, ED25519_PUB_LEN);
+	} else if (rc == 0 && s.n > 12 && memcmp(s.p, "ssh-ed25519 ", 12) == 0) {
+		rc = ssh_key(s, pub);
 	} else if (rc == 0) {
 		rc = checkpoint_parse_key(s, name, pub);
 	}
@@ -151,6 +198,20 @@ static int run(struct cli *c, const struct cli_args *a, struct verify_params *p,
 	return verify_exit_code(rc);
 }
 
+/* Better a key of doubtful origin than none: with none, signatures would not be looked at. */
+static bool own_key(struct cli *c, const char *state, uint8_t pub[ED25519_PUB_LEN])
+{
+	char name[CHECKPOINT_NAME_MAX];
+	char *path = NULL;
+	bool ok;
+
+	if (asprintf(&path, "%s/log_ed25519_key.pub", state) < 0)
+		abort();
+	ok = access(path, R_OK) == 0 && read_key(c, path, pub, name) == 0;
+	free(path);
+	return ok;
+}
+
 int verb_verify(struct cli *c, const struct cli_args *a)
 {
 	uint8_t pub[ED25519_PUB_LEN];
@@ -169,12 +230,17 @@ int verb_verify(struct cli *c, const struct cli_args *a)
 		p.pub = pub;
 		p.name = name[0] != '\0' ? name : NULL;
 	}
+	state = state_dir(c, a);
+	if (p.pub == NULL && own_key(c, state, pub)) {
+		p.pub = pub;
+		fprintf(stderr, "the log key comes from the state directory itself: who can change the "
+				"recordings may have changed it, too\nhint: keep a copy elsewhere and give --key\n");
+	}
 	buf_init(&note, CHECKPOINT_MAX);
 	if (a->opt[VER_CHECKPOINT] != NULL) {
 		rc = file_read(a->opt[VER_CHECKPOINT], &note);
 		p.outside = buf_span(&note);
 	}
-	state = state_dir(c, a);
 	rc = rc != 0 ? cli_failf(c, EXIT_FAILED, "%.120s: %s", a->opt[VER_CHECKPOINT], err_str(rc))
 		     : run(c, a, &p, state);
 	free(state);
