@@ -150,7 +150,9 @@ static void segment_check(struct pgproxy *x)
 	if (x->segment_asked || recorder_segment_bytes(x->rec) < RECORDER_SEGMENT_MAX)
 		return;
 	x->segment_asked = true;
-	px_record_head(x);
+	/* A head that is reported must be on disk: the log may not know more than the recording after a power cut. */
+	if (recorder_commit(x->rec, true) == 0)
+		px_record_head(x);
 	b = monclient_begin(x->p.mon, IPC_SEGMENT);
 	ipc_str(b, "sid", x->sid);
 	(void)monclient_call(x->p.mon, segment_given, x);
@@ -219,6 +221,7 @@ void px_record_end(struct pgproxy *x, const char *reason)
 	ipc_bin(b, "hash", span_of(hash, sizeof(hash)));
 	ipc_int(b, "statements", (int64_t)x->n_statements);
 	ipc_int(b, "rows", (int64_t)x->n_rows);
+	ipc_bool(b, "busy", x->exp_head != NULL); /* then the monitor cancels what still runs */
 	(void)monclient_call(x->p.mon, NULL, NULL);
 	recorder_free(x->rec);
 	x->rec = NULL;
