@@ -312,7 +312,8 @@ int do_segment(struct peer *p, const struct ipc_msg *m)
 		answer_fail(p, ipc_id(m), &w, "58030");
 		return 0;
 	}
-	seal_later(p->m, s->sid, s->segment, s->head);
+	/* The session goes on in the old segment until it has the new one: only its chain says where it ends. */
+	seal_later(p->m, s->sid, s->segment, NULL);
 	s->segment++;
 	s->segment_base = s->bytes;
 	(void)ok_begin(p, ipc_id(m));
@@ -463,10 +464,12 @@ int do_session_end(struct peer *p, const struct ipc_msg *m)
 static void kill_now(void *ctx)
 {
 	struct msess *s = ctx;
+	char reason[sizeof(s->kill_reason)];
 
 	s->kill_timer = NULL;
-	peer_end(s->peer, "killed"); /* it did not end one session when told to: it is not to be
-					trusted with others */
+	(void)str_copy(reason, sizeof(reason), s->kill_reason); /* s goes on the way */
+	/* It did not end one session when told to: it is not to be trusted with others. */
+	peer_end(s->peer, reason);
 }
 
 void msess_kill(struct msess *s, const char *reason, const char *sqlstate)
@@ -482,5 +485,6 @@ void msess_kill(struct msess *s, const char *reason, const char *sqlstate)
 	ipc_str(b, "sqlstate", sqlstate);
 	chan_send(s->peer->ch, b, NULL, 0);
 	msess_cancel_upstream(s);
+	(void)str_copy(s->kill_reason, sizeof(s->kill_reason), reason);
 	s->kill_timer = loop_after(s->peer->m->loop, KILL_GRACE_MS, kill_now, s);
 }

@@ -138,7 +138,7 @@ static void again_fn(void *ctx)
 
 static unsigned wants(struct edge *e)
 {
-	unsigned ev = auth_waiting(e) ? 0u : LOOP_IN;
+	unsigned ev = auth_waiting(e) || sshio_flooded() ? 0u : LOOP_IN;
 	bool blocked = sshio_active() ? sshio_blocked() : (ssh_get_status(e->ssh) & SSH_WRITE_PENDING) != 0;
 
 	return blocked ? ev | LOOP_OUT : ev;
@@ -315,6 +315,7 @@ int edge_run(const struct edge_params *p)
 	int code = EDGE_EXIT_INTERNAL;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a full file is an error of the recorder, not a death */
 	e->p = *p;
 	e->fd = p->fd;
 	if (start(e) == 0 && loop_run(e->loop) == 0)
