@@ -69,8 +69,9 @@ static int handle(const struct ipc_msg *m, const int *fds, size_t n_fds, struct 
 			ipc_bin(out, "head", span_of(res.head, sizeof(res.head)));
 	} else {
 		w.code = r;
-		log_error("segment-not-sealed", "sid", sid, "segment", log_num(job.segment), "why",
-		    w.text);
+		if (r != E_STATE) /* the writer is still at it: the monitor asks again */
+			log_error("segment-not-sealed", "sid", sid, "segment",
+			    log_num(job.segment), "why", w.text);
 		put_fail(out, ipc_id(m), &w);
 	}
 	return ipc_end(out);

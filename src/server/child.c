@@ -82,6 +82,7 @@ static int drop(uid_t uid, gid_t gid)
 static _Noreturn void child_run(const struct child_params *p, pid_t parent)
 {
 	static const struct rlimit no_core = {0, 0};
+	static const struct rlimit few_files = {1024, 1024};
 
 	signals_default();
 	if ((p->tty ? setsid() < 0 : setpgid(0, 0) != 0) || move_fds(p->fds, p->n_fds) != 0)
@@ -89,11 +90,14 @@ static _Noreturn void child_run(const struct child_params *p, pid_t parent)
 	if (p->tty && ioctl(0, TIOCSCTTY, 0) != 0)
 		_exit(126);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
+	(void)setrlimit(RLIMIT_NOFILE, &few_files); /* ours may be large */
 	if (drop(p->uid, p->gid) != 0)
 		_exit(126);
 	/* After the change of identity: that clears both. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (p->uid != (uid_t)-1 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		_exit(126);
 	if (getppid() != parent)
 		_exit(126);
 	if (p->run != NULL)

@@ -335,8 +335,12 @@ static void on_accept(void *ctx, int fd, unsigned events)
 	int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (s < 0)
+	if (s < 0) {
+		if (errno == EMFILE ||
+		    errno == ENFILE) /* the connection stays: do not spin over it */
+			loop_mod(m->loop, fd, 0);
 		return;
+	}
 	if (getsockopt(s, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0) {
 		fd_close(&s);
 		return;
@@ -348,6 +352,11 @@ static void on_accept(void *ctx, int fd, unsigned events)
 		return;
 	}
 	(void)ctl_new(m, NULL, cred.uid, s);
+}
+
+void ctl_resume(struct monitor *m)
+{
+	loop_mod(m->loop, m->control_fd, LOOP_IN);
 }
 
 void ctl_listen(struct monitor *m)

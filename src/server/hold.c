@@ -25,6 +25,15 @@ struct hold { /* a request that a session waits for or may use */
 	int64_t since_us; /* monotonic */
 };
 
+static struct hold **hold_find(struct msess *s, const char *id)
+{
+	struct hold **at = &s->holds;
+
+	while (*at != NULL && strcmp((*at)->id, id) != 0)
+		at = &(*at)->next;
+	return *at != NULL ? at : NULL;
+}
+
 /* --- messages --- */
 
 void hold_decided(
@@ -184,14 +193,18 @@ static int note_pending(void *ctx, const struct store_request *r)
 
 static void attach(struct ask *a, const char *id)
 {
-	struct hold *h = xcalloc(1, sizeof(*h));
+	struct hold **at =
+	    hold_find(a->s, id); /* asked again: one entry, the newest way of waiting */
+	struct hold *h = at != NULL ? *at : xcalloc(1, sizeof(*h));
 
 	(void)str_copy(h->id, sizeof(h->id), id);
 	memcpy(h->body, a->body, SHA256_LEN);
 	h->mode = a->mode;
 	h->since_us = clock_mono_us();
-	h->next = a->s->holds;
-	a->s->holds = h;
+	if (at == NULL) {
+		h->next = a->s->holds;
+		a->s->holds = h;
+	}
 }
 
 static void answer_hold(
@@ -334,15 +347,6 @@ int do_hold_part(struct peer *p, const struct ipc_msg *m)
 }
 
 /* --- consume, withdraw --- */
-
-static struct hold **hold_find(struct msess *s, const char *id)
-{
-	struct hold **at = &s->holds;
-
-	while (*at != NULL && strcmp((*at)->id, id) != 0)
-		at = &(*at)->next;
-	return *at != NULL ? at : NULL;
-}
 
 static void hold_drop(struct hold **at)
 {

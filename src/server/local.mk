@@ -18,7 +18,7 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 	src/server/ctl_cert.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c
 # what a program with the monitor links, in order
 MONITOR_LIBS = src/server/libserver.a $(STORE_LIBS) $(RECORD_LIBS) src/policy/libpolicy.a src/ident/libident.a \
-	$(CONF_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(BASE_TLS_LIBS)
+	$(CONF_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(BASE_TLS_LIBS) $(SECCOMP_LIBS)
 # the sandbox: the only file that sees libseccomp is sandbox_calls.c; programs that link it add $(SECCOMP_LIBS)
 src_server_libserver_a_SOURCES += src/server/sandbox.c src/server/sandbox.h src/server/sandboxint.h \
 	src/server/sandbox_files.c src/server/sandbox_calls.c

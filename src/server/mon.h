@@ -100,6 +100,7 @@ struct msess {
 	struct hold *holds;
 	struct buf parts; /* HOLD_PART bytes so far */
 	struct loop_timer *kill_timer;
+	char kill_reason[200]; /* why it runs */
 	int64_t start_us;
 	uint64_t counter;
 };
@@ -124,6 +125,7 @@ struct peer {
 	int last_exec;
 	int64_t since_us;
 	struct loop_timer *kill_timer;
+	char kill_reason[200]; /* why it runs */
 };
 
 /* --- monitor.c --- */
@@ -271,6 +273,7 @@ void execs_free(struct peer *p);
 
 /* --- ctl.c --- */
 void ctl_listen(struct monitor *m);
+void ctl_resume(struct monitor *m); /* accept again after a shortage of descriptors */
 /* A control channel bound to a connection's identity; fd is owned. */
 struct ctl *ctl_bound(struct peer *p, int fd);
 void ctls_free(struct monitor *m);

@@ -17,6 +17,7 @@
 #include "record/recdir.h"
 #include "record/seal.h"
 #include "server/mon.h"
+#include "server/sandbox.h"
 
 #define SEAL_RETRY_MS 1000 /* the writer's process may still be dying */
 #define SEAL_TRIES    30
@@ -35,6 +36,22 @@ struct recovery {
 	bool after_crash; /* of ours: no segment was handed to the archiver */
 };
 
+/* It reads bytes that a session process wrote: nothing but this one directory is in reach. */
+static int recover_enclose(const struct monitor *m)
+{
+	static const char *const dir[] = {"/proc/self/fd/3", NULL};
+	struct sandbox_params box = {.role = SANDBOX_ARCHIVER,
+	    .uid = m->uid,
+	    .gid = m->gid,
+	    .write_paths = dir,
+	    .require = mon_conf(m)->gateway.require_sandbox};
+	struct why w;
+
+	if (geteuid() == 0) /* never as root, except in tests that have no other user */
+		return m->uid == (uid_t)-1 ? 0 : E_DENIED;
+	return sandbox_enter(&box, &w);
+}
+
 /* In the child: descriptor 3 is the session's directory, 4 the pidfd of its writer (or /dev/null,
  * which is always ready): a killed process may still be inside its last write. */
 static int recover_main(void *arg)
@@ -44,8 +61,9 @@ static int recover_main(void *arg)
 	struct why w = {0};
 	int rc;
 
-	(void)arg;
 	(void)poll(&writer, 1, WRITER_MS);
+	if (recover_enclose(arg) != 0)
+		return 3;
 	rc = recording_recover(3, true, &r, &w);
 	if (rc != 0 && r.segments == 0)
 		return 1;
@@ -155,6 +173,7 @@ void recover_later(struct monitor *m, const char *sid, int *dir_fd, int pidfd, c
 {
 	struct recovery *r = xcalloc(1, sizeof(*r));
 	struct child_params p = {.run = recover_main,
+	    .arg = m,
 	    .fds = {-1, -1, -1, *dir_fd, pidfd},
 	    .n_fds = 5,
 	    .capture = 4096,

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #define HELPER_QUEUE (4u * 1024 * 1024)
 #define SIGNER_MS    5000
 #define TICK_MS      1000
+#define DESCRIPTORS  262144
 
 /* --- epochs --- */
 
@@ -242,6 +244,7 @@ static void on_tick(void *ctx)
 	struct monitor *m = ctx;
 
 	m->tick = loop_after(m->loop, TICK_MS, on_tick, m);
+	ctl_resume(m);
 	peers_bury(m);
 	expire_certificates(m);
 	holds_tick(m);
@@ -486,6 +489,18 @@ static int open_channels(struct monitor *m, struct monitor_params *p, struct why
 	return 0;
 }
 
+/* A session takes four descriptors here for its whole life; the soft limit is made for less. */
+static void raise_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= l.rlim_max)
+		return;
+	l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &l) != 0)
+		log_warn("descriptor-limit", "why", err_str(-errno));
+}
+
 static struct monitor *monitor_alloc(const struct monitor_params *p)
 {
 	struct monitor *m = xcalloc(1, sizeof(*m));
@@ -528,6 +543,7 @@ struct monitor *monitor_new(const struct monitor_params *params, struct why *w)
 		monitor_free(m);
 		return NULL;
 	}
+	raise_descriptors();
 	msess_recover(m);
 	ctl_listen(m);
 	m->tick = loop_after(m->loop, 0, on_tick, m);

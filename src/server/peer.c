@@ -152,7 +152,7 @@ static void kill_now(void *ctx)
 	struct peer *p = ctx;
 
 	p->kill_timer = NULL;
-	peer_end(p, "killed");
+	peer_end(p, p->kill_reason);
 }
 
 void peer_kick(struct peer *p, const char *reason, const char *sqlstate)
@@ -169,6 +169,7 @@ void peer_kick(struct peer *p, const char *reason, const char *sqlstate)
 	chan_send(p->ch, b, NULL, 0);
 	for (struct msess *s = p->sessions; s != NULL; s = s->next)
 		msess_cancel_upstream(s);
+	(void)str_copy(p->kill_reason, sizeof(p->kill_reason), reason);
 	p->kill_timer = loop_after(p->m->loop, KILL_GRACE_MS, kill_now, p);
 }
 

@@ -645,4 +645,14 @@ Test(exec, the_child_is_unprivileged)
 		cr_assert_eq(st.st_uid, 54399);
 		cr_assert_eq(st.st_mode & 07777, 0600);
 	}
+	/* and what looks through the recording of a dead session is enclosed, but can do its work */
+	{
+		struct rec_leaf l = {0};
+
+		fd_close(&c.sock);
+		for (int i = 0; i < 300 && rig_leaves(&r, LEAF_END, c.sid, &l) == 0; i++)
+			rig_spin(&r, 10);
+		cr_assert_eq(rig_leaves(&r, LEAF_END, c.sid, &l), 1);
+		cr_assert_eq(l.segment, 1, "it was not found");
+	}
 }
