@@ -12,21 +12,23 @@ static void unavailable(struct explained *out)
 {
 	out->j = (struct judgement){.verdict = VERDICT_DENY, .cls = SQL_UNPARSABLE};
 	(void)snprintf(out->j.rule, sizeof(out->j.rule), "dialect");
-	(void)snprintf(out->j.reason, sizeof(out->j.reason), "the MySQL dialect is not available in this build");
+	(void)snprintf(out->j.reason, sizeof(out->j.reason),
+	    "the MySQL dialect is not available in this build");
 }
 
 static bool is_off(const char *s)
 {
-	return s != NULL && (strcasecmp(s, "off") == 0 || strcasecmp(s, "false") == 0 || strcmp(s, "0") == 0 ||
-			     strcasecmp(s, "no") == 0);
+	return s != NULL && (strcasecmp(s, "off") == 0 || strcasecmp(s, "false") == 0 ||
+				strcmp(s, "0") == 0 || strcasecmp(s, "no") == 0);
 }
 
-void explain_text(const struct explain *x, struct span sql, const struct explain_session *s, struct explained *out)
+void explain_text(const struct explain *x, struct span sql, const struct explain_session *s,
+    struct explained *out)
 {
 	struct sql_context cx = {
-		.scs_off = is_off(s->scs),
-		.client_encoding = s->client_encoding,
-		.dump_client = s->application != NULL && strncmp(s->application, "pg_dump", 7) == 0,
+	    .scs_off = is_off(s->scs),
+	    .client_encoding = s->client_encoding,
+	    .dump_client = s->application != NULL && strncmp(s->application, "pg_dump", 7) == 0,
 	};
 
 	*out = (struct explained){0};
@@ -82,8 +84,8 @@ void explain_print(const struct explain *x, const struct explained *e, FILE *out
 	size_t i;
 
 	where_of(x, &e->j, where, sizeof(where));
-	(void)snprintf(rule, sizeof(rule), "%s%s%s%s", e->j.rule, where[0] != '\0' ? " (" : "", where,
-		       where[0] != '\0' ? ")" : "");
+	(void)snprintf(rule, sizeof(rule), "%s%s%s%s", e->j.rule, where[0] != '\0' ? " (" : "",
+	    where, where[0] != '\0' ? ")" : "");
 	print_line(out, "verdict", verdict_name(e->j.verdict));
 	print_line(out, "class", sql_class_name(e->j.cls));
 	print_line(out, "rule", rule);
@@ -92,8 +94,8 @@ void explain_print(const struct explain *x, const struct explained *e, FILE *out
 	for (i = 0; i < e->facts.n_stmts; i++) {
 		const struct sql_stmt *s = &e->facts.stmts[i];
 
-		fprintf(out, "%5zu    %s: %s%s%s\n", i + 1, s->tag[0] != '\0' ? s->tag : "?", sql_class_name(s->cls),
-			s->reason[0] != '\0' ? ", " : "", s->reason);
+		fprintf(out, "%5zu    %s: %s%s%s\n", i + 1, s->tag[0] != '\0' ? s->tag : "?",
+		    sql_class_name(s->cls), s->reason[0] != '\0' ? ", " : "", s->reason);
 	}
 }
 
@@ -137,7 +139,8 @@ static enum explain_dialect dialect_of(const struct explain *x, const struct js 
 		d = js_str(js_get(line, "server"));
 	if (d == NULL)
 		return x->dialect;
-	return strncasecmp(d, "my", 2) == 0 || strncasecmp(d, "maria", 5) == 0 ? EXPLAIN_MYSQL : EXPLAIN_PG;
+	return strncasecmp(d, "my", 2) == 0 || strncasecmp(d, "maria", 5) == 0 ? EXPLAIN_MYSQL
+									       : EXPLAIN_PG;
 }
 
 /* The text: "sql_b64" wins, for it can hold any bytes. */
@@ -174,9 +177,9 @@ static int judge_line(const struct explain *x, const struct js *line, struct js 
 {
 	const struct js *ses = js_get(line, "session");
 	struct explain_session s = {
-		.client_encoding = js_str(js_get(ses, "client_encoding")),
-		.scs = js_str(js_get(ses, "standard_conforming_strings")),
-		.application = js_str(js_get(ses, "application_name")),
+	    .client_encoding = js_str(js_get(ses, "client_encoding")),
+	    .scs = js_str(js_get(ses, "standard_conforming_strings")),
+	    .application = js_str(js_get(ses, "application_name")),
 	};
 	struct explain y = *x;
 	struct explained e;

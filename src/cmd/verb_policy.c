@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `sallyport policy explain`: what the policy would do with SQL from standard input. Works without a daemon, and
- * without a configuration by the built-in base.
- *   --dialect pg|mysql   --label env=NAME   --config FILE   --target T [--user U] [--group G]... [--login L]
+ * `sallyport policy explain`: what the policy would do with SQL from standard input. Works without
+ * a daemon, and without a configuration by the built-in base.
+ *   --dialect pg|mysql   --label env=NAME   --config FILE   --target T [--user U] [--group G]...
+ * [--login L]
  *   --json (one object)  --jsonl (a line in, a line out)
  */
 #include <getopt.h>
@@ -16,8 +17,8 @@
 #include "policy/resolve.h"
 
 #define DEFAULT_CONFIG SP_SYSCONFDIR "/sallyport/sallyport.yaml"
-#define GROUPS_MAX 32
-#define INPUT_MAX (2u * SQL_MAX_TEXT)
+#define GROUPS_MAX     32
+#define INPUT_MAX      (2u * SQL_MAX_TEXT)
 
 struct options {
 	const char *dialect, *label, *config, *target, *user, *login;
@@ -27,9 +28,11 @@ struct options {
 };
 
 static const char usage_text[] =
-	"usage: sallyport policy explain [--dialect pg|mysql] [--label env=NAME] [--json | --jsonl]\n"
-	"       sallyport policy explain --target T [--user U] [--group G]... [--login L] [--config FILE] [--json | --jsonl]\n"
-	"SQL is read from standard input; --jsonl reads {\"id\",\"sql\"|\"sql_b64\",\"session\":{...}} lines.\n";
+    "usage: sallyport policy explain [--dialect pg|mysql] [--label env=NAME] [--json | --jsonl]\n"
+    "       sallyport policy explain --target T [--user U] [--group G]... [--login L] [--config "
+    "FILE] [--json | --jsonl]\n"
+    "SQL is read from standard input; --jsonl reads {\"id\",\"sql\"|\"sql_b64\",\"session\":{...}} "
+    "lines.\n";
 
 static int fail(int code, const char *why, const char *what)
 {
@@ -40,26 +43,47 @@ static int fail(int code, const char *why, const char *what)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"dialect", required_argument, NULL, 'd'}, {"label", required_argument, NULL, 'l'},
-		{"config", required_argument, NULL, 'f'},  {"target", required_argument, NULL, 't'},
-		{"user", required_argument, NULL, 'u'},    {"group", required_argument, NULL, 'g'},
-		{"login", required_argument, NULL, 'L'},   {"json", no_argument, NULL, 'j'},
-		{"jsonl", no_argument, NULL, 'J'},         {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+	    {"dialect", required_argument, NULL, 'd'},
+	    {"label", required_argument, NULL, 'l'},
+	    {"config", required_argument, NULL, 'f'},
+	    {"target", required_argument, NULL, 't'},
+	    {"user", required_argument, NULL, 'u'},
+	    {"group", required_argument, NULL, 'g'},
+	    {"login", required_argument, NULL, 'L'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"jsonl", no_argument, NULL, 'J'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
 	};
 	int c;
 
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		switch (c) {
-		case 'd': o->dialect = optarg; break;
-		case 'l': o->label = optarg; break;
-		case 'f': o->config = optarg; break;
-		case 't': o->target = optarg; break;
-		case 'u': o->user = optarg; break;
-		case 'L': o->login = optarg; break;
-		case 'j': o->json = true; break;
-		case 'J': o->jsonl = true; break;
+		case 'd':
+			o->dialect = optarg;
+			break;
+		case 'l':
+			o->label = optarg;
+			break;
+		case 'f':
+			o->config = optarg;
+			break;
+		case 't':
+			o->target = optarg;
+			break;
+		case 'u':
+			o->user = optarg;
+			break;
+		case 'L':
+			o->login = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'J':
+			o->jsonl = true;
+			break;
 		case 'g':
 			if (o->n_groups == GROUPS_MAX)
 				return EXIT_USAGE;
@@ -101,7 +125,8 @@ static bool gives_login(const struct conf_role *r, const char *login)
 	return login == NULL || conf_list_has(&r->logins, login) || conf_list_has(&r->logins, "*");
 }
 
-/* As a connection would: the first role in the configuration's order that reaches the target (with the login). */
+/* As a connection would: the first role in the configuration's order that reaches the target (with
+ * the login). */
 static int view_of_person(const struct options *o, const struct conf *c, struct explain *x)
 {
 	const struct conf_target *t = conf_target_find(c, o->target);
@@ -117,7 +142,8 @@ static int view_of_person(const struct options *o, const struct conf *c, struct 
 	for (i = 0; i < c->n_roles; i++) {
 		const struct conf_role *r = &c->roles[i];
 
-		if (in_groups(o, u, r) && conf_selects(&r->targets, t) && gives_login(r, o->login)) {
+		if (in_groups(o, u, r) && conf_selects(&r->targets, t) &&
+		    gives_login(r, o->login)) {
 			policy_view_resolve(c, 0, r, t, o->login, &x->view);
 			return EXIT_OK;
 		}
@@ -133,7 +159,8 @@ static int view_of_label(const struct options *o, const struct conf *c, struct e
 	const char *eq = o->label != NULL ? strchr(o->label, '=') : NULL;
 	struct conf_label label = {key, value};
 	struct conf_target t = {.name = name, .n_labels = o->label != NULL, .labels = &label};
-	struct conf_role r = {.name = name, .targets = {1, all}, .logins = {1, all}, .max = SQL_ESCAPE};
+	struct conf_role r = {
+	    .name = name, .targets = {1, all}, .logins = {1, all}, .max = SQL_ESCAPE};
 
 	if (o->label != NULL) {
 		if (eq == NULL || eq == o->label || (size_t)(eq - o->label) >= sizeof(key))
@@ -152,7 +179,9 @@ static int view_of_label(const struct options *o, const struct conf *c, struct e
 
 static int set_up(const struct options *o, struct conf **conf, struct explain *x)
 {
-	const char *path = o->config != NULL ? o->config : o->target != NULL ? DEFAULT_CONFIG : NULL;
+	const char *path = o->config != NULL   ? o->config
+			   : o->target != NULL ? DEFAULT_CONFIG
+					       : NULL;
 	struct buf errs;
 	int r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layers of a view: built-in base, configured base, overriding rules, tightening rules; then who approves.
+ * Layers of a view: built-in base, configured base, overriding rules, tightening rules; then who
+ * approves.
  */
 #include "policy/resolve.h"
 
@@ -41,7 +42,8 @@ static void apply_base(const struct conf *c, const struct conf_target *t, struct
 	}
 }
 
-static bool rule_applies(const struct conf_rule *r, const struct conf_role *role, const struct conf_target *t)
+static bool rule_applies(
+    const struct conf_rule *r, const struct conf_role *role, const struct conf_target *t)
 {
 	if (r->observe)
 		return false;
@@ -57,10 +59,10 @@ static void take_rule(const struct conf_rule *r, struct policy_line *l)
 	(void)str_copy(l->approval, sizeof(l->approval), r->approval != NULL ? r->approval : "");
 }
 
-/* One class: overriding rules replace the base (the strictest of them), then the others may only tighten. A rule as
- * strict as what stands counts when it says who approves. */
-static void apply_rules(const struct conf *c, const struct conf_role *role, const struct conf_target *t, int cls,
-			struct policy_line *l)
+/* One class: overriding rules replace the base (the strictest of them), then the others may only
+ * tighten. A rule as strict as what stands counts when it says who approves. */
+static void apply_rules(const struct conf *c, const struct conf_role *role,
+    const struct conf_target *t, int cls, struct policy_line *l)
 {
 	bool replaced = false;
 	size_t i, pass;
@@ -73,7 +75,8 @@ static void apply_rules(const struct conf *c, const struct conf_role *role, cons
 			if (r->overrides_base != (pass == 0) || !named || !rule_applies(r, role, t))
 				continue;
 			if ((pass == 0 && !replaced) || r->action < l->verdict ||
-			    (r->action == l->verdict && r->approval != NULL && l->approval[0] == '\0'))
+			    (r->action == l->verdict && r->approval != NULL &&
+				l->approval[0] == '\0'))
 				take_rule(r, l);
 			replaced = true;
 		}
@@ -93,19 +96,20 @@ static void set_approval(const struct conf *c, struct policy_view *out)
 	out->wait_ms = a->wait_ms;
 	out->wait_locks_ms = a->wait_locks_ms;
 	for (i = 0; i < a->approvers.n && n < sizeof(out->approvers); i++)
-		n += (size_t)snprintf(out->approvers + n, sizeof(out->approvers) - n, "%s%s", i > 0 ? ", " : "",
-				      a->approvers.v[i]);
+		n += (size_t)snprintf(out->approvers + n, sizeof(out->approvers) - n, "%s%s",
+		    i > 0 ? ", " : "", a->approvers.v[i]);
 }
 
 static bool reaches(const struct conf_role *role, const struct conf_target *t, const char *login)
 {
 	if (role == NULL || t == NULL || !conf_selects(&role->targets, t))
 		return false;
-	return login == NULL || conf_list_has(&role->logins, login) || conf_list_has(&role->logins, "*");
+	return login == NULL || conf_list_has(&role->logins, login) ||
+	       conf_list_has(&role->logins, "*");
 }
 
-void policy_view_resolve(const struct conf *c, uint32_t epoch, const struct conf_role *role, const struct conf_target *t,
-			 const char *login, struct policy_view *out)
+void policy_view_resolve(const struct conf *c, uint32_t epoch, const struct conf_role *role,
+    const struct conf_target *t, const char *login, struct policy_view *out)
 {
 	int k;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The built-in base, and one verdict from facts and a view: the strictest over all statements of a message and all
- * classes seen in each. What cannot be read and what reaches out of the database is refused whatever a view says.
+ * The built-in base, and one verdict from facts and a view: the strictest over all statements of a
+ * message and all classes seen in each. What cannot be read and what reaches out of the database is
+ * refused whatever a view says.
  */
 #include "policy/verdict.h"
 
@@ -9,14 +10,22 @@
 
 #include "base/mem.h"
 
-#define WAIT_MS (15 * 60 * 1000)
+#define WAIT_MS       (15 * 60 * 1000)
 #define WAIT_LOCKS_MS (60 * 1000)
 
 static const enum verdict base_prod[SQL_CLASS_N] = {
-	[SQL_UNPARSABLE] = VERDICT_DENY, [SQL_READ] = VERDICT_ALLOW,       [SQL_SESSION] = VERDICT_ALLOW,
-	[SQL_WRITE] = VERDICT_ALLOW,     [SQL_BULK] = VERDICT_HOLD,        [SQL_OPAQUE] = VERDICT_HOLD,
-	[SQL_SCHEMA] = VERDICT_HOLD,     [SQL_DESTRUCTIVE] = VERDICT_HOLD, [SQL_CONTROL] = VERDICT_HOLD,
-	[SQL_PRIVILEGE] = VERDICT_DENY,  [SQL_AUDIT] = VERDICT_DENY,       [SQL_ESCAPE] = VERDICT_DENY,
+    [SQL_UNPARSABLE] = VERDICT_DENY,
+    [SQL_READ] = VERDICT_ALLOW,
+    [SQL_SESSION] = VERDICT_ALLOW,
+    [SQL_WRITE] = VERDICT_ALLOW,
+    [SQL_BULK] = VERDICT_HOLD,
+    [SQL_OPAQUE] = VERDICT_HOLD,
+    [SQL_SCHEMA] = VERDICT_HOLD,
+    [SQL_DESTRUCTIVE] = VERDICT_HOLD,
+    [SQL_CONTROL] = VERDICT_HOLD,
+    [SQL_PRIVILEGE] = VERDICT_DENY,
+    [SQL_AUDIT] = VERDICT_DENY,
+    [SQL_ESCAPE] = VERDICT_DENY,
 };
 
 /* What env=staging loosens. */
@@ -24,7 +33,10 @@ static const struct {
 	enum sql_class cls;
 	enum verdict verdict;
 } base_staging[] = {
-	{SQL_BULK, VERDICT_WARN}, {SQL_OPAQUE, VERDICT_WARN}, {SQL_SCHEMA, VERDICT_WARN}, {SQL_PRIVILEGE, VERDICT_HOLD},
+    {SQL_BULK, VERDICT_WARN},
+    {SQL_OPAQUE, VERDICT_WARN},
+    {SQL_SCHEMA, VERDICT_WARN},
+    {SQL_PRIVILEGE, VERDICT_HOLD},
 };
 
 void policy_view_default(struct policy_view *v, const char *env)
@@ -33,18 +45,24 @@ void policy_view_default(struct policy_view *v, const char *env)
 	size_t i;
 
 	*v = (struct policy_view){
-		.quorum = 1, .mode = HOLD_AUTO, .wait_ms = WAIT_MS, .wait_locks_ms = WAIT_LOCKS_MS,
-		.mask = MASK_FULL, .max = SQL_ESCAPE,
+	    .quorum = 1,
+	    .mode = HOLD_AUTO,
+	    .wait_ms = WAIT_MS,
+	    .wait_locks_ms = WAIT_LOCKS_MS,
+	    .mask = MASK_FULL,
+	    .max = SQL_ESCAPE,
 	};
 	for (i = 0; i < SQL_CLASS_N; i++) {
 		v->line[i].verdict = base_prod[i];
-		(void)str_copy(v->line[i].rule, sizeof(v->line[i].rule), staging ? "base env=staging" : "base env=prod");
+		(void)str_copy(v->line[i].rule, sizeof(v->line[i].rule),
+		    staging ? "base env=staging" : "base env=prod");
 	}
 	for (i = 0; staging && i < sizeof(base_staging) / sizeof(base_staging[0]); i++)
 		v->line[base_staging[i].cls].verdict = base_staging[i].verdict;
 }
 
-/* Beyond the role's most severe class? Inside a level the later class is the wider one; level 0 is one. */
+/* Beyond the role's most severe class? Inside a level the later class is the wider one; level 0 is
+ * one. */
 static bool beyond(enum sql_class cls, enum sql_class max)
 {
 	int a = sql_class_level(cls), b = sql_class_level(max);
@@ -54,7 +72,8 @@ static bool beyond(enum sql_class cls, enum sql_class max)
 
 static enum verdict verdict_of(const struct policy_view *v, enum sql_class cls)
 {
-	if (cls == SQL_UNPARSABLE || cls == SQL_ESCAPE || (unsigned)cls >= SQL_CLASS_N || beyond(cls, v->max))
+	if (cls == SQL_UNPARSABLE || cls == SQL_ESCAPE || (unsigned)cls >= SQL_CLASS_N ||
+	    beyond(cls, v->max))
 		return VERDICT_DENY;
 	return v->line[cls].verdict;
 }
@@ -67,15 +86,18 @@ static void name_rule(const struct policy_view *v, struct judgement *out)
 	if (out->cls != SQL_UNPARSABLE && beyond(out->cls, v->max))
 		(void)snprintf(out->rule, sizeof(out->rule), "role:max=%s", sql_class_name(v->max));
 	else if (strncmp(rule, "base ", 5) == 0)
-		(void)snprintf(out->rule, sizeof(out->rule), "base:%s/%s", rule + 5, sql_class_name(out->cls));
+		(void)snprintf(
+		    out->rule, sizeof(out->rule), "base:%s/%s", rule + 5, sql_class_name(out->cls));
 	else
 		(void)str_copy(out->rule, sizeof(out->rule), rule[0] != '\0' ? rule : "none");
 }
 
 static const char *const hints[SQL_CLASS_N] = {
-	[SQL_UNPARSABLE] = "what the gateway cannot read it does not pass on; check the syntax or write it more plainly",
-	[SQL_BULK] = "to run without approval, compare a column of the table with values on every OR arm of WHERE",
-	[SQL_OPAQUE] = "to run without approval, write the statements out instead of calling code",
+    [SQL_UNPARSABLE] = "what the gateway cannot read it does not pass on; check the syntax or "
+		       "write it more plainly",
+    [SQL_BULK] = "to run without approval, compare a column of the table with values on every OR "
+		 "arm of WHERE",
+    [SQL_OPAQUE] = "to run without approval, write the statements out instead of calling code",
 };
 
 static void set_hint(const struct policy_view *v, struct judgement *out)
@@ -86,12 +108,13 @@ static void set_hint(const struct policy_view *v, struct judgement *out)
 	if (out->verdict == VERDICT_ALLOW)
 		return;
 	if (out->cls != SQL_UNPARSABLE && beyond(out->cls, v->max))
-		(void)snprintf(out->hint, sizeof(out->hint), "this role may ask for nothing beyond class %s",
-			       sql_class_name(v->max));
+		(void)snprintf(out->hint, sizeof(out->hint),
+		    "this role may ask for nothing beyond class %s", sql_class_name(v->max));
 	else if (hint != NULL)
 		(void)str_copy(out->hint, sizeof(out->hint), hint);
 	else if (out->verdict == VERDICT_DENY)
-		(void)str_copy(out->hint, sizeof(out->hint), "no role may do this here; see ssh bastion policy explain");
+		(void)str_copy(out->hint, sizeof(out->hint),
+		    "no role may do this here; see ssh bastion policy explain");
 }
 
 /* Keep the stricter one; among equals the more severe class. */
@@ -104,8 +127,8 @@ static bool worse(enum verdict v, enum sql_class c, const struct judgement *than
 	return a > b || (a == b && c > than->cls);
 }
 
-static void judge_class(const struct policy_view *v, enum sql_class c, enum sql_class main, const char *reason,
-			struct judgement *out)
+static void judge_class(const struct policy_view *v, enum sql_class c, enum sql_class main,
+    const char *reason, struct judgement *out)
 {
 	enum verdict verdict = verdict_of(v, c);
 
@@ -116,12 +139,15 @@ static void judge_class(const struct policy_view *v, enum sql_class c, enum sql_
 	if (c == main && (reason[0] != '\0' || verdict == VERDICT_ALLOW))
 		(void)str_copy(out->reason, sizeof(out->reason), reason);
 	else if (c == main)
-		(void)snprintf(out->reason, sizeof(out->reason), "a statement of class %s", sql_class_name(c));
+		(void)snprintf(
+		    out->reason, sizeof(out->reason), "a statement of class %s", sql_class_name(c));
 	else
-		(void)snprintf(out->reason, sizeof(out->reason), "part of it is of class %s", sql_class_name(c));
+		(void)snprintf(out->reason, sizeof(out->reason), "part of it is of class %s",
+		    sql_class_name(c));
 }
 
-static void judge_statement(const struct policy_view *v, const struct sql_stmt *s, struct judgement *out)
+static void judge_statement(
+    const struct policy_view *v, const struct sql_stmt *s, struct judgement *out)
 {
 	int c;
 

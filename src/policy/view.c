@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The view's map: names instead of numbers, so that a session never reads a class or verdict for another one.
+ * The view's map: names instead of numbers, so that a session never reads a class or verdict for
+ * another one.
  *   {"epoch", "approvers", "quorum", "mode", "wait_ms", "wait_locks_ms", "mask", "max",
  *    "lines": {CLASS: [VERDICT, RULE, APPROVAL], ...}}
  */
@@ -59,7 +60,8 @@ static int get_line(const struct mp_val *v, struct policy_line *out)
 	char word[16];
 
 	if (mp_count(v) != 3 || get_str(mp_at(v, 0), word, sizeof(word)) != 0 ||
-	    verdict_parse(word, &l.verdict) != 0 || get_str(mp_at(v, 1), l.rule, sizeof(l.rule)) != 0 ||
+	    verdict_parse(word, &l.verdict) != 0 ||
+	    get_str(mp_at(v, 1), l.rule, sizeof(l.rule)) != 0 ||
 	    get_str(mp_at(v, 2), l.approval, sizeof(l.approval)) != 0)
 		return E_FORMAT;
 	*out = l;
@@ -72,14 +74,17 @@ static int get_words(const struct mp_val *m, struct policy_view *out)
 	char word[24];
 	int r = 0;
 
-	if (get_str(mp_get(m, "mode"), word, sizeof(word)) != 0 || hold_mode_parse(word, &out->mode) != 0)
+	if (get_str(mp_get(m, "mode"), word, sizeof(word)) != 0 ||
+	    hold_mode_parse(word, &out->mode) != 0)
 		r = E_FORMAT;
-	if (get_str(mp_get(m, "mask"), word, sizeof(word)) != 0 || mask_mode_parse(word, &mask) != 0)
+	if (get_str(mp_get(m, "mask"), word, sizeof(word)) != 0 ||
+	    mask_mode_parse(word, &mask) != 0)
 		r = E_FORMAT;
 	out->mask = (int)mask;
 	/* No cap is a word like any other; without it nothing beyond reading. */
 	out->max = SQL_READ;
-	if (get_str(mp_get(m, "max"), word, sizeof(word)) != 0 || sql_class_parse(word, &out->max) != 0)
+	if (get_str(mp_get(m, "max"), word, sizeof(word)) != 0 ||
+	    sql_class_parse(word, &out->max) != 0)
 		r = E_FORMAT;
 	return r;
 }
@@ -99,7 +104,8 @@ int policy_view_get(const struct mp_val *m, struct policy_view *out)
 	out->wait_locks_ms = mp_i64(mp_get(m, "wait_locks_ms"), 0);
 	if (get_str(mp_get(m, "approvers"), out->approvers, sizeof(out->approvers)) != 0)
 		r = E_FORMAT;
-	if (out->quorum < 1 || out->quorum > QUORUM_MAX || out->wait_ms < 0 || out->wait_locks_ms < 0) {
+	if (out->quorum < 1 || out->quorum > QUORUM_MAX || out->wait_ms < 0 ||
+	    out->wait_locks_ms < 0) {
 		out->quorum = 1;
 		out->wait_ms = out->wait_locks_ms = 0;
 		r = E_FORMAT;

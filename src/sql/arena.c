@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bump allocator of sql/. Chunks double from 4 KiB to 1 MiB, so a short statement costs one malloc and a
- * megabyte of INSERT a few dozen.
+ * The bump allocator of sql/. Chunks double from 4 KiB to 1 MiB, so a short statement costs one
+ * malloc and a megabyte of INSERT a few dozen.
  */
 #include "sql/arena.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bodies of DO blocks and functions, as far as tokens go: every piece that begins like a statement is parsed and
- * walked, constant strings given to EXECUTE likewise, and every name in front of a parenthesis is looked up. What
- * this misses stays at the class of the statement around it (opaque or schema), so it can only make things stricter.
- * PL/pgSQL's own parser is not used: it rejects bodies that are valid in a server with a catalogue.
+ * Bodies of DO blocks and functions, as far as tokens go: every piece that begins like a statement
+ * is parsed and walked, constant strings given to EXECUTE likewise, and every name in front of a
+ * parenthesis is looked up. What this misses stays at the class of the statement around it (opaque
+ * or schema), so it can only make things stricter. PL/pgSQL's own parser is not used: it rejects
+ * bodies that are valid in a server with a catalogue.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -52,7 +53,9 @@ static void fold(const struct pglex_token *t, char *out, size_t cap)
 	if (s.n >= cap)
 		return;
 	for (i = 0; i < s.n; i++)
-		out[i] = (char)(t->type == PGL_WORD && s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 0x20 : s.p[i]);
+		out[i] =
+		    (char)(t->type == PGL_WORD && s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 0x20
+										 : s.p[i]);
 	out[s.n] = '\0';
 }
 
@@ -64,7 +67,8 @@ static void scan_names(struct pgwalk *w, struct span text)
 	char name[80];
 
 	pglex_init(&l, text, false);
-	for (t = pglex_next(&l); t.type != PGL_END && t.type != PGL_BAD; before = t, t = pglex_next(&l)) {
+	for (t = pglex_next(&l); t.type != PGL_END && t.type != PGL_BAD;
+	     before = t, t = pglex_next(&l)) {
 		if (t.type != PGL_PUNCT || t.text.p[0] != '(')
 			continue;
 		fold(&before, name, sizeof(name));
@@ -83,7 +87,8 @@ static void walk_text(struct pgwalk *w, struct span text)
 	bool with = w->with;
 	size_t i;
 
-	if (text.n > PIECE_MAX || w->bodies >= PGWALK_MAX_BODIES || pgtree_parse(text, &t, NULL) != 0)
+	if (text.n > PIECE_MAX || w->bodies >= PGWALK_MAX_BODIES ||
+	    pgtree_parse(text, &t, NULL) != 0)
 		return;
 	w->bodies++;
 	w->with = pgtree_has_with(t);
@@ -101,13 +106,16 @@ static void walk_literal(struct pgwalk *w, struct span literal)
 	struct pgtree *t = NULL;
 	const struct pgnode *val;
 	const char *s;
-	int n = literal.n < sizeof(text) - 16 ? snprintf(text, sizeof(text), "SELECT %.*s", (int)literal.n,
-							 (const char *)literal.p)
+	int n = literal.n < sizeof(text) - 16 ? snprintf(text, sizeof(text), "SELECT %.*s",
+						    (int)literal.n, (const char *)literal.p)
 					      : -1;
 
-	if (n < 0 || w->bodies >= PGWALK_MAX_BODIES || pgtree_parse(span_of(text, (size_t)n), &t, NULL) != 0)
+	if (n < 0 || w->bodies >= PGWALK_MAX_BODIES ||
+	    pgtree_parse(span_of(text, (size_t)n), &t, NULL) != 0)
 		return;
-	val = pgtree_count(t) == 1 ? pgnode_first(pgnode_field(pgtree_stmt(t, 0, NULL, NULL), "targetList")) : NULL;
+	val = pgtree_count(t) == 1
+		  ? pgnode_first(pgnode_field(pgtree_stmt(t, 0, NULL, NULL), "targetList"))
+		  : NULL;
 	s = pgnode_const_str(pgnode_field(val, "val"));
 	if (s != NULL)
 		walk_text(w, span_str(s));
@@ -143,7 +151,8 @@ static void piece_execute(struct body *b)
 		walk_literal(b->w, first.text);
 }
 
-/* From the current token to the next semicolon outside parentheses; perform: PERFORM is SELECT without a result. */
+/* From the current token to the next semicolon outside parentheses; perform: PERFORM is SELECT
+ * without a result. */
 static void piece_statement(struct body *b, bool perform)
 {
 	const uint8_t *from = b->t.text.p + (perform ? 7 : 0);
@@ -167,9 +176,36 @@ static void scan_pieces(struct pgwalk *w, struct span text)
 {
 	static const char *const starters[] = {"begin", "then", "else", "loop", "atomic"};
 	static const char *const verbs[] = {
-		"alter", "call", "cluster", "comment", "copy", "create", "delete", "discard", "do", "drop", "grant",
-		"import", "insert", "load", "lock", "merge", "notify", "reassign", "refresh", "reindex", "reset", "revoke",
-		"security", "set", "truncate", "update", "vacuum", "with", "select", "checkpoint",
+	    "alter",
+	    "call",
+	    "cluster",
+	    "comment",
+	    "copy",
+	    "create",
+	    "delete",
+	    "discard",
+	    "do",
+	    "drop",
+	    "grant",
+	    "import",
+	    "insert",
+	    "load",
+	    "lock",
+	    "merge",
+	    "notify",
+	    "reassign",
+	    "refresh",
+	    "reindex",
+	    "reset",
+	    "revoke",
+	    "security",
+	    "set",
+	    "truncate",
+	    "update",
+	    "vacuum",
+	    "with",
+	    "select",
+	    "checkpoint",
 	};
 	struct body b = {.w = w};
 	bool start = true;
@@ -185,7 +221,8 @@ static void scan_pieces(struct pgwalk *w, struct span text)
 		} else if (start && word_in(&b.t, verbs, sizeof(verbs) / sizeof(verbs[0]))) {
 			piece_statement(&b, false);
 		} else {
-			start = at_punct(&b, ';') || word_in(&b.t, starters, sizeof(starters) / sizeof(starters[0]));
+			start = at_punct(&b, ';') ||
+				word_in(&b.t, starters, sizeof(starters) / sizeof(starters[0]));
 			next(&b);
 		}
 	}

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bound rule. Everything it does not recognise is unproven. What counts, for a column c of the target:
- *   c = v, c IN (v, ...), c = ANY (v), c BETWEEN v AND v, (c, d) = (v, w), c LIKE 'prefix...', WHERE CURRENT OF,
- *   c < v and the like when v is a parameter or depends on the clock (a moving window), or when the arm closes the
- *   range on both sides. A range that a literal leaves open at one end is as wide as the table may be.
- * v holds no column at all, except inside a scalar subquery over other tables that cannot reach out.
- * System columns that are alike on every row (tableoid, xmin, ...) do not count.
+ * The bound rule. Everything it does not recognise is unproven. What counts, for a column c of the
+ * target: c = v, c IN (v, ...), c = ANY (v), c BETWEEN v AND v, (c, d) = (v, w), c LIKE
+ * 'prefix...', WHERE CURRENT OF, c < v and the like when v is a parameter or depends on the clock
+ * (a moving window), or when the arm closes the range on both sides. A range that a literal leaves
+ * open at one end is as wide as the table may be. v holds no column at all, except inside a scalar
+ * subquery over other tables that cannot reach out. System columns that are alike on every row
+ * (tableoid, xmin, ...) do not count.
  */
 #include "sql/pgbound.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
-#define MAX_DEPTH 100
+#define MAX_DEPTH  100
 #define MAX_RANGES 16
-#define MAX_SPAN 100000.0 /* numbers a closed range may cover and still pick out rows */
+#define MAX_SPAN   100000.0 /* numbers a closed range may cover and still pick out rows */
 
 struct bound {
 	const char *table, *alias; /* of the target; alias "" without one */
@@ -83,7 +84,8 @@ static const char *plain_column(const struct bound *b, const struct pgnode *e)
 	return b->alias[0] == '\0' && strcmp(rel, b->table) == 0 ? col : NULL;
 }
 
-/* Functions of one column that keep different rows apart well enough for a comparison by equality. */
+/* Functions of one column that keep different rows apart well enough for a comparison by equality.
+ */
 static bool keeps_rows_apart(const struct pgnode *call)
 {
 	static const char *const names[] = {"lower", "upper", "date", "date_trunc"};
@@ -91,7 +93,8 @@ static bool keeps_rows_apart(const struct pgnode *call)
 	const char *name = pgnode_str(pgnode_last(f));
 	size_t i;
 
-	if (name == NULL || (pgnode_len(f) == 2 && strcmp(pgnode_str(pgnode_first(f)), "pg_catalog") != 0))
+	if (name == NULL ||
+	    (pgnode_len(f) == 2 && strcmp(pgnode_str(pgnode_first(f)), "pg_catalog") != 0))
 		return false;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -104,7 +107,8 @@ static bool has_kind(const struct pgnode *e, const char *a, const char *b)
 	const struct pgnode *n;
 
 	for (n = e; n != NULL; n = pgnode_walk(e, n, false))
-		if (n->kind != NULL && (strcmp(n->kind, a) == 0 || (b != NULL && strcmp(n->kind, b) == 0)))
+		if (n->kind != NULL &&
+		    (strcmp(n->kind, a) == 0 || (b != NULL && strcmp(n->kind, b) == 0)))
 			return true;
 	return false;
 }
@@ -136,19 +140,24 @@ static const char *compared_column(const struct bound *b, const struct pgnode *e
 	return NULL;
 }
 
-/* A scalar subquery over one other table whose result cannot be the outer column: qualified, or another name. */
+/* A scalar subquery over one other table whose result cannot be the outer column: qualified, or
+ * another name. */
 static bool subquery_is_value(const struct bound *b, const struct pgnode *link, const char *col)
 {
-	const struct pgnode *s = pgnode_field(link, "subselect"), *from = pgnode_first(pgnode_field(s, "fromClause"));
-	const struct pgnode *list = pgnode_field(s, "targetList"), *val = pgnode_field(pgnode_first(list), "val"), *n;
+	const struct pgnode *s = pgnode_field(link, "subselect"),
+			    *from = pgnode_first(pgnode_field(s, "fromClause"));
+	const struct pgnode *list = pgnode_field(s, "targetList"),
+			    *val = pgnode_field(pgnode_first(list), "val"), *n;
 	const char *inner;
 
-	if (strcmp(pgnode_field_str(link, "subLinkType"), "EXPR_SUBLINK") != 0 || pgnode_len(list) != 1)
+	if (strcmp(pgnode_field_str(link, "subLinkType"), "EXPR_SUBLINK") != 0 ||
+	    pgnode_len(list) != 1)
 		return false;
 	if (!has_kind(s, "ColumnRef", "SubLink"))
 		return true;
-	if (!pgnode_is(from, "RangeVar") || from->next != NULL || pgnode_field(s, "withClause") != NULL ||
-	    has_kind(s, "SubLink", "JoinExpr") || pgnode_field(s, "larg") != NULL)
+	if (!pgnode_is(from, "RangeVar") || from->next != NULL ||
+	    pgnode_field(s, "withClause") != NULL || has_kind(s, "SubLink", "JoinExpr") ||
+	    pgnode_field(s, "larg") != NULL)
 		return false;
 	if (strcmp(pgnode_field_str(from, "relname"), b->table) == 0)
 		return false;
@@ -159,7 +168,8 @@ static bool subquery_is_value(const struct bound *b, const struct pgnode *link, 
 	inner = pgnode_str(pgnode_last(pgnode_field(val, "fields")));
 	if (!pgnode_is(val, "ColumnRef"))
 		return !has_kind(val, "ColumnRef", NULL);
-	return inner != NULL && (pgnode_len(pgnode_field(val, "fields")) > 1 || strcmp(inner, col) != 0);
+	return inner != NULL &&
+	       (pgnode_len(pgnode_field(val, "fields")) > 1 || strcmp(inner, col) != 0);
 }
 
 /* Does e hold nothing that comes from a table? */
@@ -171,15 +181,18 @@ static bool is_value(const struct pgnode *e)
 /* A numeric literal. */
 static bool number_of(const struct pgnode *e, double *out)
 {
-	const struct pgnode *c = strip(e), *f = pgnode_field(c, "fval"), *i = pgnode_field(c, "ival");
+	const struct pgnode *c = strip(e), *f = pgnode_field(c, "fval"),
+			    *i = pgnode_field(c, "ival");
 
 	if (!pgnode_is(c, "A_Const") || (f == NULL && i == NULL))
 		return false;
-	*out = f != NULL && pgnode_str(f) != NULL ? strtod(pgnode_str(f), NULL) : (double)pgnode_int(i);
+	*out = f != NULL && pgnode_str(f) != NULL ? strtod(pgnode_str(f), NULL)
+						  : (double)pgnode_int(i);
 	return true;
 }
 
-/* Do two ends leave a range that is no sweep? Only numbers can be told apart without a catalogue. */
+/* Do two ends leave a range that is no sweep? Only numbers can be told apart without a catalogue.
+ */
 static bool is_narrow(const struct pgnode *a, const struct pgnode *b)
 {
 	static const char *const endless[] = {"infinity", "-infinity", "+infinity", "inf", "-inf"};
@@ -202,7 +215,8 @@ static bool is_narrow(const struct pgnode *a, const struct pgnode *b)
 /* A parameter, or something the clock moves: an open range against it is a window, not a sweep. */
 static bool is_window(const struct pgnode *e)
 {
-	static const char *const clocks[] = {"now", "clock_timestamp", "statement_timestamp", "transaction_timestamp"};
+	static const char *const clocks[] = {
+	    "now", "clock_timestamp", "statement_timestamp", "transaction_timestamp"};
 	const struct pgnode *n;
 	size_t i;
 
@@ -216,7 +230,9 @@ static bool is_window(const struct pgnode *e)
 
 			return strstr(op, "_CURRENT_DATE") != NULL || strstr(op, "TIME") != NULL;
 		}
-		for (i = 0; pgnode_is(n, "FuncCall") && name != NULL && i < sizeof(clocks) / sizeof(clocks[0]); i++)
+		for (i = 0; pgnode_is(n, "FuncCall") && name != NULL &&
+			    i < sizeof(clocks) / sizeof(clocks[0]);
+		     i++)
 			if (strcmp(name, clocks[i]) == 0)
 				return true;
 	}
@@ -235,7 +251,8 @@ static bool proven_equal(struct bound *b, const struct pgnode *l, const struct p
 /* (a, b) = (1, 2): one pair is enough. */
 static bool proven_row(struct bound *b, const struct pgnode *l, const struct pgnode *r)
 {
-	const struct pgnode *x = pgnode_first(pgnode_field(l, "args")), *y = pgnode_first(pgnode_field(r, "args"));
+	const struct pgnode *x = pgnode_first(pgnode_field(l, "args")),
+			    *y = pgnode_first(pgnode_field(r, "args"));
 
 	for (; x != NULL && y != NULL; x = x->next, y = y->next)
 		if (proven_equal(b, x, y) || proven_equal(b, y, x))
@@ -244,8 +261,8 @@ static bool proven_row(struct bound *b, const struct pgnode *l, const struct pgn
 }
 
 /* c < v. Closed by its partner in the AND list, or a window of its own. */
-static bool proven_range(struct bound *b, const struct pgnode *l, const struct pgnode *r, bool up,
-			 struct ranges *open)
+static bool proven_range(
+    struct bound *b, const struct pgnode *l, const struct pgnode *r, bool up, struct ranges *open)
 {
 	const char *col = plain_column(b, l);
 	size_t i;
@@ -255,7 +272,8 @@ static bool proven_range(struct bound *b, const struct pgnode *l, const struct p
 	if (is_window(r))
 		return true;
 	for (i = 0; open != NULL && i < open->n; i++)
-		if (open->r[i].up != up && strcmp(open->r[i].col, col) == 0 && is_narrow(open->r[i].end, r))
+		if (open->r[i].up != up && strcmp(open->r[i].col, col) == 0 &&
+		    is_narrow(open->r[i].end, r))
 			return true;
 	if (open != NULL && open->n < MAX_RANGES)
 		open->r[open->n++] = (struct range){col, r, up};
@@ -296,8 +314,8 @@ static bool proven_like(struct bound *b, const struct pgnode *e)
 	const char *pattern = pgnode_const_str(strip(pgnode_field(e, "rexpr")));
 
 	return (strcmp(op_name(e), "~~") == 0 || strcmp(op_name(e), "~~*") == 0) &&
-	       plain_column(b, pgnode_field(e, "lexpr")) != NULL && pattern != NULL && pattern[0] != '\0' &&
-	       strchr("%_\\", pattern[0]) == NULL;
+	       plain_column(b, pgnode_field(e, "lexpr")) != NULL && pattern != NULL &&
+	       pattern[0] != '\0' && strchr("%_\\", pattern[0]) == NULL;
 }
 
 static bool proven_between(struct bound *b, const struct pgnode *e)
@@ -313,7 +331,8 @@ static bool proven_sublink(struct bound *b, const struct pgnode *e)
 {
 	const struct pgnode *s = pgnode_field(e, "subselect");
 
-	return strcmp(pgnode_field_str(e, "subLinkType"), "ANY_SUBLINK") == 0 && pgnode_field(e, "operName") == NULL &&
+	return strcmp(pgnode_field_str(e, "subLinkType"), "ANY_SUBLINK") == 0 &&
+	       pgnode_field(e, "operName") == NULL &&
 	       pgnode_len(pgnode_field(s, "valuesLists")) > 0 && is_value(s) &&
 	       compared_column(b, pgnode_field(e, "testexpr")) != NULL;
 }
@@ -380,10 +399,11 @@ static bool proven(struct bound *b, const struct pgnode *e, struct ranges *open)
 
 bool pgbound_proven(const struct pgnode *stmt, const char **why)
 {
-	const struct pgnode *rel = pgnode_field(stmt, "relation"), *where = pgnode_field(stmt, "whereClause");
+	const struct pgnode *rel = pgnode_field(stmt, "relation"),
+			    *where = pgnode_field(stmt, "whereClause");
 	struct bound b = {
-		.table = pgnode_field_str(rel, "relname"),
-		.alias = pgnode_field_str(pgnode_field(rel, "alias"), "aliasname"),
+	    .table = pgnode_field_str(rel, "relname"),
+	    .alias = pgnode_field_str(pgnode_field(rel, "alias"), "aliasname"),
 	};
 
 	*why = "without a WHERE clause";

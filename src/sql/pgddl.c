@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Statements about objects: what they create, change and remove, and through which of them code or privileges slip.
+ * Statements about objects: what they create, change and remove, and through which of them code or
+ * privileges slip.
  */
 #include <strings.h>
 
@@ -11,7 +12,8 @@
 /* ---- creating ---- */
 
 /* Temporary by key word or by name; others change the schema. */
-static bool create(struct pgwalk *w, const struct pgnode *n, const struct pgnode *rel, const char *what)
+static bool create(
+    struct pgwalk *w, const struct pgnode *n, const struct pgnode *rel, const char *what)
 {
 	pgwalk_flag(w, n, SQLF_CATALOG);
 	if (pgwalk_is_temp(rel) || strcmp(pgnode_field_str(rel, "relpersistence"), "t") == 0)
@@ -34,7 +36,7 @@ bool pgddl_view(struct pgwalk *w, const struct pgnode *n)
 bool pgddl_sequence(struct pgwalk *w, const struct pgnode *n)
 {
 	return create(w, n, pgnode_field(n, "sequence"),
-		      pgnode_is(n, "AlterSeqStmt") ? "ALTER SEQUENCE" : "CREATE SEQUENCE");
+	    pgnode_is(n, "AlterSeqStmt") ? "ALTER SEQUENCE" : "CREATE SEQUENCE");
 }
 
 bool pgddl_index(struct pgwalk *w, const struct pgnode *n)
@@ -69,24 +71,24 @@ static const struct {
 	enum sql_class cls;
 	const char *why;
 } alterations[] = {
-	{"AT_ChangeOwner", SQL_PRIVILEGE, "changes an owner"},
-	{"AT_DetachPartition", SQL_DESTRUCTIVE, "takes a partition's rows out of the table"},
-	{"AT_DisableRowSecurity", SQL_AUDIT, "turns row security off"},
-	{"AT_DisableRule", SQL_AUDIT, "turns a rule off"},
-	{"AT_DisableTrig", SQL_AUDIT, "turns a trigger off"},
-	{"AT_DisableTrigAll", SQL_AUDIT, "turns triggers off"},
-	{"AT_DisableTrigUser", SQL_AUDIT, "turns triggers off"},
-	{"AT_DropColumn", SQL_DESTRUCTIVE, "removes a column and its data"},
-	{"AT_DropConstraint", SQL_DESTRUCTIVE, "removes a constraint"},
-	{"AT_DropExpression", SQL_DESTRUCTIVE, "removes a generated column's expression"},
-	{"AT_DropIdentity", SQL_DESTRUCTIVE, "removes an identity"},
-	{"AT_DropInherit", SQL_DESTRUCTIVE, "takes a child's rows out of the table"},
-	{"AT_DropOf", SQL_DESTRUCTIVE, "removes a table's type"},
-	{"AT_EnableReplicaRule", SQL_AUDIT, "turns a rule off for ordinary sessions"},
-	{"AT_EnableReplicaTrig", SQL_AUDIT, "turns a trigger off for ordinary sessions"},
-	{"AT_GenericOptions", SQL_ESCAPE, "changes where a foreign table's rows come from"},
-	{"AT_AlterColumnGenericOptions", SQL_ESCAPE, "changes where a foreign table's rows come from"},
-	{"AT_NoForceRowSecurity", SQL_AUDIT, "turns row security off for the owner"},
+    {"AT_ChangeOwner", SQL_PRIVILEGE, "changes an owner"},
+    {"AT_DetachPartition", SQL_DESTRUCTIVE, "takes a partition's rows out of the table"},
+    {"AT_DisableRowSecurity", SQL_AUDIT, "turns row security off"},
+    {"AT_DisableRule", SQL_AUDIT, "turns a rule off"},
+    {"AT_DisableTrig", SQL_AUDIT, "turns a trigger off"},
+    {"AT_DisableTrigAll", SQL_AUDIT, "turns triggers off"},
+    {"AT_DisableTrigUser", SQL_AUDIT, "turns triggers off"},
+    {"AT_DropColumn", SQL_DESTRUCTIVE, "removes a column and its data"},
+    {"AT_DropConstraint", SQL_DESTRUCTIVE, "removes a constraint"},
+    {"AT_DropExpression", SQL_DESTRUCTIVE, "removes a generated column's expression"},
+    {"AT_DropIdentity", SQL_DESTRUCTIVE, "removes an identity"},
+    {"AT_DropInherit", SQL_DESTRUCTIVE, "takes a child's rows out of the table"},
+    {"AT_DropOf", SQL_DESTRUCTIVE, "removes a table's type"},
+    {"AT_EnableReplicaRule", SQL_AUDIT, "turns a rule off for ordinary sessions"},
+    {"AT_EnableReplicaTrig", SQL_AUDIT, "turns a trigger off for ordinary sessions"},
+    {"AT_GenericOptions", SQL_ESCAPE, "changes where a foreign table's rows come from"},
+    {"AT_AlterColumnGenericOptions", SQL_ESCAPE, "changes where a foreign table's rows come from"},
+    {"AT_NoForceRowSecurity", SQL_AUDIT, "turns row security off for the owner"},
 };
 
 /* "OBJECT_FOREIGN_TABLE" -> "FOREIGN TABLE". */
@@ -112,7 +114,8 @@ static void alter_command(struct pgwalk *w, const struct pgnode *cmd, const char
 
 	for (i = 0; i < sizeof(alterations) / sizeof(alterations[0]); i++)
 		if (strcmp(alterations[i].subtype, sub) == 0)
-			pgwalk_raise(w, alterations[i].cls, "ALTER %s %s", word, alterations[i].why);
+			pgwalk_raise(
+			    w, alterations[i].cls, "ALTER %s %s", word, alterations[i].why);
 }
 
 bool pgddl_alter_table(struct pgwalk *w, const struct pgnode *n)
@@ -142,13 +145,15 @@ bool pgddl_rename(struct pgwalk *w, const struct pgnode *n)
 	else if (pgwalk_is_temp(pgnode_field(n, "relation")))
 		pgwalk_raise(w, SQL_SESSION, "RENAME of a temporary table");
 	else
-		pgwalk_raise(w, SQL_SCHEMA, "ALTER %s ... RENAME changes the schema", object_word(w, type));
+		pgwalk_raise(
+		    w, SQL_SCHEMA, "ALTER %s ... RENAME changes the schema", object_word(w, type));
 	return false;
 }
 
 bool pgddl_event_trigger(struct pgwalk *w, const struct pgnode *n)
 {
-	if (strcmp(pgnode_field_str(n, "tgenabled"), "D") == 0 || strcmp(pgnode_field_str(n, "tgenabled"), "R") == 0)
+	if (strcmp(pgnode_field_str(n, "tgenabled"), "D") == 0 ||
+	    strcmp(pgnode_field_str(n, "tgenabled"), "R") == 0)
 		pgwalk_raise(w, SQL_AUDIT, "ALTER EVENT TRIGGER turns an event trigger off");
 	else
 		pgwalk_raise(w, SQL_SCHEMA, "ALTER EVENT TRIGGER changes the schema");
@@ -185,8 +190,8 @@ bool pgddl_database(struct pgwalk *w, const struct pgnode *n)
 
 static bool is_relation_type(const char *type)
 {
-	static const char *const types[] = {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE",
-					    "OBJECT_INDEX", "OBJECT_FOREIGN_TABLE"};
+	static const char *const types[] = {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW",
+	    "OBJECT_SEQUENCE", "OBJECT_INDEX", "OBJECT_FOREIGN_TABLE"};
 	size_t i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -198,14 +203,16 @@ static bool is_relation_type(const char *type)
 /* Objects of DROP whose loss is more than destructive. */
 static enum sql_class drop_class(const char *type, const char *name)
 {
-	static const char *const audit[] = {"pgaudit", "pg_stat_statements", "anon", "sepgsql", "supautils", "pgauditlogtofile"};
+	static const char *const audit[] = {
+	    "pgaudit", "pg_stat_statements", "anon", "sepgsql", "supautils", "pgauditlogtofile"};
 	size_t i;
 
 	if (strcmp(type, "OBJECT_EVENT_TRIGGER") == 0)
 		return SQL_AUDIT;
 	if (strcmp(type, "OBJECT_POLICY") == 0)
 		return SQL_PRIVILEGE;
-	for (i = 0; strcmp(type, "OBJECT_EXTENSION") == 0 && i < sizeof(audit) / sizeof(audit[0]); i++)
+	for (i = 0; strcmp(type, "OBJECT_EXTENSION") == 0 && i < sizeof(audit) / sizeof(audit[0]);
+	     i++)
 		if (strcasecmp(name, audit[i]) == 0)
 			return SQL_AUDIT;
 	return SQL_DESTRUCTIVE;
@@ -240,11 +247,13 @@ bool pgddl_drop(struct pgwalk *w, const struct pgnode *n)
 			pgwalk_rel(w, schema, name, true);
 		if (is_relation_type(type) && strcmp(schema, "pg_temp") == 0)
 			pgwalk_raise(w, SQL_SESSION, "DROP of a temporary object");
-		else if (first != NULL && (strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0))
+		else if (first != NULL && (strcmp(schema, "pg_catalog") == 0 ||
+					      strcmp(schema, "information_schema") == 0))
 			pgwalk_raise(w, SQL_PRIVILEGE, "DROP %s of the system catalogue", word);
 		else
 			pgwalk_raise(w, drop_class(type, name), "DROP %s %s", word,
-				     drop_class(type, name) == SQL_DESTRUCTIVE ? "cannot be undone" : "removes a safeguard");
+			    drop_class(type, name) == SQL_DESTRUCTIVE ? "cannot be undone"
+								      : "removes a safeguard");
 	}
 	return true;
 }
@@ -254,7 +263,8 @@ bool pgddl_truncate(struct pgwalk *w, const struct pgnode *n)
 	const struct pgnode *r;
 
 	for (r = pgnode_first(pgnode_field(n, "relations")); r != NULL; r = r->next) {
-		const char *schema = pgnode_field_str(r, "schemaname"), *name = pgnode_field_str(r, "relname");
+		const char *schema = pgnode_field_str(r, "schemaname"),
+			   *name = pgnode_field_str(r, "relname");
 
 		if (!w->planned)
 			pgwalk_rel(w, schema, name, true);
@@ -293,7 +303,8 @@ static bool in_words(const char *const *words, size_t n, const char *s)
 /* A language that confines its code; all others run as the server. */
 static bool language_is_trusted(const char *lang)
 {
-	static const char *const trusted[] = {"sql", "plpgsql", "plperl", "pltcl", "plv8", "plr_trusted"};
+	static const char *const trusted[] = {
+	    "sql", "plpgsql", "plperl", "pltcl", "plv8", "plr_trusted"};
 
 	return in_words(trusted, sizeof(trusted) / sizeof(trusted[0]), lang);
 }
@@ -301,9 +312,11 @@ static bool language_is_trusted(const char *lang)
 static void function_rights(struct pgwalk *w, const struct pgnode *options)
 {
 	if (pgnode_bool(option(options, "security")))
-		pgwalk_raise(w, SQL_PRIVILEGE, "SECURITY DEFINER lends the owner's rights to every caller");
+		pgwalk_raise(
+		    w, SQL_PRIVILEGE, "SECURITY DEFINER lends the owner's rights to every caller");
 	if (pgnode_bool(option(options, "leakproof")))
-		pgwalk_raise(w, SQL_PRIVILEGE, "LEAKPROOF lets a function see rows before row security");
+		pgwalk_raise(
+		    w, SQL_PRIVILEGE, "LEAKPROOF lets a function see rows before row security");
 	if (option(options, "support") != NULL)
 		pgwalk_raise(w, SQL_PRIVILEGE, "SUPPORT binds a planner function");
 }
@@ -320,8 +333,10 @@ bool pgddl_function(struct pgwalk *w, const struct pgnode *n)
 	if (lang == NULL)
 		lang = "sql";
 	if (!language_is_trusted(lang))
-		pgwalk_raise(w, SQL_ESCAPE, "LANGUAGE %s runs native code on the database host", pgwalk_shown(w, lang));
-	if (pgnode_len(pgnode_field(n, "funcname")) > 1 && schema != NULL && strcmp(schema, "pg_catalog") == 0)
+		pgwalk_raise(w, SQL_ESCAPE, "LANGUAGE %s runs native code on the database host",
+		    pgwalk_shown(w, lang));
+	if (pgnode_len(pgnode_field(n, "funcname")) > 1 && schema != NULL &&
+	    strcmp(schema, "pg_catalog") == 0)
 		pgwalk_raise(w, SQL_PRIVILEGE, "CREATE %s in pg_catalog", word);
 	function_rights(w, options);
 	for (b = pgnode_first(as); b != NULL && !w->planned; b = b->next)
@@ -342,11 +357,13 @@ bool pgddl_do(struct pgwalk *w, const struct pgnode *n)
 	const struct pgnode *o;
 
 	for (o = pgnode_first(pgnode_field(n, "args")); o != NULL; o = o->next) {
-		const char *s = pgnode_str(pgnode_field(o, "arg")), *what = pgnode_field_str(o, "defname");
+		const char *s = pgnode_str(pgnode_field(o, "arg")),
+			   *what = pgnode_field_str(o, "defname");
 
 		if (s != NULL && strcasecmp(what, "language") == 0 && !language_is_trusted(s))
-			pgwalk_raise(w, SQL_ESCAPE, "LANGUAGE %s runs native code on the database host",
-				     pgwalk_shown(w, s));
+			pgwalk_raise(w, SQL_ESCAPE,
+			    "LANGUAGE %s runs native code on the database host",
+			    pgwalk_shown(w, s));
 		else if (s != NULL && strcasecmp(what, "as") == 0 && !w->planned)
 			pgbody_scan(w, s, true);
 	}
@@ -357,12 +374,51 @@ bool pgddl_do(struct pgwalk *w, const struct pgnode *n)
 static bool extension_is_trusted(const char *name)
 {
 	static const char *const trusted[] = {
-		"amcheck", "autoinc", "bloom", "btree_gin", "btree_gist", "citext", "cube", "dict_int", "dict_xsyn",
-		"earthdistance", "fuzzystrmatch", "h3", "hll", "hstore", "insert_username", "intagg", "intarray", "ip4r",
-		"isn", "ltree", "moddatetime", "pg_buffercache", "pg_freespacemap", "pg_stat_statements", "pg_trgm",
-		"pg_uuidv7", "pg_visibility", "pgcrypto", "pgrowlocks", "pgstattuple", "plpgsql", "postgis",
-		"postgis_topology", "prefix", "refint", "rum", "seg", "sslinfo", "tcn", "tsm_system_rows",
-		"tsm_system_time", "unaccent", "unit", "uuid-ossp", "vector",
+	    "amcheck",
+	    "autoinc",
+	    "bloom",
+	    "btree_gin",
+	    "btree_gist",
+	    "citext",
+	    "cube",
+	    "dict_int",
+	    "dict_xsyn",
+	    "earthdistance",
+	    "fuzzystrmatch",
+	    "h3",
+	    "hll",
+	    "hstore",
+	    "insert_username",
+	    "intagg",
+	    "intarray",
+	    "ip4r",
+	    "isn",
+	    "ltree",
+	    "moddatetime",
+	    "pg_buffercache",
+	    "pg_freespacemap",
+	    "pg_stat_statements",
+	    "pg_trgm",
+	    "pg_uuidv7",
+	    "pg_visibility",
+	    "pgcrypto",
+	    "pgrowlocks",
+	    "pgstattuple",
+	    "plpgsql",
+	    "postgis",
+	    "postgis_topology",
+	    "prefix",
+	    "refint",
+	    "rum",
+	    "seg",
+	    "sslinfo",
+	    "tcn",
+	    "tsm_system_rows",
+	    "tsm_system_time",
+	    "unaccent",
+	    "unit",
+	    "uuid-ossp",
+	    "vector",
 	};
 
 	return in_words(trusted, sizeof(trusted) / sizeof(trusted[0]), name);
@@ -373,8 +429,9 @@ static bool extension(struct pgwalk *w, const char *verb, const char *name)
 	if (extension_is_trusted(name))
 		pgwalk_raise(w, SQL_SCHEMA, "%s EXTENSION changes the schema", verb);
 	else
-		pgwalk_raise(w, SQL_ESCAPE, "extension %s may reach files, programs or other servers",
-			     pgwalk_shown(w, name));
+		pgwalk_raise(w, SQL_ESCAPE,
+		    "extension %s may reach files, programs or other servers",
+		    pgwalk_shown(w, name));
 	return false;
 }
 
@@ -388,7 +445,8 @@ bool pgddl_alter_extension(struct pgwalk *w, const struct pgnode *n)
 	return extension(w, "ALTER", pgnode_field_str(n, "extname"));
 }
 
-/* Operators, aggregates, casts and the like give a function another name: a dangerous one stays dangerous. */
+/* Operators, aggregates, casts and the like give a function another name: a dangerous one stays
+ * dangerous. */
 bool pgddl_define(struct pgwalk *w, const struct pgnode *n)
 {
 	const struct pgnode *c;

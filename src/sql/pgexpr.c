@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Nodes inside statements: function calls, operators, relations, and settings changed through a function.
+ * Nodes inside statements: function calls, operators, relations, and settings changed through a
+ * function.
  */
 #include <stdio.h>
 
@@ -40,7 +41,8 @@ const char *pgexpr_setting_value(struct pgwalk *w, const struct pgnode *args)
 		if (s != NULL)
 			r = snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? "," : "", s);
 		else
-			r = snprintf(text + n, sizeof(text) - n, "%s%lld", n > 0 ? "," : "", (long long)pgnode_int(v));
+			r = snprintf(text + n, sizeof(text) - n, "%s%lld", n > 0 ? "," : "",
+			    (long long)pgnode_int(v));
 		if (r < 0 || (size_t)r >= sizeof(text) - n)
 			return NULL;
 		n += (size_t)r;
@@ -54,14 +56,16 @@ void pgexpr_setting(struct pgwalk *w, const char *name, const char *value, int h
 
 	pgsetting_judge(name, value, (enum pgsetting_how)how, &s);
 	w->stmt->flags |= s.flags;
-	if (w->cx != NULL && w->cx->dump_client && strcmp(name, "row_security") == 0 && value != NULL &&
-	    strcmp(value, "off") == 0)
+	if (w->cx != NULL && w->cx->dump_client && strcmp(name, "row_security") == 0 &&
+	    value != NULL && strcmp(value, "off") == 0)
 		pgwalk_raise_call(w, SQL_SESSION, "%s", "");
 	else
-		pgwalk_raise_call(w, s.cls, "setting %s%s%s", pgwalk_shown(w, name), s.why[0] != '\0' ? " " : "", s.why);
+		pgwalk_raise_call(w, s.cls, "setting %s%s%s", pgwalk_shown(w, name),
+		    s.why[0] != '\0' ? " " : "", s.why);
 }
 
-/* pg_dump: SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'y'. The name, else NULL. */
+/* pg_dump: SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'y'. The name, else
+ * NULL. */
 static const char *name_from_pg_settings(const struct pgnode *call)
 {
 	const struct pgnode *sel = call->parent, *from, *where;
@@ -72,16 +76,20 @@ static const char *name_from_pg_settings(const struct pgnode *call)
 	from = pgnode_first(pgnode_field(sel, "fromClause"));
 	where = pgnode_field(sel, "whereClause");
 	schema = pgnode_field_str(from, "schemaname");
-	if (!pgnode_is(from, "RangeVar") || from->next != NULL || pgnode_field(from, "alias") != NULL ||
-	    (schema[0] != '\0' && strcmp(schema, "pg_catalog") != 0) || pgnode_field(sel, "withClause") != NULL ||
+	if (!pgnode_is(from, "RangeVar") || from->next != NULL ||
+	    pgnode_field(from, "alias") != NULL ||
+	    (schema[0] != '\0' && strcmp(schema, "pg_catalog") != 0) ||
+	    pgnode_field(sel, "withClause") != NULL ||
 	    strcmp(pgnode_field_str(from, "relname"), "pg_settings") != 0)
 		return NULL;
-	if (strcmp(pgnode_field_str(where, "kind"), "AEXPR_OP") != 0 || pgnode_len(pgnode_field(where, "name")) != 1 ||
+	if (strcmp(pgnode_field_str(where, "kind"), "AEXPR_OP") != 0 ||
+	    pgnode_len(pgnode_field(where, "name")) != 1 ||
 	    strcmp(pgnode_str(pgnode_first(pgnode_field(where, "name"))), "=") != 0 ||
 	    !pgnode_is(pgnode_field(where, "lexpr"), "ColumnRef") ||
 	    pgnode_len(pgnode_field(pgnode_field(where, "lexpr"), "fields")) != 1)
 		return NULL;
-	if (strcmp(pgnode_str(pgnode_first(pgnode_field(pgnode_field(where, "lexpr"), "fields"))), "name") != 0)
+	if (strcmp(pgnode_str(pgnode_first(pgnode_field(pgnode_field(where, "lexpr"), "fields"))),
+		"name") != 0)
 		return NULL;
 	return pgnode_const_str(pgnode_field(where, "rexpr"));
 }
@@ -99,8 +107,8 @@ static void call_set_config(struct pgwalk *w, const struct pgnode *call)
 	const struct pgnode *col = pgnode_first(pgnode_field(a, "fields"));
 	const char *name = pgnode_const_str(a);
 
-	if (pgnode_is(a, "ColumnRef") && pgnode_len(pgnode_field(a, "fields")) == 1 && pgnode_str(col) != NULL &&
-	    strcmp(pgnode_str(col), "name") == 0)
+	if (pgnode_is(a, "ColumnRef") && pgnode_len(pgnode_field(a, "fields")) == 1 &&
+	    pgnode_str(col) != NULL && strcmp(pgnode_str(col), "name") == 0)
 		name = name_from_pg_settings(call);
 	if (name == NULL)
 		pgwalk_raise_call(w, SQL_PRIVILEGE, "set_config() of a setting that is computed");
@@ -131,8 +139,8 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 		return false; /* the form without a query text */
 	f = pgfunc_find(schema, name);
 	if (f == NULL) {
-		pgwalk_raise_call(w, SQL_OPAQUE, "calls %s(), which is not a known read-only function",
-				  pgwalk_shown(w, name));
+		pgwalk_raise_call(w, SQL_OPAQUE,
+		    "calls %s(), which is not a known read-only function", pgwalk_shown(w, name));
 		return false;
 	}
 	w->stmt->flags |= w->bodies == 0 ? f->flags & SQLF_NOTIFY : 0;
@@ -143,8 +151,9 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 	return false;
 }
 
-/* A name behind a dot calls the function of that name when there is no such column: ('x'::text).pg_read_file. Only the
- * dangerous ones are known by name; a caller with a catalogue looks for others among the functions. */
+/* A name behind a dot calls the function of that name when there is no such column:
+ * ('x'::text).pg_read_file. Only the dangerous ones are known by name; a caller with a catalogue
+ * looks for others among the functions. */
 static void attribute(struct pgwalk *w, const char *name)
 {
 	const struct pgfunc *f = pgfunc_find("", name);
@@ -180,8 +189,9 @@ static void check_operator(struct pgwalk *w, const struct pgnode *list)
 	if (list == NULL)
 		return;
 	if (!split_name(list, &schema, &name) || !pgfunc_is_operator(schema, name))
-		pgwalk_raise_call(w, SQL_OPAQUE, "uses the operator %s, which is not a built-in one",
-				  pgwalk_shown(w, name != NULL ? name : "?"));
+		pgwalk_raise_call(w, SQL_OPAQUE,
+		    "uses the operator %s, which is not a built-in one",
+		    pgwalk_shown(w, name != NULL ? name : "?"));
 }
 
 bool pgexpr_operator(struct pgwalk *w, const struct pgnode *n)
@@ -211,14 +221,15 @@ bool pgexpr_sample(struct pgwalk *w, const struct pgnode *n)
 
 	if (!split_name(pgnode_field(n, "method"), &schema, &name) ||
 	    (strcmp(name, "system") != 0 && strcmp(name, "bernoulli") != 0))
-		pgwalk_raise_call(w, SQL_OPAQUE, "samples with a method that is not a built-in one");
+		pgwalk_raise_call(
+		    w, SQL_OPAQUE, "samples with a method that is not a built-in one");
 	return false;
 }
 
 /* ---- relations ---- */
 
-/* Is name one of the CTEs of the clause that a node below child of the clause's owner can see? from: the CTE the
- * node stands in, NULL when it stands outside the clause. */
+/* Is name one of the CTEs of the clause that a node below child of the clause's owner can see?
+ * from: the CTE the node stands in, NULL when it stands outside the clause. */
 static bool clause_defines(const struct pgnode *clause, const struct pgnode *from, const char *name)
 {
 	bool recursive = pgnode_field_bool(clause, "recursive");
@@ -238,7 +249,8 @@ static bool is_cte(const struct pgnode *n, const char *name)
 	const struct pgnode *cte = NULL, *below = n, *p;
 
 	for (p = n->parent; p != NULL; below = p, p = p->parent) {
-		const struct pgnode *clause = p->type == PGN_OBJ ? pgnode_field(p, "withClause") : NULL;
+		const struct pgnode *clause =
+		    p->type == PGN_OBJ ? pgnode_field(p, "withClause") : NULL;
 
 		if (pgnode_is(below, "CommonTableExpr"))
 			cte = below;
@@ -251,7 +263,8 @@ static bool is_cte(const struct pgnode *n, const char *name)
 /* Is this range variable the object that its statement changes? */
 static bool is_target(const struct pgwalk *w, const struct pgnode *n)
 {
-	static const char *const reading[] = {"CopyStmt", "ReindexStmt", "ClusterStmt", "AlterObjectDependsStmt"};
+	static const char *const reading[] = {
+	    "CopyStmt", "ReindexStmt", "ClusterStmt", "AlterObjectDependsStmt"};
 	const char *up = pgnode_kind(n->parent);
 	size_t len = strlen(up), i;
 
@@ -269,14 +282,17 @@ static bool is_target(const struct pgwalk *w, const struct pgnode *n)
 
 bool pgexpr_relation(struct pgwalk *w, const struct pgnode *n)
 {
-	const char *schema = pgnode_field_str(n, "schemaname"), *name = pgnode_field_str(n, "relname");
-	bool target = is_target(w, n), temp = strcmp(pgnode_field_str(n, "relpersistence"), "t") == 0;
+	const char *schema = pgnode_field_str(n, "schemaname"),
+		   *name = pgnode_field_str(n, "relname");
+	bool target = is_target(w, n),
+	     temp = strcmp(pgnode_field_str(n, "relpersistence"), "t") == 0;
 
 	if (w->with && schema[0] == '\0' && !target && is_cte(n, name))
 		return true;
 	pgwalk_rel(w, schema, name, target);
 	if (target && !temp && pgwalk_is_catalog(schema, name))
-		pgwalk_raise(w, SQL_PRIVILEGE, "changes the system catalogue %s", pgwalk_shown(w, name));
+		pgwalk_raise(
+		    w, SQL_PRIVILEGE, "changes the system catalogue %s", pgwalk_shown(w, name));
 	return true;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Facts of a PostgreSQL message: parse with the server's own grammar, walk every node of every statement, and refuse
- * what could read differently on the server than here (encodings, string escapes).
+ * Facts of a PostgreSQL message: parse with the server's own grammar, walk every node of every
+ * statement, and refuse what could read differently on the server than here (encodings, string
+ * escapes).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +11,15 @@
 #include "sql/pglex.h"
 #include "sql/pgwalk.h"
 
-#define PREPARED_MAX 256u
+#define PREPARED_MAX    256u
 #define FACTS_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
-/* Client encodings in which no byte of a character looks like ASCII; others may hide a quote or a backslash. */
+/* Client encodings in which no byte of a character looks like ASCII; others may hide a quote or a
+ * backslash. */
 static bool encoding_is_safe(const char *enc)
 {
-	static const char *const safe[] = {"utf8", "unicode", "sqlascii", "latin", "iso8859", "win125", "windows125", "win866",
-					   "win874", "koi8", "euc"};
+	static const char *const safe[] = {"utf8", "unicode", "sqlascii", "latin", "iso8859",
+	    "win125", "windows125", "win866", "win874", "koi8", "euc"};
 	char name[32];
 	size_t n = 0, i;
 
@@ -30,7 +32,8 @@ static bool encoding_is_safe(const char *enc)
 			name[n++] = *enc;
 	name[n] = '\0';
 	for (i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
-		if (i < 3 ? strcmp(name, safe[i]) == 0 : strncmp(name, safe[i], strlen(safe[i])) == 0)
+		if (i < 3 ? strcmp(name, safe[i]) == 0
+			  : strncmp(name, safe[i], strlen(safe[i])) == 0)
 			return true;
 	return false;
 }
@@ -46,8 +49,9 @@ static void refuse(struct sql_facts *f, const char *why)
 static unsigned implied_flags(uint32_t classes)
 {
 	const uint32_t only_looks = 1u << SQL_READ | 1u << SQL_SESSION;
-	const uint32_t names = 1u << SQL_UNPARSABLE | 1u << SQL_OPAQUE | 1u << SQL_SCHEMA | 1u << SQL_DESTRUCTIVE |
-			       1u << SQL_CONTROL | 1u << SQL_PRIVILEGE | 1u << SQL_AUDIT | 1u << SQL_ESCAPE;
+	const uint32_t names = 1u << SQL_UNPARSABLE | 1u << SQL_OPAQUE | 1u << SQL_SCHEMA |
+			       1u << SQL_DESTRUCTIVE | 1u << SQL_CONTROL | 1u << SQL_PRIVILEGE |
+			       1u << SQL_AUDIT | 1u << SQL_ESCAPE;
 
 	return (classes & ~only_looks ? SQLF_WRITES : 0) | (classes & names ? SQLF_CATALOG : 0);
 }
@@ -111,7 +115,8 @@ static void fill_names(struct pgwalk *w, struct sql_facts *f)
 			w->failed = true;
 			return;
 		}
-		(void)snprintf(s, len, "%s%s%s", i->schema != NULL ? i->schema : "", i->schema != NULL ? "." : "", i->name);
+		(void)snprintf(s, len, "%s%s%s", i->schema != NULL ? i->schema : "",
+		    i->schema != NULL ? "." : "", i->name);
 		f->funcs[n++] = s;
 	}
 	f->n_funcs = n;
@@ -159,8 +164,8 @@ static void walk_all(const struct pgtree *t, const struct sql_context *cx, struc
 		sum_up(f);
 }
 
-/* The class of the text as a server with standard_conforming_strings=off reads it; false when that one would report
- * a syntax error, which harms nobody. */
+/* The class of the text as a server with standard_conforming_strings=off reads it; false when that
+ * one would report a syntax error, which harms nobody. */
 static bool other_reading(struct span sql, const struct sql_context *cx, enum sql_class *cls)
 {
 	struct sql_facts f = {0};
@@ -180,18 +185,21 @@ static bool other_reading(struct span sql, const struct sql_context *cx, enum sq
 	return parsed;
 }
 
-/* Texts whose literals end elsewhere under another setting. The setting is pinned, but the server tells of a change
- * only after the fact: refuse when the other reading would be worse than or as bad as this one. */
-static void check_other_reading(struct span sql, const struct sql_context *cx, const struct pglex_shape *shape,
-				struct sql_facts *f)
+/* Texts whose literals end elsewhere under another setting. The setting is pinned, but the server
+ * tells of a change only after the fact: refuse when the other reading would be worse than or as
+ * bad as this one. */
+static void check_other_reading(struct span sql, const struct sql_context *cx,
+    const struct pglex_shape *shape, struct sql_facts *f)
 {
 	enum sql_class other;
 
 	if (shape->backslash && cx != NULL && cx->scs_off)
-		refuse(f, "a backslash in a string literal while standard_conforming_strings is off");
+		refuse(
+		    f, "a backslash in a string literal while standard_conforming_strings is off");
 	else if (shape->ambiguous && pglex_depends_on_scs(sql) && other_reading(sql, cx, &other) &&
 		 sql_class_level(other) >= sql_class_level(f->cls))
-		refuse(f, "a string literal that ends elsewhere when backslashes escape; write it as E'...'");
+		refuse(f, "a string literal that ends elsewhere when backslashes escape; write it "
+			  "as E'...'");
 }
 
 void pgsql_facts(struct span sql, const struct sql_context *cx, struct sql_facts *out)
@@ -202,7 +210,8 @@ void pgsql_facts(struct span sql, const struct sql_context *cx, struct sql_facts
 
 	*out = (struct sql_facts){0};
 	if (cx != NULL && !encoding_is_safe(cx->client_encoding)) {
-		refuse(out, "the session's client encoding can hide quotes from the gateway; use UTF8");
+		refuse(out,
+		    "the session's client encoding can hide quotes from the gateway; use UTF8");
 		return;
 	}
 	if (pgtree_parse(sql, &t, &w) != 0) {

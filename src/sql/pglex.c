@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lexer and the measuring tape. Where the server would report an error (junk after a number, an unterminated
- * comment) the exact token does not matter: the parser refuses the text afterwards.
+ * The lexer and the measuring tape. Where the server would report an error (junk after a number, an
+ * unterminated comment) the exact token does not matter: the parser refuses the text afterwards.
  */
 #include "sql/pglex.h"
 
@@ -97,8 +97,8 @@ static bool skip_blank(struct cur *c)
 	}
 }
 
-/* After a closing quote: white space with a newline and another quote continue the literal (SQL standard). The
- * cursor moves behind that quote, or stays. */
+/* After a closing quote: white space with a newline and another quote continue the literal (SQL
+ * standard). The cursor moves behind that quote, or stays. */
 static bool quote_continues(struct cur *c)
 {
 	struct cur k = *c;
@@ -151,7 +151,8 @@ static bool take_ident(struct cur *c)
 	return false;
 }
 
-/* $tag$ ... $tag$, the cursor being on the first dollar. 1 taken, 0 not a dollar quote, -1 unterminated. */
+/* $tag$ ... $tag$, the cursor being on the first dollar. 1 taken, 0 not a dollar quote, -1
+ * unterminated. */
 static int take_dollar(struct cur *c)
 {
 	struct cur k = *c;
@@ -276,17 +277,36 @@ struct pglex_token pglex_next(struct pglex *l)
 
 enum word_role { W_LINK, W_SPLIT, W_SET, W_OPEN, W_CLOSE };
 
-/* Key words that matter for the shape. LINK: left-recursive word operators. SPLIT: what an operator chain cannot
- * cross (AND and OR are flattened by the parser). SET: left-recursive above expressions. */
+/* Key words that matter for the shape. LINK: left-recursive word operators. SPLIT: what an operator
+ * chain cannot cross (AND and OR are flattened by the parser). SET: left-recursive above
+ * expressions. */
 static const struct {
 	const char *word;
 	enum word_role role;
 } shape_words[] = {
-	{"and", W_SPLIT}, {"at", W_LINK},     {"between", W_LINK}, {"case", W_OPEN},   {"collate", W_LINK},
-	{"else", W_SPLIT}, {"end", W_CLOSE},  {"except", W_SET},   {"ilike", W_LINK},  {"in", W_LINK},
-	{"intersect", W_SET}, {"is", W_LINK}, {"isnull", W_LINK},  {"join", W_SET},    {"like", W_LINK},
-	{"not", W_LINK},  {"notnull", W_LINK}, {"operator", W_LINK}, {"or", W_SPLIT},  {"similar", W_LINK},
-	{"then", W_SPLIT}, {"union", W_SET},  {"when", W_SPLIT},
+    {"and", W_SPLIT},
+    {"at", W_LINK},
+    {"between", W_LINK},
+    {"case", W_OPEN},
+    {"collate", W_LINK},
+    {"else", W_SPLIT},
+    {"end", W_CLOSE},
+    {"except", W_SET},
+    {"ilike", W_LINK},
+    {"in", W_LINK},
+    {"intersect", W_SET},
+    {"is", W_LINK},
+    {"isnull", W_LINK},
+    {"join", W_SET},
+    {"like", W_LINK},
+    {"not", W_LINK},
+    {"notnull", W_LINK},
+    {"operator", W_LINK},
+    {"or", W_SPLIT},
+    {"similar", W_LINK},
+    {"then", W_SPLIT},
+    {"union", W_SET},
+    {"when", W_SPLIT},
 };
 
 struct level {
@@ -313,7 +333,8 @@ static int shape_word(struct span t)
 		size_t i;
 
 		for (i = 0; i < t.n && d == 0; i++)
-			d = ((t.p[i] >= 'A' && t.p[i] <= 'Z') ? t.p[i] | 0x20 : t.p[i]) - (int)(uint8_t)w[i];
+			d = ((t.p[i] >= 'A' && t.p[i] <= 'Z') ? t.p[i] | 0x20 : t.p[i]) -
+			    (int)(uint8_t)w[i];
 		if (d == 0)
 			d = w[i] != '\0' ? -1 : 0;
 		if (d == 0)
@@ -402,7 +423,8 @@ static int tape_punct(struct tape *m, int ch, struct why *w)
 	return 0;
 }
 
-/* Does a backslash occur in a '...' literal, and directly before a quote that is not the first byte? */
+/* Does a backslash occur in a '...' literal, and directly before a quote that is not the first
+ * byte? */
 static void look_inside(struct span s, struct pglex_shape *out)
 {
 	const uint8_t *b = memchr(s.p, '\\', s.n), *end = s.p + s.n;
@@ -452,7 +474,8 @@ int pglex_measure(struct span sql, struct pglex_shape *out, struct why *w)
 		if (r != 0)
 			return r;
 		if (out->chain > SQL_MAX_CHAIN)
-			return why_set(w, E_TOOBIG, "a chain of more than %d operators", SQL_MAX_CHAIN);
+			return why_set(
+			    w, E_TOOBIG, "a chain of more than %d operators", SQL_MAX_CHAIN);
 		after_dot = t.type == PGL_PUNCT && t.text.p[0] == '.';
 	}
 	return t.type == PGL_END ? 0 : why_set(w, E_FORMAT, "a literal or comment that never ends");

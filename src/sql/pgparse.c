@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * libpg_query, and nothing else. JSON and not protobuf: the latter is quadratic in depth and its reader recurses.
+ * libpg_query, and nothing else. JSON and not protobuf: the latter is quadratic in depth and its
+ * reader recurses.
  */
 #include "sql/pgparse.h"
 

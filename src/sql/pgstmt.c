@@ -24,14 +24,16 @@ static bool target_is_temp(struct pgwalk *w, const struct pgnode *n)
 bool pgstmt_insert(struct pgwalk *w, const struct pgnode *n)
 {
 	const struct pgnode *s = pgnode_field(n, "selectStmt");
-	bool rows = s == NULL || (pgnode_len(pgnode_field(s, "valuesLists")) > 0 && pgnode_field(s, "larg") == NULL);
+	bool rows = s == NULL || (pgnode_len(pgnode_field(s, "valuesLists")) > 0 &&
+				     pgnode_field(s, "larg") == NULL);
 
 	if (target_is_temp(w, n))
 		return false;
 	if (rows)
 		pgwalk_raise(w, SQL_WRITE, "INSERT of listed rows");
 	else
-		pgwalk_raise(w, SQL_BULK, "INSERT ... SELECT writes as many rows as its query finds");
+		pgwalk_raise(
+		    w, SQL_BULK, "INSERT ... SELECT writes as many rows as its query finds");
 	return false;
 }
 
@@ -61,16 +63,16 @@ bool pgstmt_delete(struct pgwalk *w, const struct pgnode *n)
 	return change(w, n, "DELETE", "usingClause");
 }
 
-
 static void copy_outside(struct pgwalk *w, const struct pgnode *n, bool from)
 {
 	const char *dir = from ? "FROM" : "TO";
 
 	if (pgnode_field_bool(n, "is_program"))
-		pgwalk_raise(w, SQL_ESCAPE, "COPY … %s PROGRAM runs a program on the database host", dir);
+		pgwalk_raise(
+		    w, SQL_ESCAPE, "COPY … %s PROGRAM runs a program on the database host", dir);
 	else
 		pgwalk_raise(w, SQL_ESCAPE, "COPY … %s a file %s files of the database host", dir,
-			     from ? "reads" : "writes");
+		    from ? "reads" : "writes");
 }
 
 bool pgstmt_copy(struct pgwalk *w, const struct pgnode *n)
@@ -159,7 +161,8 @@ bool pgstmt_execute(struct pgwalk *w, const struct pgnode *n)
 		pgwalk_raise(w, SQL_OPAQUE, "EXECUTE of a statement prepared elsewhere");
 		return false;
 	}
-	pgwalk_raise(w, p.cls, "EXECUTE of a prepared statement of class %s", sql_class_name(p.cls));
+	pgwalk_raise(
+	    w, p.cls, "EXECUTE of a prepared statement of class %s", sql_class_name(p.cls));
 	if (!w->planned)
 		w->stmt->classes |= p.classes;
 	return false;
@@ -201,16 +204,16 @@ bool pgstmt_transaction(struct pgwalk *w, const struct pgnode *n)
 		const char *kind, *tag;
 		unsigned flags;
 	} kinds[] = {
-		{"TRANS_STMT_BEGIN", "BEGIN", SQLF_TX_BEGIN},
-		{"TRANS_STMT_START", "START TRANSACTION", SQLF_TX_BEGIN},
-		{"TRANS_STMT_COMMIT", "COMMIT", SQLF_TX_END},
-		{"TRANS_STMT_ROLLBACK", "ROLLBACK", SQLF_TX_END | SQLF_ROLLBACK},
-		{"TRANS_STMT_SAVEPOINT", "SAVEPOINT", 0},
-		{"TRANS_STMT_RELEASE", "RELEASE", 0},
-		{"TRANS_STMT_ROLLBACK_TO", "ROLLBACK TO", SQLF_ROLLBACK},
-		{"TRANS_STMT_PREPARE", "PREPARE TRANSACTION", SQLF_TX_END | SQLF_WRITES},
-		{"TRANS_STMT_COMMIT_PREPARED", "COMMIT PREPARED", SQLF_WRITES},
-		{"TRANS_STMT_ROLLBACK_PREPARED", "ROLLBACK PREPARED", SQLF_WRITES},
+	    {"TRANS_STMT_BEGIN", "BEGIN", SQLF_TX_BEGIN},
+	    {"TRANS_STMT_START", "START TRANSACTION", SQLF_TX_BEGIN},
+	    {"TRANS_STMT_COMMIT", "COMMIT", SQLF_TX_END},
+	    {"TRANS_STMT_ROLLBACK", "ROLLBACK", SQLF_TX_END | SQLF_ROLLBACK},
+	    {"TRANS_STMT_SAVEPOINT", "SAVEPOINT", 0},
+	    {"TRANS_STMT_RELEASE", "RELEASE", 0},
+	    {"TRANS_STMT_ROLLBACK_TO", "ROLLBACK TO", SQLF_ROLLBACK},
+	    {"TRANS_STMT_PREPARE", "PREPARE TRANSACTION", SQLF_TX_END | SQLF_WRITES},
+	    {"TRANS_STMT_COMMIT_PREPARED", "COMMIT PREPARED", SQLF_WRITES},
+	    {"TRANS_STMT_ROLLBACK_PREPARED", "ROLLBACK PREPARED", SQLF_WRITES},
 	};
 	const char *kind = pgnode_field_str(n, "kind");
 	size_t i;
@@ -227,7 +230,8 @@ bool pgstmt_transaction(struct pgwalk *w, const struct pgnode *n)
 	if (pgnode_field_bool(n, "chain"))
 		pgwalk_flag(w, n, SQLF_TX_BEGIN);
 	if (i >= 8)
-		pgwalk_raise(w, SQL_WRITE, "%s ends a transaction that was prepared earlier", kinds[i].tag);
+		pgwalk_raise(
+		    w, SQL_WRITE, "%s ends a transaction that was prepared earlier", kinds[i].tag);
 	return false;
 }
 
@@ -239,7 +243,8 @@ bool pgstmt_set(struct pgwalk *w, const struct pgnode *n)
 	if (strncmp(kind, "VAR_RESET", 9) == 0)
 		pgwalk_tag(w, n, "RESET");
 	if (strcmp(kind, "VAR_SET_VALUE") == 0) {
-		pgexpr_setting(w, name, pgexpr_setting_value(w, pgnode_field(n, "args")), PGSET_VALUE);
+		pgexpr_setting(
+		    w, name, pgexpr_setting_value(w, pgnode_field(n, "args")), PGSET_VALUE);
 	} else if (strcmp(kind, "VAR_RESET") == 0 || strcmp(kind, "VAR_SET_DEFAULT") == 0 ||
 		   strcmp(kind, "VAR_SET_CURRENT") == 0) {
 		pgexpr_setting(w, name, NULL, PGSET_RESET);
@@ -247,7 +252,8 @@ bool pgstmt_set(struct pgwalk *w, const struct pgnode *n)
 		pgwalk_flag(w, n, SQLF_CATALOG);
 		pgwalk_raise(w, SQL_SESSION, "RESET ALL");
 	} else if (strcmp(kind, "VAR_SET_MULTI") == 0) {
-		pgwalk_raise(w, SQL_SESSION, "SET %s", name); /* TRANSACTION, SESSION CHARACTERISTICS, ... SNAPSHOT */
+		pgwalk_raise(w, SQL_SESSION, "SET %s",
+		    name); /* TRANSACTION, SESSION CHARACTERISTICS, ... SNAPSHOT */
 	} else {
 		pgwalk_raise(w, SQL_UNPARSABLE, "a SET of an unknown kind");
 	}
@@ -267,8 +273,9 @@ bool pgstmt_discard(struct pgwalk *w, const struct pgnode *n)
 
 bool pgstmt_lock(struct pgwalk *w, const struct pgnode *n)
 {
-	static const char *const modes[] = {"?", "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
-					    "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"};
+	static const char *const modes[] = {"?", "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE",
+	    "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
+	    "ACCESS EXCLUSIVE"};
 	int64_t mode = pgnode_field_int(n, "mode");
 
 	pgwalk_flag(w, n, SQLF_LOCKS);
@@ -276,10 +283,9 @@ bool pgstmt_lock(struct pgwalk *w, const struct pgnode *n)
 		pgwalk_raise(w, SQL_SESSION, "LOCK ... IN %s MODE", modes[mode]);
 	else
 		pgwalk_raise(w, SQL_CONTROL, "LOCK in %s mode keeps other sessions out",
-			     modes[mode >= 4 && mode <= 8 ? mode : 0]);
+		    modes[mode >= 4 && mode <= 8 ? mode : 0]);
 	return false;
 }
-
 
 bool pgstmt_notify(struct pgwalk *w, const struct pgnode *n)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A pull reader for the JSON of libpg_query, and the accessors over the tree it builds. The reader is strict JSON
- * except for what that JSON never has: fractions, exponents, literal NULs. Caps: bytes of memory, nodes, depth.
+ * A pull reader for the JSON of libpg_query, and the accessors over the tree it builds. The reader
+ * is strict JSON except for what that JSON never has: fractions, exponents, literal NULs. Caps:
+ * bytes of memory, nodes, depth.
  */
 #include "sql/pgtree.h"
 
@@ -17,8 +18,8 @@
 #define TREE_MAX_BYTES ((size_t)96 * 1024 * 1024)
 #define TREE_MAX_NODES 1500000u
 #define TREE_MAX_DEPTH 60000u /* a level of SQL nesting is up to five of JSON */
-#define NAME_SLOTS 128u
-#define NAME_MAX 64u
+#define NAME_SLOTS     128u
+#define NAME_MAX       64u
 
 struct pgtree {
 	struct arena mem;
@@ -33,12 +34,12 @@ struct pgtree {
 struct reader {
 	struct cur c;
 	struct arena *mem;
-	struct pgnode *open;  /* innermost object or list being read */
-	struct pgnode *free;  /* nodes folded into their parents, linked by next */
+	struct pgnode *open; /* innermost object or list being read */
+	struct pgnode *free; /* nodes folded into their parents, linked by next */
 	struct pgnode *root;
-	const char *key;      /* of the value to come */
+	const char *key; /* of the value to come */
 	size_t nodes, depth;
-	bool with;            /* saw a WITH clause */
+	bool with;                     /* saw a WITH clause */
 	const char *names[NAME_SLOTS]; /* keys and kinds seen: few and repeated */
 };
 
@@ -74,7 +75,8 @@ static bool kind_is_scalar(const char *k)
 	       strcmp(k, "Boolean") == 0 || strcmp(k, "BitString") == 0;
 }
 
-/* {"String":{"sval":s}} and the constants' "ival":{"ival":1} are one value each: take the scalar child into n. */
+/* {"String":{"sval":s}} and the constants' "ival":{"ival":1} are one value each: take the scalar
+ * child into n. */
 static void node_fold(struct reader *rd, struct pgnode *n)
 {
 	struct pgnode *c = n->child;
@@ -90,7 +92,8 @@ static void node_fold(struct reader *rd, struct pgnode *n)
 	n->v.last = NULL;
 	if (c->next != NULL || c->type < PGN_STR || c->type == PGN_NULL)
 		return;
-	if (!scalar && !(n->kind == NULL && n->key != NULL && c->key != NULL && strcmp(n->key, c->key) == 0))
+	if (!scalar &&
+	    !(n->kind == NULL && n->key != NULL && c->key != NULL && strcmp(n->key, c->key) == 0))
 		return;
 	n->v = c->v;
 	n->child = NULL;
@@ -107,9 +110,13 @@ static const char *kind_of_field(const char *key)
 	static const struct {
 		const char *key, *kind;
 	} fixed[] = {
-		{"larg", "SelectStmt"}, {"rarg", "SelectStmt"}, {"funccall", "FuncCall"},
-		{"withClause", "WithClause"}, {"into", "IntoClause"}, {"intoClause", "IntoClause"},
-		{"typeName", "TypeName"},
+	    {"larg", "SelectStmt"},
+	    {"rarg", "SelectStmt"},
+	    {"funccall", "FuncCall"},
+	    {"withClause", "WithClause"},
+	    {"into", "IntoClause"},
+	    {"intoClause", "IntoClause"},
+	    {"typeName", "TypeName"},
 	};
 	size_t i;
 
@@ -158,11 +165,13 @@ static bool take_if(struct cur *c, char ch)
 
 static void skip_blank(struct cur *c)
 {
-	while (cur_peek(c) == ' ' || cur_peek(c) == '\n' || cur_peek(c) == '\t' || cur_peek(c) == '\r')
+	while (
+	    cur_peek(c) == ' ' || cur_peek(c) == '\n' || cur_peek(c) == '\t' || cur_peek(c) == '\r')
 		(void)cur_u8(c);
 }
 
-/* The raw bytes between two quotes, the first already taken; *escaped tells whether a backslash occurs. */
+/* The raw bytes between two quotes, the first already taken; *escaped tells whether a backslash
+ * occurs. */
 static struct span take_raw(struct cur *c, bool *escaped)
 {
 	const uint8_t *from = c->p;
@@ -195,7 +204,8 @@ static unsigned take_hex4(struct cur *c)
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		int ch = cur_u8(c), d = ch >= '0' && ch <= '9' ? ch - '0' : ((ch | 0x20) - 'a' + 10);
+		int ch = cur_u8(c),
+		    d = ch >= '0' && ch <= '9' ? ch - '0' : ((ch | 0x20) - 'a' + 10);
 
 		if (d < 0 || d > 15)
 			cur_fail(c, E_FORMAT);
@@ -295,9 +305,11 @@ static const char *take_name(struct reader *rd)
 		cur_fail(&rd->c, E_FORMAT);
 		return "";
 	}
-	h = (uint32_t)raw.p[0] * 7 + (uint32_t)raw.p[raw.n - 1] * 31 + (uint32_t)raw.p[raw.n / 2] * 13 + (uint32_t)raw.n;
+	h = (uint32_t)raw.p[0] * 7 + (uint32_t)raw.p[raw.n - 1] * 31 +
+	    (uint32_t)raw.p[raw.n / 2] * 13 + (uint32_t)raw.n;
 	slot = &rd->names[h % NAME_SLOTS];
-	if (*slot == NULL || strncmp(*slot, (const char *)raw.p, raw.n) != 0 || (*slot)[raw.n] != '\0')
+	if (*slot == NULL || strncmp(*slot, (const char *)raw.p, raw.n) != 0 ||
+	    (*slot)[raw.n] != '\0')
 		*slot = arena_strndup(rd->mem, raw.p, raw.n);
 	if (*slot == NULL) {
 		cur_fail(&rd->c, E_TOOBIG);
@@ -477,7 +489,8 @@ void pgtree_free(struct pgtree *t)
 	free(t);
 }
 
-/* Find the statements of {"version":..,"stmts":[{"stmt":{..},"stmt_location":..,"stmt_len":..}]}. */
+/* Find the statements of {"version":..,"stmts":[{"stmt":{..},"stmt_location":..,"stmt_len":..}]}.
+ */
 static int tree_index(struct pgtree *t)
 {
 	const struct pgnode *list = pgnode_field(t->root, "stmts");
@@ -544,7 +557,8 @@ int pgtree_parse(struct span sql, struct pgtree **out, struct why *w)
 	}
 	pgparse_sql(text, &p);
 	if (p.error != NULL || p.json == NULL)
-		r = why_set(w, E_FORMAT, "%s", p.error != NULL ? p.error : "the parser gave no tree");
+		r = why_set(
+		    w, E_FORMAT, "%s", p.error != NULL ? p.error : "the parser gave no tree");
 	else
 		r = tree_read(t, span_str(p.json), true, w);
 	pgparse_free(&p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The walk over one statement: every node is looked up in the table of kinds; classes only ever get stricter.
+ * The walk over one statement: every node is looked up in the table of kinds; classes only ever get
+ * stricter.
  */
 #include "sql/pgwalk.h"
 
@@ -36,7 +37,8 @@ static void trim_utf8(char *s)
 	}
 }
 
-static void SP_PRINTF(3, 0) raise_v(struct pgwalk *w, enum sql_class cls, const char *fmt, va_list ap)
+static void SP_PRINTF(3, 0)
+    raise_v(struct pgwalk *w, enum sql_class cls, const char *fmt, va_list ap)
 {
 	struct sql_stmt *s = w->stmt;
 
@@ -125,9 +127,11 @@ static bool same_name(const struct nameset_item *i, const char *schema, const ch
 	return schema == NULL || strcmp(i->schema, schema) == 0;
 }
 
-static struct nameset_item *nameset_find(const struct nameset *s, const char *schema, const char *name)
+static struct nameset_item *nameset_find(
+    const struct nameset *s, const char *schema, const char *name)
 {
-	struct nameset_item *i = s->slot != NULL ? s->slot[hash_name(schema, name) % s->slots] : s->first;
+	struct nameset_item *i =
+	    s->slot != NULL ? s->slot[hash_name(schema, name) % s->slots] : s->first;
 
 	while (i != NULL && !same_name(i, schema, name))
 		i = s->slot != NULL ? i->chain : i->next;
@@ -151,7 +155,8 @@ static bool nameset_rehash(struct pgwalk *w, struct nameset *s)
 	return true;
 }
 
-static void nameset_add(struct pgwalk *w, struct nameset *s, const char *schema, const char *name, bool written)
+static void nameset_add(
+    struct pgwalk *w, struct nameset *s, const char *schema, const char *name, bool written)
 {
 	struct nameset_item *i;
 	size_t k;
@@ -224,7 +229,8 @@ static bool walk_node(struct pgwalk *w, const struct pgnode *n)
 			w->stmt->flags |= k->flags;
 		}
 		if (k->cls != SQL_UNPARSABLE)
-			pgwalk_raise(w, k->cls, "%s%s%s", k->tag, k->why[0] != '\0' ? " " : "", k->why);
+			pgwalk_raise(
+			    w, k->cls, "%s%s%s", k->tag, k->why[0] != '\0' ? " " : "", k->why);
 	}
 	return k->fn != NULL && k->fn(w, n);
 }
