@@ -11,68 +11,40 @@
 #include "sql/lineage_int.h"
 #include "sql/pgfuncs.h"
 
-/* Statements that never send rows. */
-static const char *const rowless[] = {
-    "TransactionStmt",
-    "VariableSetStmt",
-    "DeclareCursorStmt",
-    "PrepareStmt",
-    "DeallocateStmt",
-    "ClosePortalStmt",
-    "DiscardStmt",
-    "ListenStmt",
-    "UnlistenStmt",
-    "NotifyStmt",
-    "LockStmt",
-    "CreateStmt",
-    "CreateTableAsStmt",
-    "DropStmt",
-    "TruncateStmt",
-    "AlterTableStmt",
-    "RenameStmt",
-    "IndexStmt",
-    "ViewStmt",
-    "CreateSeqStmt",
-    "AlterSeqStmt",
-    "CreateSchemaStmt",
-    "GrantStmt",
-    "GrantRoleStmt",
-    "CommentStmt",
-    "VacuumStmt",
-    "DoStmt",
-    "CreateFunctionStmt",
-    "CreateTrigStmt",
-    "RefreshMatViewStmt",
-    "ReindexStmt",
-    "ClusterStmt",
-    "CheckPointStmt",
-    "ConstraintsSetStmt",
-    "CreateExtensionStmt",
-    "CreateRoleStmt",
-    "AlterRoleStmt",
-    "DropRoleStmt",
-    "RuleStmt",
-    "CreateEnumStmt",
-    "CompositeTypeStmt",
-    "CreateDomainStmt",
-    "AlterObjectSchemaStmt",
-    "AlterOwnerStmt",
-    "CreatePolicyStmt",
-    "AlterPolicyStmt",
-    "CreateStatsStmt",
-    "LoadStmt",
-    "MergeStmt",
+/* Statements that send no rows and store nothing but constants. */
+static const char *const quiet[] = {
+	"TransactionStmt", "VariableSetStmt", "DeallocateStmt", "ClosePortalStmt", "DiscardStmt",
+	"ListenStmt", "UnlistenStmt", "NotifyStmt", "LockStmt", "CreateStmt", "DropStmt", "TruncateStmt",
+	"AlterTableStmt", "RenameStmt", "IndexStmt", "ViewStmt", "CreateSeqStmt", "AlterSeqStmt",
+	"CreateSchemaStmt", "GrantStmt", "GrantRoleStmt", "CommentStmt", "VacuumStmt",
+	"RefreshMatViewStmt", "ReindexStmt", "ClusterStmt", "CheckPointStmt", "ConstraintsSetStmt",
+	"CreateExtensionStmt", "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "CreateEnumStmt",
+	"CompositeTypeStmt", "CreateDomainStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt",
+	"CreatePolicyStmt", "AlterPolicyStmt", "CreateStatsStmt", "LoadStmt",
 };
 
-static bool is_query(const struct pgnode *n)
-{
-	static const char *const kinds[] = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"};
+/* Statements that send no rows; what they store is not followed. */
+static const char *const opaque[] = {
+	"DoStmt", "MergeStmt", "CreateFunctionStmt", "CreateTrigStmt", "RuleStmt",
+};
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+#define IN_LIST(node, list) in_list(node, list, sizeof(list) / sizeof((list)[0]))
+
+static bool in_list(const struct pgnode *n, const char *const *kinds, size_t n_kinds)
+{
+	for (size_t i = 0; i < n_kinds; i++) {
 		if (pgnode_is(n, kinds[i]))
 			return true;
 	}
 	return false;
+}
+
+static bool is_query(const struct pgnode *n)
+{
+	static const char *const kinds[] = {
+	    "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt"};
+
+	return IN_LIST(n, kinds);
 }
 
 /* SELECT ... INTO sends no rows; the clause stands in the leftmost arm. */
@@ -92,6 +64,15 @@ static bool option_is_off(const struct pgnode *arg)
 	return pgnode_is(arg, "Integer") && pgnode_int(arg) == 0;
 }
 
+static struct lval explain_runs(struct lin *l, const struct pgnode *q)
+{
+	if (is_query(q))
+		(void)lin_query(l, q, NULL, NULL);
+	else
+		lin_note_write(l, lval_unknown("a statement that is not followed"));
+	return lval_unknown("EXPLAIN ANALYZE");
+}
+
 /* A plan without ANALYZE repeats the user's own constants; functions that are not built in might be
  * folded. */
 static struct lval explain_val(struct lin *l, const struct pgnode *n)
@@ -104,7 +85,7 @@ static struct lval explain_val(struct lin *l, const struct pgnode *n)
 
 		if (strcmp(name, "analyze") == 0 &&
 		    (pgnode_field(o, "arg") == NULL || !option_is_off(pgnode_field(o, "arg"))))
-			return lval_unknown("EXPLAIN ANALYZE");
+			return explain_runs(l, q);
 	}
 	for (const struct pgnode *f = q; f != NULL; f = pgnode_walk(q, f, false)) {
 		const char *schema, *name;
@@ -170,28 +151,53 @@ static struct lcols copy_columns(struct lin *l, const struct pgnode *n)
 	return cols;
 }
 
+/* CREATE TABLE AS, SELECT INTO: every column becomes a new one whose name is all that is known. */
+static struct lcols store_columns(struct lin *l, const struct pgnode *q)
+{
+	struct lcols cols = lcols_open(lval_unknown("a statement that is not followed"));
+
+	if (is_query(q))
+		cols = lin_query(l, q, NULL, NULL);
+	lin_note_write(l, lcols_whole(&cols));
+	return (struct lcols){0};
+}
+
+/* PREPARE and DECLARE send no rows themselves. */
+static struct lcols named_columns(struct lin *l, const struct pgnode *n, unsigned flags)
+{
+	const struct pgnode *q = pgnode_field(n, "query");
+	struct lcols cols = lcols_open(lval_unknown("a statement that is not followed"));
+
+	if (is_query(q))
+		cols = lin_query(l, q, NULL, NULL);
+	else
+		lin_note_write(l, cols.rest);
+	return flags & LINEAGE_INNER ? cols : (struct lcols){0};
+}
+
 /* The columns of the statement's result; open: not known. */
 static struct lcols statement_columns(struct lin *l, const struct pgnode *n, unsigned flags)
 {
-	if (flags & LINEAGE_INNER) {
-		if (pgnode_is(n, "DeclareCursorStmt") || pgnode_is(n, "PrepareStmt"))
-			n = pgnode_field(n, "query");
-	}
+	const struct lval unknown = lval_unknown("a statement that is not followed");
+
 	if (is_query(n))
-		return is_select_into(n) ? (struct lcols){0} : lin_query(l, n, NULL, NULL);
+		return is_select_into(n) ? store_columns(l, n) : lin_query(l, n, NULL, NULL);
+	if (pgnode_is(n, "CreateTableAsStmt"))
+		return store_columns(l, pgnode_field(n, "query"));
+	if (pgnode_is(n, "DeclareCursorStmt") || pgnode_is(n, "PrepareStmt"))
+		return named_columns(l, n, flags);
 	if (pgnode_is(n, "ExplainStmt"))
 		return explain_columns(l, n);
 	if (pgnode_is(n, "VariableShowStmt"))
 		return show_columns(l, n);
 	if (pgnode_is(n, "CopyStmt"))
 		return copy_columns(l, n);
-	if (pgnode_is(n, "FetchStmt") && pgnode_field_bool(n, "ismove"))
+	if (pgnode_is(n, "FetchStmt"))
+		return pgnode_field_bool(n, "ismove") ? (struct lcols){0} : lcols_open(unknown);
+	if (IN_LIST(n, quiet))
 		return (struct lcols){0};
-	for (size_t i = 0; i < sizeof(rowless) / sizeof(rowless[0]); i++) {
-		if (pgnode_is(n, rowless[i]))
-			return (struct lcols){0};
-	}
-	return lcols_open(lval_unknown("a statement that is not followed"));
+	lin_note_write(l, unknown);
+	return IN_LIST(n, opaque) ? (struct lcols){0} : lcols_open(unknown);
 }
 
 static void column_out(const struct lval *v, struct lineage_col *out)
@@ -216,7 +222,10 @@ struct result_mem {
 static void statement_out(
     struct lin *l, const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
 {
-	if (l->failed || cols->open)
+	if (l->failed)
+		return;
+	column_out(&l->written, &out->written);
+	if (cols->open)
 		return;
 	out->known = true;
 	out->n_cols = cols->n;
@@ -241,7 +250,7 @@ void pgsql_lineage_tree(
 	m->stmts = xcalloc(n, sizeof(*m->stmts));
 	m->cols = xcalloc(n, sizeof(struct lineage_col *));
 	for (size_t i = 0; i < n; i++) {
-		struct lin l = {.cat = cat};
+		struct lin l = {.cat = cat, .written = lval_clean};
 		struct lcols cols;
 
 		arena_init(&l.mem, LIN_ARENA_MAX);

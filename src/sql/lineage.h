@@ -23,6 +23,9 @@ struct lineage_stmt {
 	size_t n_cols;   /* 0 with known == false: nothing is known about this statement's columns */
 	bool known;
 	struct lineage_col *cols;
+	/* What the statement puts where no mask waits for it: a column that is not sensitive, a table it creates, a
+	 * function that may keep its arguments. CLEAN: nothing but clean values. UNKNOWN when not followed. */
+	struct lineage_col written;
 };
 
 struct lineage_result {

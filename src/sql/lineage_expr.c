@@ -99,8 +99,12 @@ static struct lval func_call(struct lin *l, struct lscope *s, const struct pgnod
 	if (strcmp(name, "count") == 0 && lin_func_pure(l, schema, name))
 		return lval_derive(around);
 	v = lval_mix(v, lval_mix(around, lin_exprs(l, s, pgnode_field(n, "agg_order"))));
-	if (v.what == LINEAGE_SENSITIVE)
+	if (v.what == LINEAGE_SENSITIVE) {
+		if (!lin_func_pure(
+			l, schema, name)) /* pg_notify, set_config, setval: it may keep it */
+			lin_note_write(l, v);
 		return lval_derive(v);
+	}
 	if (!lin_func_pure(l, schema, name) && !reads_plain_setting(l, schema, name, args))
 		return lval_unknown("a function that is not known to use only its arguments");
 	return v;
@@ -296,6 +300,7 @@ static const struct {
     {"SetToDefault", clean},
     {"ResTarget", fold},
     {"MultiAssignRef", fold},
+    {"GroupingSet", fold},
     {"String", clean},
     {"Integer", clean},
     {"Float", clean},

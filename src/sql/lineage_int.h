@@ -78,6 +78,7 @@ struct lin {
 	const struct catalog *cat;
 	unsigned steps, depth;
 	bool failed;
+	struct lval written; /* what goes where no mask waits for it */
 };
 
 /* ---- lineage_val.c ---- */
@@ -138,6 +139,14 @@ struct lcols lin_query(
     struct lin *l, const struct pgnode *stmt, struct lscope *outer, struct lcte *ctes);
 struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *list);
 struct lcols lin_cte_columns(struct lin *l, struct lcte *c);
+
+struct lcte *lin_with(
+    struct lin *l, struct lscope *outer, struct lcte *env, const struct pgnode *with);
+
+/* ---- lineage_write.c ---- */
+struct lcols lin_write(
+    struct lin *l, const struct pgnode *stmt, struct lscope *outer, struct lcte *ctes);
+void lin_note_write(struct lin *l, struct lval v);
 
 /* ---- lineage_known.c ---- */
 /* A relation of the server's own catalogue, by a name that can mean nothing else to us. */

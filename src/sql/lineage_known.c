@@ -64,7 +64,7 @@ static const char *const system_relations[] = {
 
 /* Readers of something else than their arguments; a name that ends in '*' covers all that begin so. */
 static const char *const state_functions[] = {
-	"current_setting", "currval", "lastval", "nextval", "setval", "lo_*", "loread",
+	"current_setting", "currval", "lastval", "setval", "lo_*", "loread",
 	"currtid*", "pg_cursor", "pg_prepared_statement", "pg_prepared_xact",
 	"pg_sequence_last_value", "pg_stat_get_activity", "pg_stat_get_backend_activity",
 	"pg_stat_get_backend_client_addr", "pg_stat_get_wal_receiver",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Queries: what columns a SELECT, VALUES, set operation or RETURNING gives, and WITH. Row selection
+ * Queries: what columns a SELECT, VALUES or set operation gives, and WITH. Row selection
  * (WHERE, HAVING, LIMIT) does not taint results, except through equality (see lineage_from.c).
  */
 #include <stdio.h>
@@ -80,7 +80,13 @@ struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *l
 
 /* ---- WITH ---- */
 
-static struct lcte *with_add(
+static bool is_write(const struct pgnode *q)
+{
+	return pgnode_is(q, "InsertStmt") || pgnode_is(q, "UpdateStmt") ||
+	       pgnode_is(q, "DeleteStmt");
+}
+
+struct lcte *lin_with(
     struct lin *l, struct lscope *outer, struct lcte *env, const struct pgnode *with)
 {
 	bool recursive = pgnode_field_bool(with, "recursive");
@@ -103,6 +109,10 @@ static struct lcte *with_add(
 	if (recursive) { /* each sees all, itself included */
 		for (struct lcte *c = all; c != env; c = c->next)
 			c->env = all;
+	}
+	for (struct lcte *c = all; c != env; c = c->next) {
+		if (is_write(pgnode_field(c->node, "ctequery"))) /* it runs, referenced or not */
+			(void)lin_cte_columns(l, c);
 	}
 	return all;
 }
@@ -195,11 +205,14 @@ static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode 
 static struct lcols select_columns(
     struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
+	/* They add nothing to the result, but what they call may keep what it is given. */
+	static const char *const unseen[] = {
+	    "groupClause", "sortClause", "distinctClause", "limitOffset", "limitCount"};
 	struct lscope s = {
 	    .outer = outer, .ctes = ctes, .windows = pgnode_field(q, "windowClause")};
 
 	if (pgnode_field(q, "withClause") != NULL)
-		s.ctes = with_add(l, outer, ctes, pgnode_field(q, "withClause"));
+		s.ctes = lin_with(l, outer, ctes, pgnode_field(q, "withClause"));
 	if (pgnode_field(q, "larg") != NULL) {
 		struct lcols a = lin_query(l, pgnode_field(q, "larg"), outer, s.ctes);
 		struct lcols b = lin_query(l, pgnode_field(q, "rarg"), outer, s.ctes);
@@ -213,101 +226,9 @@ static struct lcols select_columns(
 		lin_from_item(l, &s, f);
 	lin_quals(l, &s, pgnode_field(q, "whereClause"));
 	lin_quals(l, &s, pgnode_field(q, "havingClause"));
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		(void)lin_expr(l, &s, pgnode_field(q, unseen[i]));
 	return lin_targets(l, &s, pgnode_field(q, "targetList"));
-}
-
-/* ---- RETURNING ---- */
-
-/* Columns that a statement writes are as sensitive as what is written into them. */
-static void assign(struct lin *l, struct lscope *s, struct lcols *target, const struct pgnode *list)
-{
-	for (const struct pgnode *t = pgnode_first(list); t != NULL; t = t->next) {
-		struct lval v = lin_expr(l, s, pgnode_field(t, "val"));
-		const char *name = pgnode_field_str(t, "name");
-
-		if (target->open)
-			target->rest = lval_mix(target->rest, v);
-		for (size_t i = 0; i < target->n; i++) {
-			if (target->c[i]->name == NULL || strcmp(target->c[i]->name, name) == 0)
-				target->c[i]->v = lval_mix(target->c[i]->v, v);
-		}
-	}
-}
-
-/* INSERT: the source's columns go to the listed ones, or to the first ones in order. */
-static void insert_source(
-    struct lcols *target, const struct pgnode *names, const struct lcols *from)
-{
-	const struct pgnode *n = pgnode_first(names);
-	struct lval whole = lcols_whole(from);
-
-	if (whole.what == LINEAGE_CLEAN)
-		return;
-	if (target->open || from->open) {
-		target->rest = lval_mix(target->rest, whole);
-		for (size_t i = 0; i < target->n; i++)
-			target->c[i]->v = lval_mix(target->c[i]->v, whole);
-		return;
-	}
-	for (size_t i = 0; i < from->n; i++) {
-		for (size_t k = 0; k < target->n; k++) {
-			const char *name = target->c[k]->name;
-			bool here = n == NULL ? k == i
-					      : name == NULL ||
-						    strcmp(name, pgnode_field_str(n, "name")) == 0;
-
-			if (here)
-				target->c[k]->v = lval_mix(target->c[k]->v, from->c[i]->v);
-		}
-		if (n != NULL && n->next == NULL)
-			break;
-		n = n != NULL ? n->next : NULL;
-	}
-}
-
-static struct lcols dml_columns(
-    struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
-{
-	static const char *const froms[] = {"fromClause", "usingClause"};
-	const struct pgnode *rv = pgnode_field(q, "relation"), *alias = pgnode_field(rv, "alias"),
-			    *conflict = pgnode_field(q, "onConflictClause");
-	struct lscope s = {.outer = outer, .ctes = ctes};
-	struct lcols target, from = {0};
-	struct lrel *r;
-
-	if (pgnode_field(q, "withClause") != NULL)
-		s.ctes = with_add(l, outer, ctes, pgnode_field(q, "withClause"));
-	if (pgnode_field(q, "returningList") == NULL)
-		return (struct lcols){0};
-	target = lin_table(l, NULL, rv);
-	lscope_add_item(l, &s, &target);
-	r = lscope_add_rel(l, &s,
-	    alias != NULL ? pgnode_field_str(alias, "aliasname") : pgnode_field_str(rv, "relname"),
-	    &target);
-	if (r != NULL && alias == NULL) {
-		r->table = pgnode_field_str(rv, "relname");
-		r->schema = pgnode_field(rv, "schemaname") != NULL
-				? pgnode_field_str(rv, "schemaname")
-				: NULL;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		for (const struct pgnode *f = pgnode_first(pgnode_field(q, froms[i])); f != NULL;
-		     f = f->next)
-			lin_from_item(l, &s, f);
-	}
-	lin_quals(l, &s, pgnode_field(q, "whereClause"));
-	if (pgnode_field(q, "selectStmt") != NULL)
-		from = lin_query(l, pgnode_field(q, "selectStmt"), outer, s.ctes);
-	insert_source(&target, pgnode_field(q, "cols"), &from);
-	if (conflict != NULL)
-		(void)lscope_add_rel(l, &s, "excluded", &target);
-	assign(l, &s, &target, pgnode_field(q, "targetList"));
-	assign(l, &s, &target, pgnode_field(conflict, "targetList"));
-	if (s.n_items > 0 && r != NULL) { /* an open relation is held by value */
-		s.items[0].rest = target.rest;
-		r->cols.rest = target.rest;
-	}
-	return lin_targets(l, &s, pgnode_field(q, "returningList"));
 }
 
 struct lcols lin_query(
@@ -320,9 +241,8 @@ struct lcols lin_query(
 		return lcols_open(lval_unknown("too large to follow"));
 	if (kind[0] == '\0' || strcmp(kind, "SelectStmt") == 0) /* an arm has no kind */
 		cols = select_columns(l, q, outer, ctes);
-	else if (strcmp(kind, "InsertStmt") == 0 || strcmp(kind, "UpdateStmt") == 0 ||
-		 strcmp(kind, "DeleteStmt") == 0)
-		cols = dml_columns(l, q, outer, ctes);
+	else if (is_write(q))
+		cols = lin_write(l, q, outer, ctes);
 	else
 		cols = lcols_open(lval_unknown("a statement that is not followed"));
 	lin_leave(l);

@@ -53,6 +53,7 @@ bool lin_enter(struct lin *l)
 {
 	if (l->failed || ++l->steps > LIN_STEPS_MAX || l->depth >= LIN_DEPTH_MAX) {
 		l->failed = l->failed || l->steps > LIN_STEPS_MAX;
+		lin_note_write(l, lval_unknown("too large to follow"));
 		return false;
 	}
 	l->depth++;
