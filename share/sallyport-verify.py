@@ -182,7 +182,14 @@ def sha256(data):
 
 # ---- checkpoints (C2SP signed notes) ----
 
-def parse_key(text):
+def parse_key(text, log):
+    """A verifier key (name+hash+base64), or an SSH public key line: then the log's own name is taken."""
+    if text.startswith("ssh-ed25519 "):
+        blob = base64.b64decode(text.split()[1], validate=True)
+        if len(blob) != 51 or blob[:19] != b"\0\0\0\x0bssh-ed25519\0\0\0\x20":
+            raise Bad("the key is not Ed25519")
+        name = read_file(os.path.join(log, "checkpoint")).split(b"\n")[0]
+        return name.decode(), sha256(name + b"\n\x01" + blob[19:])[:4], blob[19:]
     m = re.match(r"^([!-*,-~]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$", text.strip())
     if not m:
         raise Bad("the key is not of the form name+hash+base64")
@@ -479,13 +486,13 @@ class Verifier:
 
 def main():
     a = argparse.ArgumentParser(description="Verify recordings against the proof log.")
-    a.add_argument("--key", required=True, help="verifier key, or a file that holds it")
+    a.add_argument("--key", required=True, help="verifier key or SSH public key of the log, or a file that holds it")
     a.add_argument("--checkpoint", help="a checkpoint that was kept outside")
     a.add_argument("recordings")
     a.add_argument("log")
     o = a.parse_args()
     try:
-        key = parse_key(read_file(o.key).decode() if os.path.exists(o.key) else o.key)
+        key = parse_key(read_file(o.key).decode() if os.path.exists(o.key) else o.key, o.log)
         outside = open_checkpoint(read_file(o.checkpoint), key) if o.checkpoint else None
         return Verifier(o.recordings, o.log, key, outside).run()
     except Bad as e:

@@ -62,10 +62,10 @@ rm -rf "$SP_STATE/recordings/01AAAAAAAAAAAAAAAAAAAAAAAA"
 verify "$SP_STATE"
 is "and green again when put right" $? 0
 if [ -e "$LAB_TOP/share/sallyport-verify.py" ]; then
-    /usr/bin/python3 "$LAB_TOP/share/sallyport-verify.py" --dir "$SP_STATE" --key "$LAB/good/log_ed25519_key.pub" > "$LAB/o" 2>&1
+    /usr/bin/python3 "$LAB_TOP/share/sallyport-verify.py" "$SP_STATE/recordings" "$SP_STATE/log" --key "$LAB/good/log_ed25519_key.pub" > "$LAB/o" 2>&1
     is "the independent verifier agrees" $? 0
     flip "$SP_STATE/recordings/$first/meta" 20
-    /usr/bin/python3 "$LAB_TOP/share/sallyport-verify.py" --dir "$SP_STATE" --key "$LAB/good/log_ed25519_key.pub" > "$LAB/o" 2>&1
+    /usr/bin/python3 "$LAB_TOP/share/sallyport-verify.py" "$SP_STATE/recordings" "$SP_STATE/log" --key "$LAB/good/log_ed25519_key.pub" > "$LAB/o" 2>&1
     is "also when a byte is changed" $? 6
 fi
 lab_down
