@@ -47,3 +47,14 @@ tests_fuzz_fuzz_pgfacts_LDADD = $(FUZZ_MAIN) $(SQL_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_pgfacts/select tests/fuzz/corpus/fuzz_pgfacts/dml tests/fuzz/corpus/fuzz_pgfacts/ddl \
 	tests/fuzz/corpus/fuzz_pgfacts/set tests/fuzz/corpus/fuzz_pgfacts/body tests/fuzz/corpus/fuzz_pgfacts/scs \
 	tests/fuzz/corpus/fuzz_pgfacts/misc
+FUZZ_TARGETS += tests/fuzz/fuzz_mp
+tests_fuzz_fuzz_mp_SOURCES = tests/fuzz/fuzz_mp.c
+tests_fuzz_fuzz_mp_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_mp/scalars tests/fuzz/corpus/fuzz_mp/map tests/fuzz/corpus/fuzz_mp/ext \
+	tests/fuzz/corpus/fuzz_mp/floats tests/fuzz/corpus/fuzz_mp/nested tests/fuzz/corpus/fuzz_mp/bomb \
+	tests/fuzz/corpus/fuzz_mp/array32 tests/fuzz/corpus/fuzz_mp/map32
+FUZZ_TARGETS += tests/fuzz/fuzz_ipc
+tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c
+tests_fuzz_fuzz_ipc_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_ipc/auth tests/fuzz/corpus/fuzz_ipc/fail tests/fuzz/corpus/fuzz_ipc/duplicate \
+	tests/fuzz/corpus/fuzz_ipc/nul tests/fuzz/corpus/fuzz_ipc/trailing
