@@ -81,7 +81,8 @@ const struct lex_group lex_groups[] = {
 		"text data street city zip holder expiry birth account line full display code "
 		"amount gross net"},
 	{0,
-		"scorecard postcard cardio passes describes accrues company file host product event application app "
+		"scorecard postcard cardio passes describes accrues company file host product "
+		"event application app "
 		"domain brand model tag city country passage message package storage mileage "
 		"usage average percentage word post box project team department page button "
 		"class bucket object cache foreign primary sort partition routing unique "
