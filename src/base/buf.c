@@ -51,7 +51,8 @@ static int buf_fail(struct buf *b, int err)
 	return b->err;
 }
 
-int buf_reserve(struct buf *b, size_t n, uint8_t **p)
+/* Room for n more bytes; beyond: bytes behind the content that do not count against max (a NUL). */
+static int buf_room(struct buf *b, size_t n, size_t beyond, uint8_t **p)
 {
 	size_t cap;
 	uint8_t *mem;
@@ -60,19 +61,21 @@ int buf_reserve(struct buf *b, size_t n, uint8_t **p)
 		return b->err;
 	if (n > b->max - b->n) /* n <= max always holds for the content */
 		return buf_fail(b, E_TOOBIG);
-	if (n <= b->cap - b->off - b->n)
+	n += beyond;
+	if (b->mem != NULL && n <= b->cap - b->off - b->n)
 		goto out;
-	if (b->off > 0 && (n <= b->cap - b->n)) {
-		/* Moving is cheap only while little is left; otherwise grow. */
-		if (b->n <= b->cap / 2) {
-			memmove(b->mem, b->mem + b->off, b->n);
-			b->off = 0;
-			goto out;
-		}
+	/* Moving is cheap only while little is left; otherwise grow. */
+	if (b->off > 0 && n <= b->cap - b->n && b->n <= b->cap / 2) {
+		memmove(b->mem, b->mem + b->off, b->n);
+		b->off = 0;
+		goto out;
 	}
 	cap = b->cap < BUF_FIRST ? BUF_FIRST : b->cap;
-	while (cap - b->n < n)
-		cap *= 2; /* max bounds this: n and b->n are at most max */
+	while (cap - b->n < n) { /* max bounds this: n and b->n are at most max */
+		if (cap > SIZE_MAX / 2)
+			return buf_fail(b, E_NOMEM);
+		cap *= 2;
+	}
 	mem = malloc(cap);
 	if (mem == NULL)
 		return buf_fail(b, E_NOMEM);
@@ -85,6 +88,11 @@ int buf_reserve(struct buf *b, size_t n, uint8_t **p)
 out:
 	*p = b->mem + b->off + b->n;
 	return 0;
+}
+
+int buf_reserve(struct buf *b, size_t n, uint8_t **p)
+{
+	return buf_room(b, n, 0, p);
 }
 
 void buf_commit(struct buf *b, size_t n)
@@ -108,11 +116,14 @@ void buf_truncate(struct buf *b, size_t n)
 
 void buf_put(struct buf *b, const void *p, size_t n)
 {
+	/* A span of this very buffer is fine: it is found again after a move. */
+	size_t own = b->n > 0 ? (uintptr_t)p - (uintptr_t)(b->mem + b->off) : 0;
+	bool self = own < b->n && n <= b->n - own;
 	uint8_t *at;
 
 	if (n == 0 || buf_reserve(b, n, &at) != 0)
 		return;
-	memcpy(at, p, n);
+	memcpy(at, self ? b->mem + b->off + own : p, n);
 	b->n += n;
 }
 
@@ -165,7 +176,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || buf_reserve(b, (size_t)n + 1, &at) != 0) {
+	if (n < 0 || buf_room(b, (size_t)n, 1, &at) != 0) {
 		(void)buf_fail(b, E_TOOBIG);
 		return;
 	}
@@ -187,7 +198,7 @@ const char *buf_cstr(struct buf *b)
 {
 	uint8_t *at;
 
-	if (buf_reserve(b, 1, &at) != 0)
+	if (buf_room(b, 0, 1, &at) != 0)
 		return "";
 	*at = 0;
 	return (const char *)(b->mem + b->off);

@@ -49,7 +49,8 @@ void buf_consume(struct buf *b, size_t n); /* n <= buf_len */
 /* Cut the content to its first n bytes. */
 void buf_truncate(struct buf *b, size_t n);
 
-/* Appends; sticky error instead of a return value. */
+/* Appends; sticky error instead of a return value. A span of the buffer's own content is
+ * allowed, except among buf_printf()'s arguments. */
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_put_span(struct buf *b, struct span s);
 void buf_put_str(struct buf *b, const char *s); /* without NUL */
