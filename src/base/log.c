@@ -13,6 +13,8 @@
 
 #define LINE_MAX_BYTES 4096
 #define VALUE_MAX 1024
+#define VALUE_SHORT 64 /* when the line has no room for more */
+#define CUT_TEXT 20    /* room kept for the mark of a line that was cut */
 
 static struct {
 	const char *process;
@@ -44,15 +46,17 @@ void log_set_session(const char *id)
 
 struct line {
 	char text[LINE_MAX_BYTES];
-	size_t n;
+	size_t n, limit;
+	bool full; /* something did not fit */
+	bool cut;  /* a value was shortened or left out */
 };
 
 static void line_add(struct line *l, const char *s, size_t n)
 {
-	size_t room = sizeof(l->text) - 2 - l->n; /* a closing brace and a newline always fit */
-
-	if (n > room)
-		n = room;
+	if (l->n > l->limit || n > l->limit - l->n) {
+		l->full = true;
+		return;
+	}
 	memcpy(l->text + l->n, s, n);
 	l->n += n;
 }
@@ -79,11 +83,8 @@ static void line_quoted(struct line *l, const char *s)
 	line_adds(l, "\"");
 }
 
-static void line_pair(struct line *l, const char *key, const char *value)
+static void line_put(struct line *l, const char *key, const char *esc)
 {
-	char esc[VALUE_MAX];
-
-	span_escape(span_str(value), esc, sizeof(esc));
 	if (cfg.json) {
 		line_adds(l, ",\"");
 		line_adds(l, key);
@@ -98,6 +99,27 @@ static void line_pair(struct line *l, const char *key, const char *value)
 		line_adds(l, esc);
 	else
 		line_quoted(l, esc);
+}
+
+/* A pair is in the line whole or not at all: a cut inside quotes would let a long value spoil the line. */
+static void line_pair(struct line *l, const char *key, const char *value)
+{
+	static const struct {
+		size_t value, line; /* long values leave room for many short ones */
+	} caps[] = {{VALUE_MAX, LINE_MAX_BYTES - 1024}, {VALUE_SHORT, LINE_MAX_BYTES - CUT_TEXT}};
+	size_t start = l->n;
+	char esc[VALUE_MAX];
+
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+		l->limit = caps[i].line;
+		span_escape(span_str(value), esc, caps[i].value);
+		line_put(l, key, esc);
+		if (!l->full)
+			return;
+		l->n = start;
+		l->full = false;
+		l->cut = true;
+	}
 }
 
 static void line_head(struct line *l, enum log_level level, const char *event)
@@ -130,8 +152,9 @@ static void line_head(struct line *l, enum log_level level, const char *event)
 
 void log_event(enum log_level level, const char *event, ...)
 {
-	struct line l = {.n = 0};
+	struct line l = {.limit = LINE_MAX_BYTES - CUT_TEXT};
 	va_list ap;
+	size_t n;
 
 	if (cfg.fd < 0 || level < cfg.min)
 		return;
@@ -147,10 +170,9 @@ void log_event(enum log_level level, const char *event, ...)
 		line_pair(&l, key, value != NULL ? value : "");
 	}
 	va_end(ap);
-	if (cfg.json)
-		l.text[l.n++] = '}';
-	l.text[l.n++] = '\n';
-	if (write(cfg.fd, l.text, l.n) < 0)
+	n = (size_t)snprintf(l.text + l.n, CUT_TEXT, "%s%s\n", !l.cut ? "" : cfg.json ? ",\"cut\":\"yes\"" : " cut=yes",
+	    cfg.json ? "}" : "");
+	if (write(cfg.fd, l.text, l.n + n) < 0)
 		return; /* nowhere left to complain */
 }
 
