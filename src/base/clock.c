@@ -39,11 +39,12 @@ void clock_test_shift_us(int64_t us)
 
 void clock_rfc3339(int64_t wall_us, char out[32])
 {
-	time_t s = (time_t)(wall_us / 1000000);
+	int64_t ms = wall_us % 1000000 / 1000 - (wall_us % 1000 < 0);
+	time_t s = (time_t)(wall_us / 1000000) - (ms < 0);
 	struct tm tm;
 	size_t n;
 
 	gmtime_r(&s, &tm);
 	n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, 32 - n, ".%03dZ", (int)(wall_us / 1000 % 1000));
+	snprintf(out + n, 32 - n, ".%03dZ", (int)(ms < 0 ? ms + 1000 : ms));
 }

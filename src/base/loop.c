@@ -197,7 +197,10 @@ static void run_events(struct loop *l, const struct epoll_event *ev, int n)
 		unsigned events = (ev[i].events & EPOLLIN ? LOOP_IN : 0u) | (ev[i].events & EPOLLOUT ? LOOP_OUT : 0u) |
 		    (ev[i].events & (EPOLLHUP | EPOLLERR) ? LOOP_HUP : 0u);
 
-		if (registered(l, fd) && l->fds[fd].gen == gen)
+		if (!registered(l, fd) || l->fds[fd].gen != gen)
+			continue;
+		events &= l->fds[fd].events | LOOP_HUP; /* an earlier callback may have lost interest */
+		if (events != 0)
 			l->fds[fd].fn(l->fds[fd].ctx, fd, events);
 	}
 }
