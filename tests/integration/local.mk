@@ -1,0 +1,10 @@
+# Integration tests are run by tests/run.sh; each script stands alone and leaves through its "not ok" lines.
+# soak: random kills of sessions and of the monitor under load, for long; nothing that ran may be missing afterwards.
+SOAK_KILLS = 100
+.PHONY: soak
+soak: sallyport sallyportd
+	KILLS=$(SOAK_KILLS) SP_BUILD=$(abs_builddir) $(top_srcdir)/tests/integration/60-kill.sh | tee soak.log
+	@! grep '^not ok' soak.log && grep -q '^ok' soak.log
+CLEANFILES += soak.log
+# whole folders: what the tests need to run from an unpacked archive
+EXTRA_DIST += tests/run.sh tests/integration tests/support tests/drivers tests/vectors share
