@@ -58,3 +58,8 @@ tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c
 tests_fuzz_fuzz_ipc_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_ipc/auth tests/fuzz/corpus/fuzz_ipc/fail tests/fuzz/corpus/fuzz_ipc/duplicate \
 	tests/fuzz/corpus/fuzz_ipc/nul tests/fuzz/corpus/fuzz_ipc/trailing
+FUZZ_TARGETS += tests/fuzz/fuzz_cmdline
+tests_fuzz_fuzz_cmdline_SOURCES = tests/fuzz/fuzz_cmdline.c
+tests_fuzz_fuzz_cmdline_LDADD = $(FUZZ_MAIN) src/server/libserver.a $(CONF_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_cmdline/sql tests/fuzz/corpus/fuzz_cmdline/quotes tests/fuzz/corpus/fuzz_cmdline/approve \
+	tests/fuzz/corpus/fuzz_cmdline/open

@@ -50,3 +50,8 @@ TESTS += tests/unit/server/test_cmdline
 tests_unit_server_test_cmdline_SOURCES = tests/unit/server/test_cmdline.c
 tests_unit_server_test_cmdline_CFLAGS = $(TEST_CFLAGS)
 tests_unit_server_test_cmdline_LDADD = src/server/libserver.a $(CONF_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/server/test_reaper
+TESTS += tests/unit/server/test_reaper
+tests_unit_server_test_reaper_SOURCES = tests/unit/server/test_reaper.c tests/support/pgserver.c tests/support/pgserver.h
+tests_unit_server_test_reaper_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir) -DPGTMP_SH='"$(abs_top_srcdir)/tests/support/pgtmp.sh"'
+tests_unit_server_test_reaper_LDADD = src/server/libserver.a $(BASE_LIBS) $(BASE_TLS_LIBS) $(CRITERION_LIBS)

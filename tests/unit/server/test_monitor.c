@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -175,6 +176,89 @@ Test(permit, losing_the_socket_kills_the_process)
 	fd_close(&c.sock);
 	cr_assert(client_killed(&c));
 	client_close(&c);
+}
+
+/* --- hostile bytes --- */
+
+static uint32_t dice_state = 12345;
+
+static uint32_t dice(uint32_t n)
+{
+	dice_state = dice_state * 1664525u + 1013904223u;
+	return (dice_state >> 8) % n;
+}
+
+static const enum ipc_type full_types[] = {IPC_TARGET, IPC_CONNECT, IPC_BACKEND, IPC_CANCEL,
+    IPC_HEAD, IPC_SEGMENT, IPC_SESSION_END, IPC_HOLD_PART, IPC_HOLD_NEW, IPC_HOLD_CONSUME,
+    IPC_HOLD_WITHDRAW, IPC_EXEC, IPC_EXEC_WINCH, IPC_EXEC_KILL};
+
+/* Every key that any request has, with values of the right and of the wrong kind. */
+static void put_random(struct client *c, struct buf *b)
+{
+	static const char *const keys[] = {"sid", "name", "target", "login", "database", "app",
+	    "id", "pid", "key", "seq", "bytes", "hash", "reason", "statements", "rows", "part",
+	    "sql", "params", "class", "rule", "settings", "settings_text", "tx", "mode", "line",
+	    "term", "cols", "port", "exec", "why"};
+	static const char *const words[] = {"orders-prod", "app_ro", "orders", "", "bulk", "wait",
+	    "reject", "auto", "sessions", "%s%n", "../../x", "\x1b[2J"};
+	static const uint8_t blob[SHA256_LEN] = {7};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (strcmp(keys[i], "sid") == 0 && dice(8) != 0)
+			ipc_str(b, keys[i], c->sid);
+		else if ((strcmp(keys[i], "hash") == 0 || strcmp(keys[i], "settings") == 0) &&
+			 dice(8) != 0)
+			ipc_bin(b, keys[i], span_of(blob, sizeof(blob)));
+		else if (dice(3) == 0)
+			ipc_int(
+			    b, keys[i], dice(2) == 0 ? (int64_t)dice(5000) : INT64_MIN + dice(9));
+		else if (dice(10) != 0)
+			ipc_str(b, keys[i], words[dice(sizeof(words) / sizeof(*words))]);
+	}
+}
+
+/* A logged-in connection with a session; the database answers nobody. */
+static void fresh(struct client *c)
+{
+	int fd;
+
+	client_open(&r, c, HERE);
+	client_login(c, ALICE);
+	cr_assert_eq(client_connect(c, "orders-prod", "app_ro", "orders"), 0);
+	while ((fd = accept(r.upstream, NULL, NULL)) >= 0)
+		close(fd);
+}
+
+Test(permit, the_monitor_survives_whatever_a_session_says, .timeout = 400)
+{
+	struct client c;
+	const char *more = getenv("RIG_ROUNDS");
+	int rounds = more != NULL ? (int)strtol(more, NULL, 10) : 250;
+	int lives = 0;
+
+	fresh(&c);
+	for (int round = 0; round < rounds; round++) {
+		struct buf *b =
+		    client_msg(&c, full_types[dice(sizeof(full_types) / sizeof(*full_types))]);
+
+		put_random(&c, b);
+		if (dice(4) == 0 && buf_len(b) > 8) /* and broken bytes */
+			b->mem[b->off + dice((uint32_t)buf_len(b))] ^= (uint8_t)(1u << dice(8));
+		if (fd_send(c.sock, buf_span(b), NULL, 0) == 0) {
+			lives++;
+			while (client_next(&c, 2) > 0)
+				;
+		}
+		if (peer_by_pid(r.m, c.pid) != NULL)
+			continue;
+		client_close(&c);
+		fresh(&c);
+	}
+	cr_assert_gt(lives, rounds / 2);
+	client_close(&c);
+	rig_spin(&r, 100);
+	cr_assert_eq(monitor_n_peers(r.m), 0);
+	cr_assert_eq(monitor_n_sessions(r.m), 0);
 }
 
 /* --- identity --- */
