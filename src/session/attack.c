@@ -223,14 +223,13 @@ static void a_reauth(struct edge *e, const char *arg, struct buf *b)
 static void connect_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds)
 {
 	(void)ctx;
+	(void)m;
 	for (size_t i = 0; i < nfds; i++)
 		close(fds[i]);
-	/* no channel to tell: the log is enough for a test */
-	if (m != NULL && ipc_type_of(m) == IPC_OK)
-		abort();
 }
 
-/* "TARGET LOGIN": the credential of a target or login that policy does not give; an answer with it would abort us. */
+/* "TARGET LOGIN": a connection to a target or as a login that policy does not give. The monitor's log tells what it
+ * gave. */
 static void a_connect(struct edge *e, const char *arg, struct buf *b)
 {
 	struct buf *m = monclient_begin(e->mon, IPC_CONNECT);

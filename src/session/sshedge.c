@@ -265,13 +265,16 @@ static void socket_options(int fd)
 {
 	const int on = 1;
 	const struct timeval tv = {30, 0};
-	const unsigned dead_ms = 120000;
+	static const struct {
+		int opt, value;
+	} alive[] = {{TCP_KEEPIDLE, 60}, {TCP_KEEPINTVL, 15}, {TCP_KEEPCNT, 4}}; /* seconds, seconds, times */
 
 	/* Where the interposition works no send blocks; where it does not, this bounds it. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
+	for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++)
+		(void)setsockopt(fd, IPPROTO_TCP, alive[i].opt, &alive[i].value, sizeof(int));
 }
 
 static int start(struct edge *e)

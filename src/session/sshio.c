@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #define READ_AHEAD 65536
+#define FLOOD (512u * 1024) /* a client that reads nothing may say so much more */
 
 static struct {
 	int fd;
 	bool may_read, gate, blocked, active, eof;
 	int err;        /* errno of a failed receive */
 	size_t off, n;  /* unread part of mem */
+	size_t deaf;    /* bytes received since the client stopped reading */
 	uint8_t mem[READ_AHEAD];
 } io = {.fd = -1};
 
@@ -51,7 +53,7 @@ void sshio_attach(int fd)
 	io.fd = fd;
 	io.may_read = io.gate = io.blocked = io.active = io.eof = false;
 	io.err = 0;
-	io.off = io.n = 0;
+	io.off = io.n = io.deaf = 0;
 }
 
 void sshio_detach(void)
@@ -72,6 +74,12 @@ void sshio_gate(bool open)
 void sshio_may_write(void)
 {
 	io.blocked = false;
+	io.deaf = 0;
+}
+
+bool sshio_flooded(void)
+{
+	return io.blocked && io.deaf > FLOOD;
 }
 
 bool sshio_has_input(void)
@@ -97,14 +105,16 @@ static void fill(void)
 	io.may_read = false;
 	r = kernel_recv(io.fd, io.mem, sizeof(io.mem), MSG_DONTWAIT);
 	io.off = 0;
-	if (r > 0)
+	if (r > 0) {
 		io.n = (size_t)r;
-	else if (r == 0)
+		io.deaf += io.blocked ? io.n : 0;
+	} else if (r == 0) {
 		io.eof = true;
-	else if (errno == EINTR)
+	} else if (errno == EINTR) {
 		io.may_read = true;
-	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		io.err = errno;
+	}
 }
 
 static short ready(short events)

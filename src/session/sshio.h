@@ -25,6 +25,8 @@ void sshio_may_write(void);
 bool sshio_has_input(void);
 /* The kernel had no room for the last send: wait for LOOP_OUT. */
 bool sshio_blocked(void);
+/* Much was received while nothing could be sent: answers to it would pile up in libssh. Do not ask for input. */
+bool sshio_flooded(void);
 /* Did libssh's calls ever arrive here? */
 bool sshio_active(void);
 

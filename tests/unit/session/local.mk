@@ -17,3 +17,28 @@ tests_unit_session_test_monclient_LDADD = src/session/libsession.a $(WIRE_LIBS) 
 tests_unit_session_test_sshhost_SOURCES = tests/unit/session/test_sshhost.c
 tests_unit_session_test_sshhost_CFLAGS = $(TEST_CFLAGS) $(LIBSSH_CFLAGS)
 tests_unit_session_test_sshhost_LDADD = src/session/libsession.a $(BASE_LIBS) $(LIBSSH_LIBS) $(CRYPTO_LIBS) $(CRITERION_LIBS)
+# a client that breaks rules, for tests/integration/21-hostile-client.sh
+check_PROGRAMS += tests/support/hostile
+tests_support_hostile_SOURCES = tests/support/hostile.c tests/support/rawssh.c tests/support/rawssh.h
+tests_support_hostile_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_support_hostile_LDADD = $(WIRE_LIBS) $(BASE_LIBS)
+# the PostgreSQL proxy against a real server: one lab for all (tests/support/pxlab.h)
+EXTRA_LIBRARIES = tests/support/libpxlab.a
+PXLAB_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)
+tests_support_libpxlab_a_SOURCES = tests/support/pxlab.c tests/support/pxlab.h tests/support/pxmon.c tests/support/pxmon.h \
+	tests/support/pxtap.c tests/support/pxtap.h tests/support/pxwire.c tests/support/pxwire.h tests/support/pxrec.c \
+	tests/support/pxdirect.c tests/support/pxdirect.h tests/support/pgserver.c tests/support/pgserver.h
+tests_support_libpxlab_a_CFLAGS = $(PXLAB_CFLAGS) -DPGTMP_SH='"$(abs_top_srcdir)/tests/support/pgtmp.sh"' \
+	-DLAB_SCHEMA='"$(abs_top_srcdir)/share/lab/schema.sql"'
+PXLAB_LIBS = tests/support/libpxlab.a src/session/libsession.a $(RECORD_LIBS) src/policy/libpolicy.a $(DETECT_LIBS) \
+	$(MASK_LIBS) $(SQL_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(LIBPQ_LIBS) $(SSL_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/session/test_pgproxy
+TESTS += tests/unit/session/test_pgproxy
+tests_unit_session_test_pgproxy_SOURCES = tests/unit/session/test_pgproxy.c
+tests_unit_session_test_pgproxy_CFLAGS = $(PXLAB_CFLAGS)
+tests_unit_session_test_pgproxy_LDADD = $(PXLAB_LIBS)
+check_PROGRAMS += tests/unit/session/test_pgproxy_pipeline
+TESTS += tests/unit/session/test_pgproxy_pipeline
+tests_unit_session_test_pgproxy_pipeline_SOURCES = tests/unit/session/test_pgproxy_pipeline.c
+tests_unit_session_test_pgproxy_pipeline_CFLAGS = $(PXLAB_CFLAGS)
+tests_unit_session_test_pgproxy_pipeline_LDADD = $(PXLAB_LIBS)
