@@ -64,8 +64,9 @@ int secret_read_file(const char *path, bool any_mode, struct secret **out, struc
 {
 	struct stat st;
 	struct buf b;
+	uint8_t *room;
 	int rc;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	*out = NULL;
 	buf_init(&b, SECRET_MAX);
@@ -77,6 +78,8 @@ int secret_read_file(const char *path, bool any_mode, struct secret **out, struc
 		why_hint(w, "chmod 600 %s", path);
 		goto out;
 	}
+	if (rc == 0)
+		rc = buf_reserve(&b, SECRET_MAX, &room); /* once: growing would leave copies on the heap */
 	if (rc == 0)
 		rc = file_read_fd(fd, &b);
 	if (rc != 0) {
