@@ -32,8 +32,8 @@ void ipc_begin(struct buf *b, enum ipc_type t, uint32_t id)
 static void ipc_key(struct buf *b, const char *key)
 {
 	mp_put_cstr(b, key);
-	if (buf_err(b) == 0)
-		b->mem[b->off + 2]++; /* at most IPC_MAX_KEYS keys: one byte is enough */
+	if (buf_err(b) == 0 && b->mem[b->off + 2] < UINT8_MAX) /* ipc_end() refuses over IPC_MAX_KEYS: no wrap */
+		b->mem[b->off + 2]++;
 }
 
 void ipc_str(struct buf *b, const char *key, const char *v)
@@ -76,7 +76,9 @@ void ipc_raw(struct buf *b, const char *key, struct span encoded)
 
 int ipc_end(struct buf *b)
 {
-	if (buf_err(b) == 0 && buf_len(b) > IPC_MAX)
+	struct span s = buf_span(b);
+
+	if (buf_err(b) == 0 && (s.n > IPC_MAX || (s.n > 2 && s.p[0] == 0xde && s.p[2] > IPC_MAX_KEYS)))
 		return E_TOOBIG;
 	return buf_err(b);
 }
