@@ -5,6 +5,9 @@
 #   share/demo.sh --keep DIR   leaves the lab running in DIR and writes DIR/env.sh
 #   share/demo.sh --stop DIR   ends a lab
 set -u
+unset CDPATH
+umask 022
+export LC_ALL=C.UTF-8
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/share/lab/lab.sh"
 failed=0
@@ -14,28 +17,46 @@ usage() {
     exit 2
 }
 
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    say "demo: $*"
+    exit 1
+}
+
+# logged TEXT LOG COMMAND...: says TEXT, keeps what the command prints in LOG, shows what matters of it when it fails
+logged() {
+    local text=$1 log=$2
+    shift 2
+    say "$text"
+    "$@" > "$log" 2>&1 < /dev/null && return
+    { grep -E '(error|Error|undefined reference)' "$log" || cat "$log"; } | tail -20 >&2
+    die "that failed; all of its output is in $log"
+}
+configure_there() { cd "$SP_BUILD" && "$top/configure"; }
+
 build_all() {
+    local text
     if [ -n "${SP_BUILD:-}" ]; then
+        [ -x "$SP_BUILD/sallyportd" ] && [ -x "$SP_BUILD/sallyport" ] || die "SP_BUILD=$SP_BUILD has no sallyport and sallyportd in it"
         return
     fi
     SP_BUILD=$top/build/plain
     "$top/share/install-deps.sh" run || exit 1
-    if [ ! -e "$top/configure" ]; then
-        "$top/tools/regen.sh" || exit 1
+    mkdir -p "$SP_BUILD" && [ -w "$SP_BUILD" ] && [ -w "$top" ] || die "$top is not writable for $(id -un): clone it as this user, or run this as root"
+    "$top/tools/regen.sh" -u || die "autoreconf failed"
+    if [ ! -e "$SP_BUILD/config.status" ] || [ "$top/configure" -nt "$SP_BUILD/config.status" ]; then
+        logged "configuring (a few seconds)" "$SP_BUILD/configure.out" configure_there
     fi
-    mkdir -p "$SP_BUILD"
-    if [ ! -e "$SP_BUILD/config.status" ]; then
-        echo "configuring…" >&2
-        (cd "$SP_BUILD" && "$top/configure" > configure.out 2>&1) || {
-            tail -20 "$SP_BUILD/configure.out" >&2
-            exit 1
-        }
-    fi
-    echo "building…" >&2
-    make -C "$SP_BUILD" -j"$(nproc)" sallyport sallyportd > "$SP_BUILD/make.out" 2>&1 || {
-        tail -40 "$SP_BUILD/make.out" >&2
-        exit 1
-    }
+    text="building (half a minute)"
+    [ ! -x "$SP_BUILD/sallyportd" ] || text="building what has changed"
+    logged "$text" "$SP_BUILD/make.out" make -C "$SP_BUILD" -j"$(nproc)" sallyport sallyportd
+}
+
+lab_or_die() { # DIR
+    say "starting PostgreSQL and the gateway"
+    lab_start "$1" "$SP_BUILD" && return
+    lab_stop "$1"
+    die "the lab did not start; its files are in $1"
 }
 
 # ---- the unattended run ----
@@ -74,7 +95,7 @@ wait_request() {
 forward() { # WHO: a unix-socket forward in $lab/sock-WHO
     local i
     mkdir -p "$lab/sock-$1"
-    ssh -F "$SP_SSH_CONFIG" -N -L "$lab/sock-$1/.s.PGSQL.5432:$SP_PG_TARGET:5432" "bastion-$1" < /dev/null &
+    ssh -F "$SP_SSH_CONFIG" -N -L "$lab/sock-$1/.s.PGSQL.5432:$SP_PG_TARGET:5432" "bastion-$1" < /dev/null 2>> "$lab/forward.log" &
     forwards="$forwards $!"
     for i in $(seq 1 50); do
         [ -S "$lab/sock-$1/.s.PGSQL.5432" ] && return 0
@@ -165,7 +186,8 @@ once_replay() {
 once() {
     lab=$(mktemp -d /tmp/sallyport-demo.XXXXXX)
     forwards=
-    trap 'kill $forwards 2> /dev/null; lab_stop "$lab"; rm -rf "$lab"' EXIT
+    trap 'kill $forwards 2> /dev/null; lab_stop "$lab"; lab_clean "$lab"; rm -rf "$lab"' EXIT
+    say "starting PostgreSQL and the gateway"
     if ! lab_start "$lab" "$SP_BUILD"; then
         not_ok "the lab starts"
         exit 1
@@ -187,7 +209,7 @@ once() {
 # ---- the guided tour ----
 
 step() {
-    printf '\n\033[1m%s\033[0m\n' "$1"
+    if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$1"; else printf '\n%s\n' "$1"; fi
     shift
     for line; do printf '  %s\n' "$line"; done
 }
@@ -200,9 +222,9 @@ tour() {
     local id
     lab=${1:-$(mktemp -d /tmp/sallyport-lab.XXXXXX)}
     forwards=
-    lab_start "$lab" "$SP_BUILD" || exit 1
+    lab_or_die "$lab"
     . "$lab/env.sh"
-    forward alice
+    forward alice || die "ssh -L to the target does not work; see $lab/forward.log and $lab/gateway.log"
     step "1. Who am I?" "Stock ssh; the certificate came from: ssh bastion-alice-login cert"
     run "ssh -F $SP_SSH_CONFIG bastion-alice"
     step "2. Reading" "psql through ssh -L; personal data is masked without any configuration"
@@ -236,19 +258,23 @@ case ${1:-} in
     ;;
 --keep)
     [ $# -eq 2 ] || usage
+    ! lab_runs "$2" || die "a lab runs in $2 already; share/demo.sh --stop $2 ends it"
+    [ ! -e "$2" ] || [ -e "$2/.sallyport-lab" ] || [ -z "$(ls -A "$2" 2> /dev/null)" ] || die "$2 holds something else: name a new directory"
     build_all
-    if ! lab_start "$2" "$SP_BUILD"; then
-        lab_stop "$2"
-        exit 1
-    fi
+    lab_clean "$2"
+    lab_or_die "$2"
     disown -a
-    echo "lab is up: . $2/env.sh"
+    echo "the lab is up: . $2/env.sh"
+    echo "share/demo.sh --stop $2 ends it"
     ;;
 --stop)
     [ $# -eq 2 ] || usage
+    [ -e "$2/.sallyport-lab" ] || die "there is no lab in $2"
     # shellcheck disable=SC2046
     [ ! -e "$2/forwards" ] || kill $(cat "$2/forwards") 2> /dev/null
+    rm -f "$2/forwards"
     lab_stop "$2"
+    echo "the lab has ended; its recordings and logs are still in $2"
     ;;
 "")
     build_all

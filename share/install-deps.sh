@@ -1,62 +1,87 @@
 #!/bin/sh
-# Installs the Debian 12 packages that building, running and testing Sallyport need; nothing else is needed.
-# Usage: share/install-deps.sh [build|run|test|all]     (default: all; run as root)
+# Installs the Debian 12 packages that building, running and testing Sallyport need. Silent when nothing is missing; starts
+# no service and creates no database.
+# Usage: share/install-deps.sh [build|run|test|all]     (default: all; takes root only when something is missing)
+#   build  the compiler and the libraries
+#   run    and what the throw-away lab of share/demo.sh runs
+#   test   and what tests/run.sh runs
+#   all    and what `make format` and --enable-fuzz take
 set -eu
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 BUILD="gcc make autoconf automake pkg-config libssh-dev libssl-dev libpq-dev libpg-query-dev libmsgpack-dev libzstd-dev
  libsqlite3-dev libyaml-dev libjansson-dev libseccomp-dev libedit-dev libcriterion-dev linux-libc-dev libc6-dev"
-RUN="openssh-client openssh-server postgresql-15 postgresql-client-15 openssl util-linux procps ca-certificates"
-TEST="python3 python3-psycopg2 python3-psycopg python3-asyncpg libpostgresql-jdbc-java nodejs mandoc cppcheck
- clang clang-format libclang-rt-14-dev git xz-utils netcat-openbsd"
+RUN="openssh-client postgresql-15 postgresql-client-15 openssl util-linux procps e2fsprogs ca-certificates"
+TEST="openssh-server python3 python3-psycopg python3-asyncpg libpostgresql-jdbc-java nodejs mandoc git"
+MORE="clang clang-format libclang-rt-14-dev"
 
-case ${1:-all} in
+what=${1:-all}
+case $what in
 build) want=$BUILD ;;
 run) want="$BUILD $RUN" ;;
-test | all) want="$BUILD $RUN $TEST" ;;
+test) want="$BUILD $RUN $TEST" ;;
+all) want="$BUILD $RUN $TEST $MORE" ;;
 *)
     echo "usage: share/install-deps.sh [build|run|test|all]" >&2
     exit 2
     ;;
 esac
-case ${1:-all} in
-test | all)
-    # Any JDK with a compiler will do.
-    command -v javac > /dev/null 2>&1 || want="$want default-jdk-headless"
-    ;;
-esac
+command -v dpkg-query > /dev/null 2>&1 && command -v apt-get > /dev/null 2>&1 || {
+    echo "install-deps: there is no apt-get here. On another system install the equivalents of: $want" >&2
+    exit 1
+}
 
-# The PostgreSQL driver of Node.js: Debian's, unless a foreign Node.js is installed (then tests/drivers asks npm).
-if [ "${1:-all}" = all ] || [ "${1:-all}" = test ]; then
-    apt-cache show node-pg > /dev/null 2>&1 || [ "$(id -u)" -ne 0 ] || apt-get update -q > /dev/null
-    if apt-get install -s -q node-pg > /dev/null 2>&1; then want="$want node-pg"; fi
-fi
-
+installed() { dpkg-query -W -f '${Status}' "$1" 2> /dev/null | grep -q 'ok installed'; }
 missing=
 for p in $want; do
-    dpkg-query -W -f '${Status}' "$p" 2> /dev/null | grep -q 'ok installed' && continue
+    installed "$p" && continue
     case $p in
     nodejs) command -v node > /dev/null 2>&1 && continue ;;
-    python3) command -v /usr/bin/python3 > /dev/null 2>&1 && continue ;;
     esac
     missing="$missing $p"
 done
+if [ "$what" = test ] || [ "$what" = all ]; then
+    # Any JDK with a compiler will do.
+    command -v javac > /dev/null 2>&1 || missing="$missing default-jdk-headless"
+    # The PostgreSQL driver of Node.js goes with Debian's Node.js only; for another one tests/integration asks npm.
+    case $(dpkg-query -W -f '${Maintainer}' nodejs 2> /dev/null || command -v node || echo Debian) in
+    *Debian*) installed node-pg || missing="$missing node-pg" ;;
+    esac
+fi
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ]; then
-    echo "install-deps: these packages are missing, and installing them takes root:$missing" >&2
+    echo "install-deps: packages are missing, and only root can install them; run this as root, or first: apt-get install$missing" >&2
     exit 1
 fi
-# Test servers are started by the tests themselves: no cluster of the distribution's is wanted.
+
+log=$(mktemp)
+policy=
+cleanup() {
+    rm -f "$log"
+    [ -z "$policy" ] || rm -f "$policy"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+# Test servers are started by the tests themselves: no cluster of the distribution's is wanted, and no sshd at port 22.
 if [ ! -e /etc/postgresql-common/createcluster.conf ] && [ ! -d /etc/postgresql/15 ]; then
     mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
 fi
-export DEBIAN_FRONTEND=noninteractive
-echo "install-deps: installing$missing" >&2
-apt-get update -q > /dev/null || apt-get update
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+    policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+fi
+# Slimmed images have no manual pages; packages with alternatives fail without their folders.
+mkdir -p /usr/share/man/man1 /usr/share/man/man7
+
+get() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >> "$log" 2>&1; }
 # shellcheck disable=SC2086
-apt-get install -y -q --no-install-recommends $missing > /tmp/sallyport-apt.$$ 2>&1 || {
-    cat /tmp/sallyport-apt.$$ >&2
-    rm -f /tmp/sallyport-apt.$$
+set -- $missing
+echo "installing $# packages and what they need (a minute or two): $*" >&2
+get update || echo "install-deps: apt-get update failed; trying with the package lists that are there" >&2
+get install --no-install-recommends "$@" || {
+    tail -40 "$log" >&2
+    echo "install-deps: apt-get could not install the packages; the reason is above" >&2
     exit 1
 }
-rm -f /tmp/sallyport-apt.$$

@@ -5,10 +5,15 @@
 #
 #   . share/lab/lab.sh
 #   lab_start DIR BUILD [pgtmp option ...]   files in DIR, programs from BUILD; writes DIR/env.sh
-#   lab_stop DIR
+#   lab_stop DIR                             ends it; recordings and logs stay
+#   lab_runs DIR                             is a gateway running there?
+#   lab_clean DIR                            removes what an ended lab left
 # Variables that change the lab: LAB_PG_TLS (yes|no, default yes), LAB_EXTRA (a file with further top-level YAML keys),
 # LAB_GATEWAY_EXTRA (further keys of `gateway`, as ", key: value").
 
+# A lab speaks to its own servers only.
+unset PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGPASSWORD PGPASSFILE PGSERVICE PGSERVICEFILE PGOPTIONS PGSSLMODE PGSSLROOTCERT \
+    PGAPPNAME PGCLIENTENCODING PGTARGETSESSIONATTRS PGREQUIREAUTH
 LAB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$LAB_TOP/tests/support/pgtmp.sh"
 
@@ -80,9 +85,21 @@ lab_conf() {
     } > "$dir/sallyport.yaml"
 }
 
+# The folder of the gateway's programs. Its processes are unprivileged when they execute them: where they cannot reach the
+# build (a checkout in /root, an umask of 077) they get copies.
+lab_programs() {
+    local dir=$1 build=$2
+    if [ "$(id -u)" -ne 0 ] || setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$build/sallyportd"; then
+        echo "$build"
+    else
+        mkdir -p "$dir/bin" && chmod 755 "$dir/bin" && install -m 755 "$build/sallyportd" "$build/sallyport" "$dir/bin" && echo "$dir/bin"
+    fi
+}
+
 lab_gateway_start() {
-    local dir=$1 build=$2 i
-    "$build/sallyportd" -f "$dir/sallyport.yaml" -D >> "$dir/gateway.log" 2>&1 &
+    local dir=$1 build=$2 i programs
+    programs=$(lab_programs "$dir" "$build") || return 1
+    "$programs/sallyportd" -f "$dir/sallyport.yaml" -D >> "$dir/gateway.log" 2>&1 &
     echo $! > "$dir/gateway.pid"
     for i in $(seq 1 100); do
         [ -S "$dir/state/control.sock" ] && ssh-keyscan -T 2 -t ed25519 -p "$LAB_SSH_PORT" 127.0.0.1 > "$dir/scan" 2> /dev/null && [ -s "$dir/scan" ] && break
@@ -140,8 +157,9 @@ lab_ssh_config() {
 lab_login() {
     local u
     for u in alice bob carol; do
-        ssh -F "$1/ssh_config" "bastion-$u-login" cert < /dev/null > "$1/keys/$u-cert.pub" || {
+        ssh -F "$1/ssh_config" "bastion-$u-login" cert < /dev/null > "$1/keys/$u-cert.pub" 2> "$1/login.err" || {
             echo "lab: no certificate for $u" >&2
+            cat "$1/login.err" >&2
             tail -20 "$1/gateway.log" >&2
             return 1
         }
@@ -175,7 +193,7 @@ lab_env() {
 lab_start() {
     local dir=$1 build=$2
     shift 2
-    mkdir -p "$dir" && chmod 755 "$dir" && dir=$(cd "$dir" && pwd) || return 1
+    mkdir -p "$dir" && chmod 755 "$dir" && dir=$(cd "$dir" && pwd) && : > "$dir/.sallyport-lab" || return 1
     build=$(cd "$build" && pwd)
     LAB_SSH_PORT=$(lab_free_port)
     lab_pg "$dir" "$@" && lab_keys "$dir" && lab_conf "$dir" && lab_gateway_start "$dir" "$build" && lab_ssh_config "$dir" &&
@@ -185,4 +203,16 @@ lab_start() {
 lab_stop() {
     lab_gateway_stop "$1"
     pgtmp_stop "$1/pg"
+}
+
+lab_runs() {
+    local pid
+    pid=$(cat "$1/gateway.pid" 2> /dev/null) && kill -0 "$pid" 2> /dev/null && grep -q sallyportd "/proc/$pid/cmdline" 2> /dev/null
+}
+
+lab_clean() {
+    [ -e "$1/.sallyport-lab" ] || return 0
+    chattr -R -a "$1/state" 2> /dev/null
+    rm -rf "$1/state" "$1/bin" "$1/pg" "$1/keys" "$1/secrets" "$1"/sock-* "$1/sallyport.yaml" "$1/env.sh" "$1/ssh_config" \
+        "$1/known_hosts" "$1/gateway.log" "$1/gateway.pid" "$1/scan"
 }
