@@ -210,6 +210,22 @@ static void up_input(struct pgproxy *x)
 	}
 }
 
+/* Look at what the client already sent, as far as the phase and a pause allow. What the socket took at once makes room
+ * for more, and no event would tell. */
+static void input_run(struct pgproxy *x)
+{
+	size_t before;
+
+	if (x->phase == PX_STARTUP)
+		px_start_input(x);
+	do {
+		before = buf_len(&x->in);
+		if (x->phase == PX_RELAY)
+			px_front_input(x);
+		px_flush(x);
+	} while (x->phase == PX_RELAY && buf_len(&x->in) > 0 && buf_len(&x->in) < before && !px_front_blocked(x));
+}
+
 void px_up_event(void *ctx, int fd, unsigned events)
 {
 	struct pgproxy *x = ctx;
@@ -221,6 +237,9 @@ void px_up_event(void *ctx, int fd, unsigned events)
 	else
 		up_input(x);
 	px_flush(x);
+	/* The server has taken what stood in the way of the client's next messages. */
+	if (x->phase == PX_RELAY && buf_len(&x->in) > 0 && !px_front_blocked(x))
+		input_run(x);
 	px_wake(x);
 }
 
@@ -233,16 +252,6 @@ void px_cancel_upstream(struct pgproxy *x)
 	b = monclient_begin(x->p.mon, IPC_CANCEL);
 	ipc_str(b, "sid", x->sid);
 	(void)monclient_call(x->p.mon, NULL, NULL);
-}
-
-/* Look at what the client already sent, as far as the phase and a pause allow. */
-static void input_run(struct pgproxy *x)
-{
-	if (x->phase == PX_STARTUP)
-		px_start_input(x);
-	if (x->phase == PX_RELAY)
-		px_front_input(x);
-	px_flush(x);
 }
 
 void px_resume(struct pgproxy *x)
@@ -269,8 +278,7 @@ size_t pgproxy_feed(struct pgproxy *x, struct span in)
 		return in.n;
 	if (x->phase == PX_ENDED || x->closing)
 		return in.n; /* nobody will read it */
-	if (buf_len(&x->in) > 0 &&
-	    (x->wait != WAIT_NONE || x->phase != PX_RELAY || buf_len(&x->up_out) > PX_UP_HIGH) && buf_len(&x->in) > 65536)
+	if (buf_len(&x->in) > 65536 && (x->phase != PX_RELAY || px_front_blocked(x)))
 		return 0;
 	buf_put_span(&x->in, in);
 	if (buf_err(&x->in) != 0) {
@@ -284,8 +292,9 @@ size_t pgproxy_feed(struct pgproxy *x, struct span in)
 void pgproxy_client_eof(struct pgproxy *x)
 {
 	x->client_eof = true;
-	/* What was sent before the end of file is still answered, but nothing waits for a decision any more. */
-	if (x->wait == WAIT_NONE && x->phase == PX_RELAY && x->exp_head != NULL)
+	/* What was sent before the end of file is still answered, but nothing waits for a decision any more, nor for data or
+	 * a Sync that cannot come. */
+	if (x->wait == WAIT_NONE && x->phase == PX_RELAY && x->exp_head != NULL && !x->copy_in && !x->ext_open)
 		return;
 	px_end(x, "client closed");
 }

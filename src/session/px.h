@@ -27,6 +27,7 @@
 #define PX_UP_HIGH (256u * 1024)       /* stop taking client bytes above this much unsent */
 #define PX_EXP_MAX 8192                /* outstanding answers */
 #define PX_NAMES_MAX 4096              /* prepared statements, portals */
+#define PX_NAME_LEN 63                 /* bytes of a name that count for the server: it tells no others apart */
 #define PX_FD_RECORD 512               /* recording descriptors live at or above this number (server/sandbox.h) */
 
 enum px_phase {
@@ -54,6 +55,7 @@ struct px_plan {
 	struct buf body;    /* the RowDescription it was made for */
 	int64_t made_us;    /* monotonic */
 	uint32_t catalog_epoch;
+	bool distrust;      /* made without believing the catalogue: never used twice */
 	char masked[256];   /* "name email" */
 };
 
@@ -71,6 +73,7 @@ struct px_text {
 	uint32_t policy_epoch, catalog_epoch;
 	bool touches;            /* mentions a relation with sensitive or unknown columns: scrub error texts */
 	bool has_lineage;
+	uint32_t lineage_epoch;
 	struct lineage_result lineage;
 	struct px_plan *plan;    /* of its only result set, or NULL */
 	bool told;               /* the notice about masked columns was given (extended protocol) */
@@ -90,6 +93,9 @@ struct px_portal {
 	uint16_t n_formats;
 	uint8_t *formats;        /* result formats as Bind gave them */
 	bool recorded;           /* its Bind is in the recording */
+	bool distrust;           /* bound while the catalogue was known to be behind */
+	uint32_t catalog_epoch;  /* when it was bound: its names were resolved then */
+	uint64_t group;          /* forwarded Syncs and Queries before it: the end of their transaction ends it */
 	uint8_t *bind;           /* body of the Bind until it is recorded */
 	size_t n_bind;
 	struct px_portal *next;
@@ -113,9 +119,16 @@ struct px_exp {
 	bool poison;             /* its error is replaced by `local` */
 	bool stmt_target;        /* EXP_DESCRIBE of a statement rather than a portal */
 	bool undo_add;           /* undo: remove the statement `name` */
+	bool undo_portal;        /* undo: the portal `portal_name` becomes `portal_old` again (NULL: goes) */
+	bool barrier;            /* nothing follows it to the server before its answer is known */
+	bool described;          /* EXP_QUERY: the running result has a description */
+	bool distrust;           /* what is known of the catalogue may not hold for it */
 	struct px_text *text;    /* EXP_QUERY, EXP_DESCRIBE, EXP_EXECUTE */
 	struct px_text *old;     /* what the name meant before (undo) */
-	char *name;              /* EXP_PARSE, EXP_CLOSE of statements */
+	char *name;              /* EXP_PARSE, EXP_CLOSE of statements; EXP_QUERY: the unnamed one, which it drops */
+	char *portal_name;       /* EXP_BIND, EXP_CLOSE and EXP_DESCRIBE of portals */
+	struct px_portal *portal_old;
+	uint64_t group;          /* EXP_SYNC, EXP_QUERY: its number */
 	size_t stmt;             /* EXP_QUERY: index of the running statement */
 	uint64_t seq;            /* statement record */
 	int64_t start_us;
@@ -200,7 +213,8 @@ struct pgproxy {
 
 	/* queue */
 	struct px_exp *exp_head, **exp_tail, *exp_last;
-	size_t n_exp;
+	size_t n_exp, n_barrier;
+	uint64_t group;          /* Syncs and Queries forwarded so far */
 
 	/* pause */
 	enum px_wait wait;
@@ -254,6 +268,8 @@ void px_start_ready(struct pgproxy *x); /* own queries done: welcome */
 
 /* px_front.c */
 void px_front_input(struct pgproxy *x);
+/* Is what the client sends kept back until something else has happened? */
+bool px_front_blocked(const struct pgproxy *x);
 /* Refuse the statement of message type (Query, Bind, ...), atomically. */
 void px_refuse(struct pgproxy *x, bool extended, const struct pg_notice *n);
 void px_refuse_j(struct pgproxy *x, bool extended, const struct judgement *j);
@@ -266,12 +282,10 @@ struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind);
 void px_exp_drop(struct pgproxy *x, struct px_exp *e);
 void px_exp_pop(struct pgproxy *x);
 void px_local(struct pgproxy *x, struct buf *bytes); /* emit in turn; takes the bytes */
-/* Send an own simple query (recorded as such). */
-int px_own_query(struct pgproxy *x, const char *why, const char *sql,
-    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *));
-/* The same by the extended protocol, inside whatever is open (Flush) or alone (Sync). */
+/* The same by the extended protocol, inside whatever is open (Flush) or alone (Sync): it leaves the unnamed statement
+ * and portal alone, which a simple query destroys. more: another one follows in the same group. */
 int px_own_extended(struct pgproxy *x, const char *why, const char *sql,
-    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *));
+    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *), bool more);
 
 /* px_text.c */
 /* One reference for the caller. share: texts that differ only in compared integers may share it. */
@@ -291,9 +305,18 @@ struct px_portal *px_portal_find(struct pgproxy *x, struct span name);
 struct px_portal *px_portal_set(struct pgproxy *x, struct span name, struct px_text *t);
 void px_portal_drop(struct pgproxy *x, struct span name);
 void px_portals_clear(struct pgproxy *x);
+/* Those of the first `group` groups: their transaction has ended. */
+void px_portals_end(struct pgproxy *x, uint64_t group);
+/* Take the portal out of the map (NULL when there is none); put it back in the place of what has that name now. */
+struct px_portal *px_portal_detach(struct pgproxy *x, struct span name);
+void px_portal_restore(struct pgproxy *x, const char *name, struct px_portal **old);
+void px_portal_free(struct px_portal *p);
 
 /* px_mask.c */
-struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, struct span body);
+/* Lineage of statement i, made once per text and catalogue. NULL when there is none. */
+const struct lineage_stmt *px_lineage_of(struct pgproxy *x, struct px_text *t, size_t stmt);
+/* distrust: believe neither lineage nor views, only the columns of tables. */
+struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, bool distrust, struct span body);
 bool px_plan_fits(struct pgproxy *x, const struct px_plan *p, struct span body);
 /* Append the row to out, masked. formats: result formats of the portal (n 0 = as the plan says). E_* is fatal. */
 int px_mask_row(struct pgproxy *x, const struct px_plan *p, struct span formats, uint16_t n_formats, struct span body);
@@ -308,8 +331,9 @@ void px_catalog_load(struct pgproxy *x);  /* pauses (WAIT_CATALOG) or, before th
 bool px_catalog_due(const struct pgproxy *x);
 void px_catalog_clear(struct pgproxy *x);
 struct catalog px_catalog(struct pgproxy *x);
-/* Kind of a column by origin: >= 0 a pii_kind (0 clean), -1 unknown; source filled "table.column". */
-int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, char *source, size_t cap);
+/* Kind of a column by origin: >= 0 a pii_kind (0 clean), -1 unknown; source filled "table.column". distrust: what is
+ * known of a view may not be true any more. */
+int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool distrust, char *source, size_t cap);
 /* Does any of the text's relations hold sensitive or unknown columns? opaque: a view that runs more than a read. */
 bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f, bool *opaque, const char **which);
 bool px_catalog_shadowed(struct pgproxy *x, const struct sql_facts *f, const char **which);

@@ -18,6 +18,9 @@ struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind)
 	struct px_exp *e = xcalloc(1, sizeof(*e));
 
 	e->kind = kind;
+	e->distrust = x->catalog_stale;
+	if (kind == EXP_SYNC || kind == EXP_QUERY)
+		e->group = ++x->group;
 	e->start_us = clock_mono_us();
 	*x->exp_tail = e;
 	x->exp_tail = &e->next;
@@ -31,7 +34,9 @@ static void exp_free(struct px_exp *e)
 	px_text_unref(e->text);
 	px_text_unref(e->old);
 	px_plan_free(e->plan);
+	px_portal_free(e->portal_old);
 	free(e->name);
+	free(e->portal_name);
 	free(e->formats);
 	buf_clear(&e->local);
 	free(e);
@@ -47,6 +52,7 @@ void px_exp_pop(struct pgproxy *x)
 	if (x->exp_last == e)
 		x->exp_last = NULL;
 	x->n_exp--;
+	x->n_barrier -= e->barrier;
 	exp_free(e);
 }
 
@@ -69,8 +75,10 @@ void px_local(struct pgproxy *x, struct buf *bytes)
 }
 
 /* The server skipped this message: what it would have changed about names is taken back. */
-static void exp_undo(struct pgproxy *x, const struct px_exp *e)
+static void exp_undo(struct pgproxy *x, struct px_exp *e)
 {
+	if (e->undo_portal)
+		px_portal_restore(x, e->portal_name, &e->portal_old);
 	if (e->name == NULL)
 		return;
 	if (e->undo_add)
@@ -79,53 +87,37 @@ static void exp_undo(struct pgproxy *x, const struct px_exp *e)
 		(void)px_stmt_set(x, span_str(e->name), e->old);
 }
 
-/* After an error the server skips to the next Sync: drop those expectations, newest first for the names. */
-static void exp_skip(struct pgproxy *x)
+/* The message that failed: Parse has removed an unnamed statement, Bind has left the portal alone. */
+static void exp_failed(struct pgproxy *x, struct px_exp *e)
 {
-	struct px_exp *stack[64];
-	size_t n = 0;
-
-	/* The failed message itself: a Parse of the unnamed statement has removed the old one. */
-	if (x->exp_head->undo_add)
-		px_stmt_drop(x, span_str(x->exp_head->name));
-	px_exp_pop(x);
-	for (struct px_exp *e = x->exp_head; e != NULL && e->kind != EXP_SYNC && e->kind != EXP_QUERY; e = e->next)
-		if (e->name != NULL) {
-			if (n == sizeof(stack) / sizeof(stack[0])) {
-				px_end(x, "too many skipped statements"); /* fail closed rather than lose track of names */
-				return;
-			}
-			stack[n++] = e;
-		}
-	while (n > 0)
-		exp_undo(x, stack[--n]);
-	while (x->exp_head != NULL && x->exp_head->kind != EXP_SYNC && x->exp_head->kind != EXP_QUERY)
-		px_exp_pop(x);
+	if (e->undo_portal)
+		px_portal_restore(x, e->portal_name, &e->portal_old);
+	if (e->undo_add)
+		px_stmt_drop(x, span_str(e->name));
 }
 
+/* After an error in an extended message the server ignores everything, simple queries too, up to the next Sync: those
+ * expectations are dropped, and what they did to names is undone newest first. */
 static void exp_fail(struct pgproxy *x)
 {
-	exp_skip(x);
+	struct px_exp **skipped = xcalloc(x->n_exp, sizeof(struct px_exp *));
+	struct px_exp *e;
+	size_t n = 0;
+
+	for (e = x->exp_head; e != NULL && e->kind != EXP_SYNC; e = e->next)
+		skipped[n++] = e;
+	while (n > 1)
+		exp_undo(x, skipped[--n]);
+	exp_failed(x, skipped[0]);
+	free(skipped);
+	while (x->exp_head != NULL && x->exp_head->kind != EXP_SYNC)
+		px_exp_pop(x);
 	/* No Sync is on its way yet: what the client still sends belongs to the failed batch. */
-	if (x->exp_head == NULL && x->ext_open)
+	if (x->exp_head == NULL)
 		x->skip = true;
 }
 
 /* ---- own queries ---- */
-
-int px_own_query(struct pgproxy *x, const char *why, const char *sql,
-    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *))
-{
-	struct px_exp *e;
-
-	px_record_own(x, why, sql);
-	pg_put_query(&x->up_out, span_str(sql));
-	e = px_expect(x, EXP_QUERY);
-	e->own = true;
-	e->row = row;
-	e->done = done;
-	return 0;
-}
 
 static struct px_exp *own_step(struct pgproxy *x, enum px_exp_kind kind)
 {
@@ -136,7 +128,7 @@ static struct px_exp *own_step(struct pgproxy *x, enum px_exp_kind kind)
 }
 
 int px_own_extended(struct pgproxy *x, const char *why, const char *sql,
-    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *))
+    int (*row)(struct pgproxy *, struct pg_row *), void (*done)(struct pgproxy *, const char *), bool more)
 {
 	struct span name = span_str("sallyport_own");
 	bool alone = !x->ext_open;
@@ -157,6 +149,8 @@ int px_own_extended(struct pgproxy *x, const char *why, const char *sql,
 	pg_put_close_target(&x->up_out, 'S', name);
 	e = own_step(x, EXP_CLOSE);
 	e->done = done;
+	if (more)
+		return 0;
 	if (alone) {
 		pg_put_empty(&x->up_out, 'S');
 		own_step(x, EXP_SYNC);
@@ -236,12 +230,13 @@ static void on_fields(struct pgproxy *x, const struct pg_msg *m)
 	}
 	if (e->own && e->kind == EXP_QUERY)
 		return;
+	e->described = true;
 	if (e->kind == EXP_QUERY && e->text->facts.n_stmts != 1) {
 		px_plan_free(e->plan);
-		e->plan = px_plan_make(x, e->text, e->stmt, m->body);
-	} else if (e->text != NULL && !px_plan_fits(x, e->text->plan, m->body)) {
+		e->plan = px_plan_make(x, e->text, e->stmt, e->distrust, m->body);
+	} else if (e->text != NULL && (e->distrust || !px_plan_fits(x, e->text->plan, m->body))) {
 		px_plan_free(e->text->plan);
-		e->text->plan = px_plan_make(x, e->text, 0, m->body);
+		e->text->plan = px_plan_make(x, e->text, 0, e->distrust, m->body);
 	}
 	if (!e->own)
 		pass(x, m);
@@ -278,7 +273,7 @@ static void on_row(struct pgproxy *x, const struct pg_msg *m)
 		return;
 	}
 	p = plan_of(e);
-	if (p == NULL) {
+	if (p == NULL || (e->kind == EXP_QUERY && !e->described)) {
 		unexpected(x, m); /* rows of unknown columns never pass */
 		return;
 	}
@@ -298,17 +293,34 @@ static void on_row(struct pgproxy *x, const struct pg_msg *m)
 		unexpected(x, m);
 }
 
-/* A SQL-level PREPARE has named its statement; DEALLOCATE, DISCARD have removed names. */
+/* The name means this statement of the text and nothing else of it. */
+static void prepare_follow(struct pgproxy *x, const struct px_text *t, const struct sql_stmt *s)
+{
+	struct px_text *one = px_text_get(x, span_of(t->sql + s->off, s->len), false);
+
+	if (px_stmt_set(x, span_str(s->name), one) != 0)
+		px_fatal(x, "54000", "too many prepared statements on this connection", "", "limit");
+	px_text_unref(one);
+}
+
+/* A SQL-level PREPARE has named its statement; DEALLOCATE, DISCARD have removed names. Cursors and portals share their
+ * names: CLOSE may have closed a portal, and what DECLARE opened is not what a Bind of that name was. */
 static void names_follow(struct pgproxy *x, const struct px_exp *e, const char *tag)
 {
 	const struct sql_stmt *s = e->text != NULL && e->stmt < e->text->facts.n_stmts ? &e->text->facts.stmts[e->stmt] : NULL;
 
 	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0) {
 		px_stmts_clear(x);
-	} else if (s != NULL && strcmp(tag, "DEALLOCATE") == 0 && s->name[0] != '\0') {
+	} else if (strcmp(tag, "CLOSE CURSOR ALL") == 0) {
+		px_portals_clear(x);
+	} else if (s == NULL || s->name[0] == '\0') {
+		return;
+	} else if (strcmp(tag, "DEALLOCATE") == 0) {
 		px_stmt_drop(x, span_str(s->name));
-	} else if (s != NULL && strcmp(tag, "PREPARE") == 0 && s->name[0] != '\0') {
-		(void)px_stmt_set(x, span_str(s->name), e->text);
+	} else if (strcmp(tag, "PREPARE") == 0) {
+		prepare_follow(x, e->text, s);
+	} else if (strcmp(tag, "CLOSE CURSOR") == 0 || strcmp(tag, "DECLARE CURSOR") == 0) {
+		px_portal_drop(x, span_str(s->name));
 	}
 }
 
@@ -332,8 +344,11 @@ static void on_complete(struct pgproxy *x, const struct pg_msg *m)
 		}
 		px_record_result(x, e, tag, p != NULL ? p->masked : "", "", "");
 		names_follow(x, e, tag);
+		if (x->phase == PX_ENDED)
+			return;
 		pass(x, m);
 		e->rows = e->bytes = 0;
+		e->described = false;
 		e->stmt++;
 		px_plan_free(e->plan);
 		e->plan = NULL;
@@ -458,11 +473,10 @@ static void on_ready(struct pgproxy *x, const struct pg_msg *m)
 	memcpy(sqlstate, e->sqlstate, sizeof(sqlstate));
 	x->copy_in = false;
 	x->status = (char)status;
-	if (status == 'I' && !x->ext_open) {
+	if (status == 'I')
+		px_portals_end(x, e->group);
+	if (status == 'I' && !x->ext_open)
 		x->tx_wrote = false;
-		px_portals_clear(x);
-		x->n_unrecorded = 0;
-	}
 	px_exp_pop(x);
 	if (!own)
 		pass(x, m);
@@ -483,6 +497,8 @@ static void on_copy_start(struct pgproxy *x, const struct pg_msg *m)
 	}
 	x->copy_in = m->type == 'G';
 	pass(x, m);
+	if (x->copy_in && x->client_eof)
+		px_end(x, "client closed"); /* nobody will send the data */
 }
 
 static void on_copy_data(struct pgproxy *x, const struct pg_msg *m)
@@ -586,6 +602,11 @@ static void back_message(struct pgproxy *x, const struct pg_msg *m)
 		unexpected(x, m);
 		return;
 	}
+	/* A poisoned message can only fail. */
+	if (x->exp_head != NULL && x->exp_head->poison && strchr("ENSA", m->type) == NULL) {
+		unexpected(x, m);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(backs) / sizeof(backs[0]); i++)
 		if (backs[i].type == m->type) {
 			backs[i].take(x, m);
@@ -627,7 +648,7 @@ void px_back_input(struct pgproxy *x)
 			buf_consume(&x->up_in, used);
 	}
 	buf_trim(&x->up_in, 131072);
-	drained_check(x);
 	if (x->phase == PX_RELAY && x->wait == WAIT_NONE && buf_len(&x->in) > 0)
 		px_front_input(x);
+	drained_check(x);
 }

@@ -233,7 +233,7 @@ struct catalog px_catalog(struct pgproxy *x)
 	return (struct catalog){x, catalog_relation, catalog_shadowed};
 }
 
-int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, char *source, size_t cap)
+int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool distrust, char *source, size_t cap)
 {
 	struct px_rel *r = rel_by_oid(x, oid);
 
@@ -243,7 +243,7 @@ int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, char *sou
 	for (size_t i = 0; i < r->n_cols; i++)
 		if (r->attnums[i] == attnum) {
 			snprintf(source, cap, "%s.%s", r->name, r->cols[i].name);
-			return r->trusted ? r->cols[i].kind : -1;
+			return r->trusted && !(distrust && r->kind == 'v' && oid >= FIRST_USER_OID) ? r->cols[i].kind : -1;
 		}
 	return -1;
 }
@@ -335,8 +335,6 @@ static void views_follow(struct pgproxy *x)
 
 /* ---- loading ---- */
 
-#define LIMITS "SET LOCAL lock_timeout TO '300ms'; SET LOCAL statement_timeout TO '10s'; "
-
 static const char columns_sql[] =
     "SELECT c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_table_is_visible(c.oid), a.attnum, a.attname, a.atttypid "
     "FROM pg_catalog.pg_class c "
@@ -349,7 +347,9 @@ static const char columns_sql[] =
     "'pg_user_mappings','user_mapping_options','pg_largeobject','pg_subscription','pg_foreign_server','pg_hba_file_rules',"
     "'pg_file_settings','pg_prepared_statements','pg_cursors']::pg_catalog.name[])) "
     "ORDER BY c.oid, a.attnum LIMIT 100001";
-static const char views_sql[] = LIMITS
+static const char lock_limit_sql[] = "SET LOCAL lock_timeout TO '300ms'";
+static const char time_limit_sql[] = "SET LOCAL statement_timeout TO '10s'";
+static const char views_sql[] =
     "SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid) FROM pg_catalog.pg_class c "
     "WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v','m']::pg_catalog.\"char\"[]) "
     "AND c.oid OPERATOR(pg_catalog.>=) 16384 LIMIT 5000";
@@ -396,10 +396,13 @@ void px_catalog_load(struct pgproxy *x)
 	x->views_stale = in_tx; /* they wait for the end of the transaction: reading them takes locks */
 	if (x->phase == PX_RELAY)
 		x->wait = WAIT_CATALOG;
-	(void)px_own_query(x, "columns", columns_sql, column_row, step_done);
-	(void)px_own_query(x, "functions", funcs_sql, func_row, in_tx ? last_columns : step_done);
-	if (!in_tx)
-		(void)px_own_query(x, "views", views_sql, view_row, loaded);
+	(void)px_own_extended(x, "columns", columns_sql, column_row, step_done, false);
+	(void)px_own_extended(x, "functions", funcs_sql, func_row, in_tx ? last_columns : step_done, false);
+	if (in_tx)
+		return;
+	(void)px_own_extended(x, "limits for views", lock_limit_sql, NULL, NULL, true);
+	(void)px_own_extended(x, "limits for views", time_limit_sql, NULL, NULL, true);
+	(void)px_own_extended(x, "views", views_sql, view_row, loaded, false);
 }
 
 bool px_catalog_due(const struct pgproxy *x)

@@ -106,6 +106,42 @@ static void warn_notice(struct pgproxy *x, const struct judgement *j)
 	px_local(x, &b);
 }
 
+/* Does this change which names exist, or turn the connection round for COPY? What follows then waits for its answer:
+ * the map of names stays exact, and the server reads nothing as something else. */
+static bool is_barrier(const struct px_text *t)
+{
+	static const char *const tags[] = {"PREPARE", "DEALLOCATE", "DECLARE", "CLOSE", "DISCARD"};
+
+	if (t->facts.flags & (SQLF_COPY_IN | SQLF_DISCARD))
+		return true;
+	for (size_t i = 0; i < t->facts.n_stmts; i++)
+		for (size_t k = 0; k < sizeof(tags) / sizeof(tags[0]); k++)
+			if (strcmp(t->facts.stmts[i].tag, tags[k]) == 0)
+				return true;
+	return false;
+}
+
+static void barrier_set(struct pgproxy *x, struct px_exp *e, bool extended)
+{
+	e->barrier = is_barrier(e->text);
+	x->n_barrier += e->barrier;
+	if (e->barrier && extended)
+		pg_put_empty(&x->up_out, 'H'); /* the Sync behind it waits, too */
+}
+
+/* A simple query drops the unnamed statement before it does anything else. */
+static void unnamed_drop(struct pgproxy *x, struct px_exp *e)
+{
+	struct px_stmt *s = px_stmt_find(x, span_str(""));
+
+	if (s == NULL)
+		return;
+	e->name = xstrndup("", 0);
+	e->old = s->text;
+	px_text_ref(e->old);
+	px_stmt_drop(x, span_str(""));
+}
+
 static void query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded)
 {
 	struct px_exp *e;
@@ -114,11 +150,13 @@ static void query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_t
 	if (t->j.verdict == VERDICT_WARN)
 		warn_notice(x, &t->j);
 	forward(x, m);
+	tx_note(x, t);
 	e = px_expect(x, EXP_QUERY);
 	e->text = t; /* takes the caller's reference */
 	e->seq = recorded ? x->hold_seq : (uint64_t)(seq > 0 ? seq : 0);
 	x->ext_open = false;
-	tx_note(x, t);
+	unnamed_drop(x, e);
+	barrier_set(x, e, false);
 }
 
 /* Would COPY ... TO STDOUT carry columns that this role sees masked? Rows of COPY are not parsed. */
@@ -127,10 +165,20 @@ static bool copy_refused(struct pgproxy *x, struct px_text *t)
 	return (t->facts.flags & SQLF_COPY_OUT) != 0 && !px_copy_clean(x, t);
 }
 
+static void refuse_copy(struct pgproxy *x, bool extended)
+{
+	refuse_text(x, extended, "42501", "refused: COPY … TO STDOUT of masked columns is not available",
+	    "use SELECT (masked), name only clean columns, or ask for an unmasked view");
+}
+
 static void query_refuse(struct pgproxy *x, struct px_text *t, struct span sql)
 {
 	(void)px_record_statement(x, "query", t, sql, span_str(""), NULL, false);
-	px_refuse_j(x, false, &t->j);
+	px_stmt_drop(x, span_str("")); /* as any simple query does */
+	if (t->j.verdict == VERDICT_DENY)
+		px_refuse_j(x, false, &t->j);
+	else
+		refuse_copy(x, false);
 	px_text_unref(t);
 }
 
@@ -138,40 +186,27 @@ static enum taken on_query(struct pgproxy *x, const struct pg_msg *m)
 {
 	struct span sql;
 	struct px_text *t;
+	bool refused, release = x->hold.release;
 
 	if (pg_read_string(m->body, &sql) != 0)
 		return px_end(x, "malformed Query"), TAKEN;
-	t = px_text_get(x, sql, true);
-	if (x->hold.release && t->j.verdict != VERDICT_DENY) {
-		x->hold.release = false;
-		query_forward(x, m, t, sql, true);
-		return TAKEN;
-	}
 	x->hold.release = false;
+	t = px_text_get(x, sql, true);
+	refused = t->j.verdict == VERDICT_DENY || copy_refused(x, t);
 	/* The facts of a refusal or a hold need the exact transaction state: wait for what is in flight. */
-	if (t->j.verdict < VERDICT_WARN && x->exp_head != NULL) {
+	if ((refused || t->j.verdict == VERDICT_HOLD) && !release && x->exp_head != NULL) {
 		px_text_unref(t);
 		wait_drain(x);
 		return LATER;
 	}
-	if (t->j.verdict == VERDICT_DENY) {
+	if (refused) {
 		query_refuse(x, t, sql);
-	} else if (t->j.verdict == VERDICT_HOLD) {
+	} else if (t->j.verdict == VERDICT_HOLD && !release) {
 		px_hold_begin(x, t, sql, NULL);
 		px_text_unref(t);
 		return LATER;
-	} else if (copy_refused(x, t)) {
-		if (x->exp_head != NULL) {
-			px_text_unref(t);
-			wait_drain(x);
-			return LATER;
-		}
-		(void)px_record_statement(x, "query", t, sql, span_str(""), NULL, false);
-		refuse_text(x, false, "42501", "refused: COPY … TO STDOUT of masked columns is not available",
-		    "use SELECT (masked), name only clean columns, or ask for an unmasked view");
-		px_text_unref(t);
 	} else {
-		query_forward(x, m, t, sql, false);
+		query_forward(x, m, t, sql, release);
 	}
 	return TAKEN;
 }
@@ -207,8 +242,7 @@ static enum taken on_parse(struct pgproxy *x, const struct pg_msg *m)
 		else if (p.name.n > 0 && old != NULL)
 			refuse_text(x, true, "42P05", "prepared statement already exists", "");
 		else
-			refuse_text(x, true, "42501", "refused: COPY … TO STDOUT of masked columns is not available",
-			    "use SELECT (masked), name only clean columns, or ask for an unmasked view");
+			refuse_copy(x, true);
 		px_text_unref(t);
 		return TAKEN;
 	}
@@ -277,48 +311,74 @@ static enum taken bind_refuse_missing(struct pgproxy *x)
 	return TAKEN;
 }
 
+static enum taken bind_refuse(struct pgproxy *x, const struct px_text *t, struct span name)
+{
+	if (x->exp_head != NULL && !x->ext_open) {
+		wait_drain(x);
+		return LATER;
+	}
+	if (t->j.verdict == VERDICT_DENY)
+		refuse_extended(x, t, span_of(t->sql, t->n_sql), name);
+	else
+		refuse_copy(x, true);
+	return TAKEN;
+}
+
+/* The portal as it will be. What had the name is kept until the server has agreed: after an error it is still there. */
+static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_bind *b, struct px_text *t)
+{
+	struct px_portal *p = px_portal_find(x, b->portal);
+	struct px_portal *old;
+	struct px_exp *e;
+	int64_t seq;
+
+	if (p != NULL && !p->recorded)
+		portal_record(x, p, "bind", &seq);
+	old = px_portal_detach(x, b->portal);
+	p = px_portal_set(x, b->portal, t);
+	if (p == NULL) {
+		px_portal_free(old);
+		px_fatal(x, "54000", "too many portals on this connection", "", "limit");
+		return false;
+	}
+	bind_keep(p, b, m);
+	x->n_unrecorded++;
+	forward(x, m);
+	e = px_expect(x, EXP_BIND);
+	e->undo_portal = true;
+	e->portal_name = xstrdup(p->name);
+	e->portal_old = old;
+	x->ext_open = true;
+	return true;
+}
+
 static enum taken on_bind(struct pgproxy *x, const struct pg_msg *m)
 {
 	struct pg_bind b;
 	struct px_stmt *s;
-	struct px_portal *p;
+	bool release = x->hold.release;
 
 	if (pg_read_bind(m->body, &b) != 0)
 		return px_end(x, "malformed Bind"), TAKEN;
+	x->hold.release = false;
 	s = px_stmt_find(x, b.stmt);
 	if (s == NULL)
 		return bind_refuse_missing(x);
 	px_text_judge(x, s->text); /* the policy or the catalogue may have moved since Parse */
-	if ((!x->hold.release && s->text->j.verdict < VERDICT_WARN) || s->text->j.verdict == VERDICT_DENY) {
-		x->hold.release = false;
-		if (s->text->j.verdict == VERDICT_HOLD) {
-			px_hold_begin(x, s->text, span_of(s->text->sql, s->text->n_sql), &b);
-			return LATER;
-		}
-		if (x->exp_head != NULL && !x->ext_open) {
-			wait_drain(x);
-			return LATER;
-		}
-		refuse_extended(x, s->text, span_of(s->text->sql, s->text->n_sql), b.stmt);
-		return TAKEN;
-	}
-	if (b.portal.n > 0 && px_portal_find(x, b.portal) != NULL && x->exp_head != NULL) {
-		wait_drain(x);
+	if (s->text->j.verdict == VERDICT_DENY || copy_refused(x, s->text))
+		return bind_refuse(x, s->text, b.stmt);
+	if (s->text->j.verdict == VERDICT_HOLD && !release) {
+		px_hold_begin(x, s->text, span_of(s->text->sql, s->text->n_sql), &b);
 		return LATER;
 	}
-	p = px_portal_set(x, b.portal, s->text);
-	if (p == NULL) {
-		px_fatal(x, "54000", "too many portals on this connection", "", "limit");
-		return TAKEN;
-	}
-	bind_keep(p, &b, m);
-	p->recorded = false;
-	x->n_unrecorded++;
-	x->hold.release = false;
-	forward(x, m);
-	(void)px_expect(x, EXP_BIND);
-	x->ext_open = true;
+	(void)bind_forward(x, m, &b, s->text);
 	return TAKEN;
+}
+
+/* Its names were resolved when it was bound: what is known of the catalogue now says nothing about it. */
+static bool portal_distrust(const struct pgproxy *x, const struct px_portal *p)
+{
+	return p->distrust || p->catalog_epoch != x->catalog_epoch;
 }
 
 static enum taken on_describe(struct pgproxy *x, const struct pg_msg *m)
@@ -340,6 +400,10 @@ static enum taken on_describe(struct pgproxy *x, const struct pg_msg *m)
 	e->text = s != NULL ? s->text : p != NULL ? p->text : NULL;
 	if (e->text != NULL)
 		px_text_ref(e->text);
+	if (p != NULL) {
+		e->portal_name = xstrdup(p->name);
+		e->distrust |= portal_distrust(x, p);
+	}
 	x->ext_open = true;
 	return TAKEN;
 }
@@ -351,14 +415,16 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 	struct px_exp *last = x->exp_last;
 	struct px_exp *e;
 
-	if (last != NULL && last->kind == EXP_DESCRIBE && !last->stmt_target && last->text == p->text)
+	if (last != NULL && last->kind == EXP_DESCRIBE && last->portal_name != NULL && strcmp(last->portal_name, p->name) == 0)
 		return; /* the client has just asked for this portal */
-	if (plan != NULL && plan->catalog_epoch == x->catalog_epoch && clock_mono_us() - plan->made_us < 1000000)
+	if (plan != NULL && !plan->distrust && !x->catalog_stale && !portal_distrust(x, p) &&
+	    plan->catalog_epoch == x->catalog_epoch && clock_mono_us() - plan->made_us < 1000000)
 		return;
 	px_record_own(x, "columns of the portal, for masking", "Describe");
 	pg_put_describe(&x->up_out, 'P', name);
 	e = px_expect(x, EXP_DESCRIBE);
 	e->own = true;
+	e->distrust |= portal_distrust(x, p);
 	e->text = p->text;
 	px_text_ref(e->text);
 }
@@ -399,6 +465,7 @@ static enum taken on_execute(struct pgproxy *x, const struct pg_msg *m)
 		memcpy(e->formats, p->formats, (size_t)p->n_formats * 2);
 	}
 	tx_note(x, p->text);
+	barrier_set(x, e, true);
 	x->ext_open = true;
 	return TAKEN;
 }
@@ -416,7 +483,9 @@ static enum taken on_close(struct pgproxy *x, const struct pg_msg *m)
 	x->ext_open = true;
 	if (t.kind == 'P') {
 		px_portals_record(x);
-		px_portal_drop(x, t.name);
+		e->undo_portal = true;
+		e->portal_name = xstrndup(t.name.n > 0 ? (const char *)t.name.p : "", t.name.n);
+		e->portal_old = px_portal_detach(x, t.name);
 		return TAKEN;
 	}
 	s = px_stmt_find(x, t.name);
@@ -503,23 +572,22 @@ static enum taken on_terminate(struct pgproxy *x, const struct pg_msg *m)
 
 static const struct front {
 	uint8_t type;
-	bool extended; /* skipped between an error and Sync */
-	bool in_copy;  /* allowed while the server expects copy data */
+	bool in_copy; /* allowed while the server expects copy data */
 	enum taken (*take)(struct pgproxy *x, const struct pg_msg *m);
 } fronts[] = {
-	{'Q', false, false, on_query},
-	{'P', true, false, on_parse},
-	{'B', true, false, on_bind},
-	{'D', true, false, on_describe},
-	{'E', true, false, on_execute},
-	{'C', true, false, on_close},
-	{'S', false, true, on_sync},
-	{'H', true, true, on_flush},
-	{'d', false, true, on_copy_data},
-	{'c', false, true, on_copy_end},
-	{'f', false, true, on_copy_end},
-	{'F', false, false, on_function_call},
-	{'X', false, true, on_terminate},
+	{'Q', false, on_query},
+	{'P', false, on_parse},
+	{'B', false, on_bind},
+	{'D', false, on_describe},
+	{'E', false, on_execute},
+	{'C', false, on_close},
+	{'S', true, on_sync},
+	{'H', true, on_flush},
+	{'d', true, on_copy_data},
+	{'c', true, on_copy_end},
+	{'f', true, on_copy_end},
+	{'F', false, on_function_call},
+	{'X', true, on_terminate},
 };
 
 static const struct front *front_find(uint8_t type)
@@ -540,14 +608,12 @@ static enum taken front_message(struct pgproxy *x, const struct pg_msg *m)
 		px_fatal(x, "08P01", msg, "", "protocol violation");
 		return TAKEN;
 	}
-	if (x->skip && f->extended)
-		return TAKEN;
+	if (x->skip && m->type != 'S' && m->type != 'X')
+		return TAKEN; /* as the server does after an error: everything up to Sync */
 	if (x->copy_in && !f->in_copy) {
 		px_fatal(x, "08P01", "message out of place: COPY FROM STDIN is running", "", "protocol violation");
 		return TAKEN;
 	}
-	if (m->type == 'Q')
-		x->skip = false;
 	return f->take(x, m);
 }
 
@@ -564,9 +630,15 @@ static bool catalog_first(struct pgproxy *x, const struct pg_msg *m)
 	return true;
 }
 
+bool px_front_blocked(const struct pgproxy *x)
+{
+	return x->wait != WAIT_NONE || buf_len(&x->up_out) >= PX_UP_HIGH || x->n_exp >= PX_EXP_MAX ||
+	    (x->n_barrier > 0 && !x->copy_in);
+}
+
 void px_front_input(struct pgproxy *x)
 {
-	while (x->phase == PX_RELAY && x->wait == WAIT_NONE && buf_len(&x->up_out) < PX_UP_HIGH && x->n_exp < PX_EXP_MAX) {
+	while (x->phase == PX_RELAY && !px_front_blocked(x)) {
 		struct pg_msg m;
 		size_t used;
 		int rc = pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used);

@@ -83,6 +83,8 @@ static void hold_refuse(struct pgproxy *x, const char *sqlstate, const char *msg
 
 	snprintf(detail, sizeof(detail), "request=%s rule=%s policy=%u session=%s retry=%s", x->hold.id,
 	    x->hold.text != NULL ? x->hold.text->j.rule : "", x->view.epoch, x->sid, retry);
+	if (!extended)
+		px_stmt_drop(x, span_str("")); /* as any simple query does */
 	px_refuse(x, extended, &n);
 	px_hold_clear(x);
 	if (pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) == 0)
@@ -173,7 +175,7 @@ static void settings_read(struct pgproxy *x, enum px_wait wait)
 {
 	x->wait = wait;
 	buf_reset(&x->hold.settings_text);
-	(void)px_own_extended(x, "settings for approval", settings_sql, settings_row, settings_done);
+	(void)px_own_extended(x, "settings for approval", settings_sql, settings_row, settings_done, false);
 	px_flush(x);
 }
 
@@ -202,6 +204,10 @@ void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const 
 {
 	struct px_hold *h = &x->hold;
 
+	if (x->client_eof) {
+		px_end(x, "client closed"); /* nobody waits for the decision */
+		return;
+	}
 	if (x->exp_head != NULL) {
 		x->wait = WAIT_DRAIN;
 		if (x->ext_open)

@@ -34,13 +34,18 @@ static bool kind_masked(int mode, int kind)
 	return mode == MASK_FULL || kind < 0 || kind >= PII_KIND_N || in_partial[kind];
 }
 
-static const struct lineage_stmt *lineage_of(struct pgproxy *x, struct px_text *t, size_t stmt)
+const struct lineage_stmt *px_lineage_of(struct pgproxy *x, struct px_text *t, size_t stmt)
 {
+	if (t->has_lineage && t->lineage_epoch != x->catalog_epoch) {
+		lineage_clear(&t->lineage);
+		t->has_lineage = false;
+	}
 	if (!t->has_lineage) {
 		struct catalog cat = px_catalog(x);
 
 		pgsql_lineage(span_of(t->sql, t->n_sql), &cat, &t->lineage);
 		t->has_lineage = true;
+		t->lineage_epoch = x->catalog_epoch;
 	}
 	return stmt < t->lineage.n_stmts ? &t->lineage.stmts[stmt] : NULL;
 }
@@ -55,7 +60,7 @@ static void col_mask(struct px_colplan *c, const struct pg_field *f, int kind, b
 	snprintf(c->what, sizeof(c->what), "%s (%s)", name, kind > 0 ? pii_kind_name((enum pii_kind)kind) : why);
 }
 
-/* Origin decides for plain columns, lineage for the rest; a contradiction masks; unknown masks. */
+/* Origin decides for plain columns, lineage (NULL: not believed) for the rest; a contradiction masks; unknown masks. */
 static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const struct pg_field *f, size_t i, struct px_colplan *c)
 {
 	const struct lineage_col *lc = ls != NULL && ls->known && i < ls->n_cols ? &ls->cols[i] : NULL;
@@ -63,7 +68,7 @@ static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const str
 	int kind = -1;
 
 	if (f->table_oid != 0 && f->attnum > 0) {
-		kind = px_catalog_origin(x, f->table_oid, f->attnum, source, sizeof(source));
+		kind = px_catalog_origin(x, f->table_oid, f->attnum, ls == NULL, source, sizeof(source));
 		if (kind == 0 && lc != NULL && lc->what == LINEAGE_SENSITIVE)
 			kind = lc->kind;
 		if (kind < 0)
@@ -90,7 +95,7 @@ static void plan_summary(struct px_plan *p)
 		}
 }
 
-struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, struct span body)
+struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, bool distrust, struct span body)
 {
 	struct px_plan *p = xcalloc(1, sizeof(*p));
 	const struct lineage_stmt *ls;
@@ -101,13 +106,14 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 	buf_put_span(&p->body, body);
 	p->made_us = clock_mono_us();
 	p->catalog_epoch = x->catalog_epoch;
+	p->distrust = distrust;
 	if (pg_read_fields(body, &it) != 0)
 		return p; /* n = 0: rows will not fit and end the session */
 	p->n = it.n;
 	p->col = xcalloc(p->n, sizeof(*p->col));
 	if (x->view.mask == MASK_NONE || p->n == 0)
 		return p;
-	ls = lineage_of(x, t, stmt);
+	ls = distrust ? NULL : px_lineage_of(x, t, stmt);
 	for (uint16_t i = 0; pg_field_next(&it, &f) && i < p->n; i++) {
 		col_plan(x, ls, &f, i, &p->col[i]);
 		p->any_mask |= p->col[i].mask;
@@ -119,7 +125,7 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 
 bool px_plan_fits(struct pgproxy *x, const struct px_plan *p, struct span body)
 {
-	return p != NULL && p->catalog_epoch == x->catalog_epoch && span_eq(buf_span(&p->body), body);
+	return p != NULL && !p->distrust && p->catalog_epoch == x->catalog_epoch && span_eq(buf_span(&p->body), body);
 }
 
 static void value_put(struct buf *out, const struct px_colplan *c, const struct pg_value *v, int format)
@@ -192,12 +198,15 @@ bool px_copy_clean(struct pgproxy *x, struct px_text *t)
 {
 	if (x->view.mask == MASK_NONE)
 		return true;
+	/* What the names mean by the time the server gets there is not known. */
+	if (x->catalog_stale || (t->facts.n_stmts > 1 && (t->facts.flags & SQLF_CATALOG) != 0))
+		return false;
 	for (size_t i = 0; i < t->facts.n_stmts; i++) {
 		const struct lineage_stmt *ls;
 
 		if ((t->facts.stmts[i].flags & SQLF_COPY_OUT) == 0)
 			continue;
-		ls = lineage_of(x, t, i);
+		ls = px_lineage_of(x, t, i);
 		if (ls == NULL || !ls->known)
 			return false;
 		for (size_t c = 0; c < ls->n_cols; c++)

@@ -136,12 +136,13 @@ static uint8_t *bytes_dup(struct span s)
 	return p;
 }
 
-/* EXECUTE of a name that we know is as strict as what was prepared. */
+/* EXECUTE of a name that we know is as strict as what was prepared; but what itself goes by a name may mean something
+ * else by now. */
 static bool prepared_class(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes)
 {
 	const struct px_stmt *p = px_stmt_find(ctx, span_str(name));
 
-	if (p == NULL)
+	if (p == NULL || p->text->by_name)
 		return false;
 	*cls = p->text->facts.cls;
 	for (size_t i = 0; i < p->text->facts.n_stmts; i++)
@@ -265,6 +266,9 @@ struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share)
 			t = cache_add(x, key, sql, hash);
 			t->shaped = shaped;
 		}
+		/* A number gives SET its meaning, and PREPARE lends its text to later messages. */
+		if (shaped && (t->facts.flags & SQLF_UTILITY) != 0)
+			return px_text_get(x, sql, false);
 		px_text_ref(t);
 	}
 	px_text_judge(x, t);

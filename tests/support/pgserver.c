@@ -86,6 +86,14 @@ bool pgserver_sql(const char *db, const char *sql)
 	       0;
 }
 
+bool pgserver_file(const char *db, const char *path)
+{
+	char out[4096];
+
+	return run("pgtmp_psql \"$1\" -v ON_ERROR_STOP=1 -d \"$2\" -f \"$3\"", pgserver_dir(), db, path, out, sizeof(out)) ==
+	       0;
+}
+
 int pgserver_dial(void)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)pgserver_port())};

@@ -17,6 +17,7 @@ int pgserver_port(void);
 const char *pgserver_dir(void);
 /* psql as the superuser; true on success. */
 bool pgserver_sql(const char *db, const char *sql);
+bool pgserver_file(const char *db, const char *path);
 /* A connected, non-blocking TCP socket to the server. */
 int pgserver_dial(void);
 
