@@ -85,7 +85,7 @@ Test(permit, every_request_but_the_first_three_ends_an_unproven_connection)
 	    {IPC_CTL, put_nothing},
 	    {IPC_OK, put_nothing},
 	    {999, put_nothing},
-	    {IPC_AUTH_DONE, put_long},
+	    {IPC_RECORD_PING, put_long},
 	    {IPC_AUTH_CERT, put_nothing},
 	    {IPC_AUTH_KEY, put_nothing},
 	};

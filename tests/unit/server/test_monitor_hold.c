@@ -208,6 +208,55 @@ Test(hold, nobody_decides_for_himself)
 	cr_assert_eq(decide(BOB, "approve", id), 0);
 }
 
+/* The rule itself, without the verb table and the store, which refuse most of this as well. */
+Test(hold, the_rule_of_who_may_decide)
+{
+	static const struct {
+		enum via via;
+		const char *user, *person, *behalf, *group;
+		bool service;
+		int want;
+	} cases[] = {
+	    {VIA_CERT, "bob", "bob", "", "dba", false, 0},
+	    {VIA_LOCAL, "bob", "bob", "", "dba", false, 0},
+	    {VIA_KEY, "bob", "bob", "", "dba", false, E_DENIED},
+	    {VIA_OPERATOR, "bob", "bob", "", "dba", false, E_DENIED},
+	    {VIA_NOTHING, "bob", "bob", "", "dba", false, E_DENIED},
+	    {VIA_CERT, "bob", "bob", "", "dba", true, E_DENIED},
+	    {VIA_CERT, "bot", "bot", "bob", "dba", false, E_DENIED},
+	    {VIA_CERT, "etl", "x", "", "dba", false, E_DENIED},
+	    {VIA_CERT, "alias", "etl-person", "", "dba", false, E_DENIED},
+	    {VIA_CERT, "carol", "x", "", "dba", false, E_DENIED},
+	    {VIA_CERT, "x", "carol", "", "dba", false, E_DENIED},
+	    {VIA_CERT, "bob", "bob", "", "dev", false, E_DENIED},
+	    {VIA_CERT, "bob", "bob", "", "sec", false, E_DENIED},
+	    {VIA_CERT, "bob", "bob", "", "", false, E_DENIED},
+	};
+	struct store_request q = {.id = "x",
+	    .user = "etl",
+	    .person = "etl-person",
+	    .on_behalf_of = "carol",
+	    .target = "orders-prod",
+	    .approvers = "ops,dba"};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ident id;
+		struct why w;
+
+		ident_init(&id);
+		id.via = cases[i].via;
+		id.service = cases[i].service;
+		snprintf(id.user, sizeof(id.user), "%s", cases[i].user);
+		snprintf(id.person, sizeof(id.person), "%s", cases[i].person);
+		snprintf(id.on_behalf_of, sizeof(id.on_behalf_of), "%s", cases[i].behalf);
+		if (cases[i].group[0] != '\0')
+			list_add(&id.groups, cases[i].group);
+		cr_assert_eq(
+		    hold_may_decide(mon_conf(r.m), &id, &q, &w), cases[i].want, "case %zu", i);
+		ident_clear(&id);
+	}
+}
+
 Test(hold, a_plain_key_decides_nothing)
 {
 	struct verbcall v;
