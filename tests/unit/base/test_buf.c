@@ -256,7 +256,15 @@ Test(mem, strings)
 	free(xreallocarray(NULL, 0, 8));
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer ends the process first */
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+
+#ifndef WITH_ASAN /* the sanitizer ends the process first */
 /* The product overflows: the process ends with EX_SOFTWARE, it does not go on with a short block. */
 Test(mem, overflow_ends_the_process, .exit_code = 70)
 {

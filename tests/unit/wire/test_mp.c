@@ -264,14 +264,13 @@ Test(mp, every_flipped_bit_and_byte)
 {
 	uint8_t m[sizeof(sample)];
 	struct mp_doc *d;
-	volatile size_t sum = 0;
 
 	for (size_t at = 0; at < sizeof(sample); at++) {
 		for (int v = 0; v < 256; v++) {
 			memcpy(m, sample, sizeof(m));
 			m[at] = (uint8_t)v;
 			if (parse(span_of(m, sizeof(m)), &d) == 0)
-				sum += walk(mp_root(d));
+				cr_assert_neq(walk(mp_root(d)), SIZE_MAX);
 			mp_free(d);
 		}
 	}
