@@ -230,8 +230,8 @@ tour() {
     step "2. Reading" "psql through ssh -L; personal data is masked without any configuration"
     run "psql -X -h $lab/sock-alice -U $SP_PG_USER -d orders -c 'select id, full_name, email, country from customers limit 3'"
     step "3. A dangerous statement waits for an operator" "alice's psql hangs in the middle, bob approves, the result arrives in the same psql"
-    psql_as alice -c "delete from orders where created < now() - interval '80 days'" > "$lab/tour" 2>&1 &
-    id=$(wait_request)
+    psql_as alice -c "delete from orders where created < '$(date -d '80 days ago' +%F)'" > "$lab/tour" 2>&1 &
+    id=$(wait_request) || die "no statement is held; see $lab/tour and $lab/gateway.log"
     run "ssh -F $SP_SSH_CONFIG bastion-bob requests"
     run "ssh -F $SP_SSH_CONFIG bastion-alice approve $id"
     run "ssh -F $SP_SSH_CONFIG bastion-bob approve $id -m 'ticket 812'"

@@ -4,6 +4,13 @@ const assert = require('assert');
 const [host, port, user, database] = process.argv.slice(2);
 const conf = { host, port: Number(port), user, database, password: 'any' };
 
+// Old releases (8.8 of Debian 12) announce one result format and forget to send it; PostgreSQL refuses such a message, too.
+function asksForBinary() {
+  const from = [require.resolve(process.env.NODE_PG || 'pg')];
+  const { serialize } = require(require.resolve('pg-protocol', { paths: from }));
+  return serialize.bind({ binary: true }).subarray(-4).equals(Buffer.from([0, 1, 0, 1]));
+}
+
 (async () => {
   const c = new Client(conf);
   await c.connect();
@@ -13,8 +20,10 @@ const conf = { host, port: Number(port), user, database, password: 'any' };
   }
   const m = await c.query('select email from customers where id = $1', [1]);
   assert(m.rows[0].email.includes('***'), m.rows[0].email);
-  const b = await c.query({ text: 'select quantity from orders where id = $1', values: [1], binary: true });
-  assert(b.rows.length === 1);
+  if (asksForBinary()) {
+    const b = await c.query({ text: 'select quantity from orders where id = $1', values: [1], binary: true });
+    assert(b.rows.length === 1);
+  }
   await c.query('begin');
   await c.query('insert into notes (body) values ($1)', ['gone4']);
   await assert.rejects(c.query("copy notes to program 'true'"), (e) => e.code === '42501' && /refused/.test(e.message));

@@ -24,7 +24,7 @@ select :a + $n * 0 as mark_$n;" > "$script"
     else
         # a session process: a grandchild of the daemon
         victim=$(for p in $listener; do pgrep -P "$p"; done | shuf | head -1)
-        kill -9 $victim 2> /dev/null || pkill -9 -f 'sallyportd: session' 2> /dev/null
+        [ -z "$victim" ] || kill -9 "$victim" 2> /dev/null
     fi
     wait $bench 2> /dev/null
     [ $((n % 4)) -ne 0 ] || sleep 0.7

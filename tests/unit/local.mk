@@ -15,4 +15,4 @@ include tests/unit/server/local.mk
 include tests/unit/cmd/local.mk
 endif
 TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) -Wno-shadow -Wno-conversion -Wno-missing-prototypes
-EXTRA_DIST += tests/support/tap-run
+EXTRA_DIST += tests/support/tap-run tests/support/lsan.supp
