@@ -58,7 +58,7 @@ static void without(int nr, int prctl_option, int err)
 	(void)seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)err), nr, 0);
 	if (prctl_option != 0)
 		(void)seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)err), SCMP_SYS(prctl), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)prctl_option));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)prctl_option, 0));
 	(void)seccomp_load(ctx);
 	seccomp_release(ctx);
 }
