@@ -218,6 +218,8 @@ Test(base64, one_text_per_value)
 	for (size_t i = 0; i < N(bad); i++)
 		cr_expect_eq(base64_decode(span_str(bad[i]), &b), E_FORMAT, "%s", bad[i]);
 	cr_expect_eq(base64_decode(B("Zm\0v"), &b), E_FORMAT);
+	for (size_t n = 0; n <= 8; n++) /* good characters follow, but are not part of the text */
+		cr_expect_eq(base64_decode(span_of("Zm9vZm9v", n), &b), n % 4 == 0 ? 0 : E_FORMAT);
 	buf_clear(&b);
 	buf_init(&b, 2);
 	cr_expect_eq(base64_decode(B("Zm9v"), &b), E_TOOBIG);
