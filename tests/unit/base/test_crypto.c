@@ -4,6 +4,10 @@
  * and refusals of everything next to a good signature or text.
  */
 #include <criterion/criterion.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 
 #include "base/crypto.h"
@@ -168,6 +172,38 @@ Test(ecdsa, rfc6979)
 	cr_expect_eq(ecdsa_verify(256, span_of(NULL, 0), span_of(r, 32), span_of(s, 32), B("sample")), E_CRYPTO);
 	q[64] ^= 1; /* off the curve */
 	cr_expect_eq(ecdsa_verify(256, span_of(q, 65), span_of(r, 32), span_of(s, 32), B("sample")), E_CRYPTO);
+}
+
+/* A real key and signature of this size: rsa_verify()'s answer. check_bits: what the verifier takes the hash for. */
+static int rsa_round(unsigned bits, const char *md, int check_bits)
+{
+	EVP_PKEY *k = EVP_RSA_gen(bits);
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	BIGNUM *bn = NULL, *be = NULL;
+	uint8_t n[512], e[8], sig[512];
+	size_t len = sizeof(sig);
+	int rc;
+
+	cr_assert_eq(EVP_DigestSignInit_ex(c, NULL, md, NULL, NULL, k, NULL), 1);
+	cr_assert_eq(EVP_DigestSign(c, sig, &len, (const uint8_t *)"text", 4), 1);
+	cr_assert_eq(EVP_PKEY_get_bn_param(k, OSSL_PKEY_PARAM_RSA_N, &bn), 1);
+	cr_assert_eq(EVP_PKEY_get_bn_param(k, OSSL_PKEY_PARAM_RSA_E, &be), 1);
+	rc = rsa_verify(span_of(e, (size_t)BN_bn2bin(be, e)), span_of(n, (size_t)BN_bn2bin(bn, n)), check_bits, B("text"),
+	    span_of(sig, len));
+	BN_free(bn);
+	BN_free(be);
+	EVP_MD_CTX_free(c);
+	EVP_PKEY_free(k);
+	return rc;
+}
+
+Test(rsa, sizes_and_hashes)
+{
+	cr_expect_eq(rsa_round(2048, "SHA256", 256), 0);
+	cr_expect_eq(rsa_round(2048, "SHA512", 512), 0);
+	cr_expect_eq(rsa_round(2048, "SHA512", 256), E_CRYPTO);
+	cr_expect_eq(rsa_round(2048, "SHA1", 256), E_CRYPTO);
+	cr_expect_eq(rsa_round(1024, "SHA256", 256), E_CRYPTO, "a good signature of a key that is too short");
 }
 
 Test(rsa, hostile_parameters)
