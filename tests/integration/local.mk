@@ -6,5 +6,6 @@ soak: sallyport sallyportd
 	KILLS=$(SOAK_KILLS) SP_BUILD=$(abs_builddir) $(top_srcdir)/tests/integration/60-kill.sh | tee soak.log
 	@! grep '^not ok' soak.log && grep -q '^ok' soak.log
 CLEANFILES += soak.log
-# whole folders: what the tests need to run from an unpacked archive
-EXTRA_DIST += tests/run.sh tests/integration tests/support tests/drivers tests/vectors share
+# what the tests need to run from an unpacked archive; folders in which nothing is built are taken whole
+EXTRA_DIST += tests/run.sh tests/integration tests/drivers tests/vectors share doc \
+	tests/support/lab-test.sh tests/support/on-postgres.sh tests/support/pgtmp.sh

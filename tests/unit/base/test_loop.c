@@ -242,6 +242,30 @@ Test(loop, timer_cancelled_by_a_timer_of_the_same_pass)
 	rig_down(&r);
 }
 
+static int next_turn;
+
+static void in_turn(void *ctx)
+{
+	cr_assert_eq(*(int *)ctx, next_turn++);
+}
+
+/* Many within one microsecond: first armed, first called. */
+Test(loop, timers_due_together_keep_their_order)
+{
+	static int turn[2000];
+	struct rig r;
+
+	rig_up(&r);
+	for (int i = 0; i < 2000; i++) {
+		turn[i] = i;
+		loop_after(r.l, 0, in_turn, &turn[i]);
+	}
+	loop_after(r.l, 1, stop_now, &r);
+	(void)loop_run(r.l);
+	cr_expect_eq(next_turn, 2000);
+	rig_down(&r);
+}
+
 static void rearm(void *ctx)
 {
 	struct rig *r = ctx;
