@@ -31,8 +31,10 @@ static void policy_pushed(void *ctx, const struct ipc_msg *m)
 {
 	struct pgproxy *x = ctx;
 
-	if (mine(x, m))
-		policy_view_get(ipc_get(m, "view"), &x->view);
+	if (!mine(x, m))
+		return;
+	(void)policy_view_get(ipc_get(m, "view"), &x->view); /* what cannot be read denies */
+	x->view_seq++;
 }
 
 static void kill_pushed(void *ctx, const struct ipc_msg *m)

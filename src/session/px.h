@@ -54,7 +54,7 @@ struct px_plan {
 	struct px_colplan *col;
 	struct buf body;    /* the RowDescription it was made for */
 	int64_t made_us;    /* monotonic */
-	uint32_t catalog_epoch;
+	uint32_t view_seq, catalog_epoch;
 	bool distrust;      /* made without believing the catalogue: never used twice */
 	char masked[256];   /* "name email" */
 };
@@ -70,7 +70,7 @@ struct px_text {
 	bool shaped;             /* key is a shape: never equal to a text of the same bytes */
 	bool judged, by_name;    /* by_name: has an EXECUTE, so it is judged at each use */
 	struct judgement j;
-	uint32_t policy_epoch, catalog_epoch;
+	uint32_t view_seq, catalog_epoch;
 	bool touches;            /* mentions a relation with sensitive or unknown columns: scrub error texts */
 	bool has_lineage;
 	uint32_t lineage_epoch;
@@ -194,6 +194,7 @@ struct pgproxy {
 	uint32_t call;           /* outstanding start-up call */
 	char sid[40];
 	struct policy_view view;
+	uint32_t view_seq;       /* counts the views that came: what was decided under another one is void */
 	char sync_mode;          /* 'w' writes, 'a' all, 'i' interval */
 	bool params_hashed;
 	int64_t max_rows;

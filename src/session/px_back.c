@@ -209,6 +209,12 @@ static void on_close_complete(struct pgproxy *x, const struct pg_msg *m)
 
 static void on_no_data(struct pgproxy *x, const struct pg_msg *m)
 {
+	struct px_text *t = x->exp_head != NULL && x->exp_head->kind == EXP_DESCRIBE ? x->exp_head->text : NULL;
+
+	if (t != NULL) { /* rows would have no description */
+		px_plan_free(t->plan);
+		t->plan = NULL;
+	}
 	ack(x, m, EXP_DESCRIBE);
 }
 

@@ -418,7 +418,7 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 	if (last != NULL && last->kind == EXP_DESCRIBE && last->portal_name != NULL && strcmp(last->portal_name, p->name) == 0)
 		return; /* the client has just asked for this portal */
 	if (plan != NULL && !plan->distrust && !x->catalog_stale && !portal_distrust(x, p) &&
-	    plan->catalog_epoch == x->catalog_epoch && clock_mono_us() - plan->made_us < 1000000)
+	    plan->view_seq == x->view_seq && plan->catalog_epoch == x->catalog_epoch && clock_mono_us() - plan->made_us < 1000000)
 		return;
 	px_record_own(x, "columns of the portal, for masking", "Describe");
 	pg_put_describe(&x->up_out, 'P', name);

@@ -106,6 +106,7 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 	buf_put_span(&p->body, body);
 	p->made_us = clock_mono_us();
 	p->catalog_epoch = x->catalog_epoch;
+	p->view_seq = x->view_seq;
 	p->distrust = distrust;
 	if (pg_read_fields(body, &it) != 0)
 		return p; /* n = 0: rows will not fit and end the session */
@@ -125,7 +126,8 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 
 bool px_plan_fits(struct pgproxy *x, const struct px_plan *p, struct span body)
 {
-	return p != NULL && !p->distrust && p->catalog_epoch == x->catalog_epoch && span_eq(buf_span(&p->body), body);
+	return p != NULL && !p->distrust && p->view_seq == x->view_seq && p->catalog_epoch == x->catalog_epoch &&
+	    span_eq(buf_span(&p->body), body);
 }
 
 static void value_put(struct buf *out, const struct px_colplan *c, const struct pg_value *v, int format)

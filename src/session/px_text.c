@@ -196,12 +196,12 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 	char reason[128];
 	bool opaque = false;
 
-	if (t->judged && !t->by_name && t->policy_epoch == x->view.epoch && t->catalog_epoch == x->catalog_epoch)
+	if (t->judged && !t->by_name && t->view_seq == x->view_seq && t->catalog_epoch == x->catalog_epoch)
 		return;
 	if (t->judged && t->by_name)
 		text_facts(x, t); /* the name may mean something else by now */
 	t->judged = true;
-	t->policy_epoch = x->view.epoch;
+	t->view_seq = x->view_seq;
 	if (t->catalog_epoch != x->catalog_epoch) {
 		if (t->has_lineage)
 			lineage_clear(&t->lineage);
