@@ -298,6 +298,7 @@ Test(auth, the_last_success_counts)
 	cr_assert_str_eq(c.peer->id.user, "alice");
 	cr_assert_eq(c.peer->id.groups.n, 1);
 	cr_assert_str_eq(c.peer->id.groups.v[0], "dev");
+	cr_assert(span_eq(buf_span(&c.peer->id.key), buf_span(&r.blob[ALICE])));
 	cr_assert(rig_listener_got(&r, IPC_CONN_STATE));
 	client_close(&c);
 	buf_clear(&alice);

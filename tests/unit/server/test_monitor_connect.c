@@ -80,6 +80,7 @@ Test(names, a_target_is_named_or_not_there)
 	/* Others' targets do not exist, neither do they make suggestions. */
 	refused(ask_target("payroll", 5432), "3D000", "unknown target \"payroll\"", "your targets");
 	refused(ask_target("payrol", 5432), "3D000", "unknown target \"payrol\"", "your targets");
+	cr_assert_null(strstr(client_str(&c, "hint"), "payroll"));
 	refused(ask_target("10.0.0.1", 5432), "3D000", "unknown target", "your targets");
 	refused(ask_target("", 5432), "3D000", "unknown target", "your targets");
 }
