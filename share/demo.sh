@@ -43,6 +43,7 @@ build_all() {
     SP_BUILD=$top/build/plain
     "$top/share/install-deps.sh" run || exit 1
     mkdir -p "$SP_BUILD" && [ -w "$SP_BUILD" ] && [ -w "$top" ] || die "$top is not writable for $(id -un): clone it as this user, or run this as root"
+    [ -e "$top/configure" ] || say "making configure (a few seconds)"
     "$top/tools/regen.sh" -u || die "autoreconf failed"
     if [ ! -e "$SP_BUILD/config.status" ] || [ "$top/configure" -nt "$SP_BUILD/config.status" ]; then
         logged "configuring (a few seconds)" "$SP_BUILD/configure.out" configure_there

@@ -43,7 +43,7 @@ finish() {
 
 # build NAME CONFIGURE-ARGUMENT ...: configures once, makes everything.
 build() {
-    local dir=$root/$1
+    local name=$1 dir=$root/$1
     shift
     mkdir -p "$dir"
     if [ ! -e "$dir/config.status" ] || [ "$top/configure" -nt "$dir/config.status" ]; then
@@ -53,9 +53,12 @@ build() {
         }
     fi
     make -C "$dir" -j"$jobs" all > "$dir/make.out" 2>&1 || {
-        tail -60 "$dir/make.out"
+        grep -E '(error|Error|undefined reference)' "$dir/make.out" | head -30
+        say "--- last lines of $dir/make.out"
+        tail -30 "$dir/make.out"
         return 1
     }
+    head1 "built $name"
 }
 
 # unit NAME: make check there, counting each test of each program.
