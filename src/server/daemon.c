@@ -435,6 +435,17 @@ static int start(struct daemon *d, struct why *w)
 	return rc == 0 ? helpers_watch(d, w) : rc;
 }
 
+/* Descriptors 0 to 2 exist, so that nothing else gets their numbers; nothing else is inherited. */
+static void descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	(void)close_range(3, ~0u, 0);
+}
+
 int daemon_run(const struct daemon_opts *o)
 {
 	static struct daemon d;
@@ -444,7 +455,7 @@ int daemon_run(const struct daemon_opts *o)
 	d.sigfd = d.exe = -1;
 	for (int i = 0; i < HELPER_N; i++)
 		d.helper[i].pid = d.helper[i].pidfd = d.helper[i].sock = -1;
-	(void)close_range(3, ~0u, 0); /* whatever we were started with */
+	descriptors();
 	(void)umask(077);
 	(void)mallopt(M_ARENA_MAX, 1);
 	d.conf = load(o->conf);

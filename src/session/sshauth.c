@@ -303,7 +303,7 @@ void auth_message(struct edge *e, ssh_message m)
 
 	if (rc == E_STATE || auth_done(e)) {
 		ssh_message_free(m);
-		edge_doom(e, EDGE_EXIT_PROTOCOL, "the user name may not change");
+		edge_doom(e, EDGE_EXIT_PROTOCOL, auth_done(e) ? "authenticated already" : "the user name may not change");
 		return;
 	}
 	if (rc != 0) {

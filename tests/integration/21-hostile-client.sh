@@ -96,6 +96,16 @@ watch_size deaf
 check "a client that reads no answers" "^requests without reading" "$o"
 if [ "$size" -gt 0 ] && [ "$size" -lt "$limit" ]; then ok "  costs $size kB"; else not_ok "  costs $size kB"; fi
 
+# --- a crowd that never logs in
+for i in $(seq 1 160); do
+    perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]", LocalAddr => "127.0.3.$ARGV[1]") or exit; sleep 4' "$SP_SSH_PORT" "$((i % 250 + 1))" &
+done 2> /dev/null
+sleep 2
+crowd=$(pgrep -P "$(pgrep -P "$(cat "$LAB/gateway.pid")" -f listener)" | wc -l)
+if [ "$crowd" -gt 10 ] && [ "$crowd" -le 100 ]; then ok "of 160 silent clients $crowd got in"; else not_ok "of 160 silent clients $crowd got in"; fi
+check "  the others were dropped at random" "connect-refused.*max-startups" "$LAB/gateway.log"
+sleep 5
+
 sleep 1
 is "no session process is left over" "$(pgrep -P "$(pgrep -P "$(cat "$LAB/gateway.pid")" -f listener)" | wc -l)" 0
 grep -E "session-crash" "$LAB/gateway.log" | grep -v "status=42$" > "$o"
