@@ -271,8 +271,9 @@ case ${1:-} in
 --stop)
     [ $# -eq 2 ] || usage
     [ -e "$2/.sallyport-lab" ] || die "there is no lab in $2"
-    # shellcheck disable=SC2046
-    [ ! -e "$2/forwards" ] || kill $(cat "$2/forwards") 2> /dev/null
+    for pid in $(cat "$2/forwards" 2> /dev/null); do
+        ! grep -q ssh_config "/proc/$pid/cmdline" 2> /dev/null || kill "$pid"
+    done
     rm -f "$2/forwards"
     lab_stop "$2"
     echo "the lab has ended; its recordings and logs are still in $2"

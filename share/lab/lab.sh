@@ -115,9 +115,16 @@ lab_gateway_start() {
     awk -v h="[127.0.0.1]:$LAB_SSH_PORT" '{print h, $1, $2}' "$dir/state/ssh_host_ed25519_key.pub" > "$dir/known_hosts"
 }
 
+# The number in the file may be another process's by now.
+lab_runs() {
+    local pid
+    pid=$(cat "$1/gateway.pid" 2> /dev/null) && kill -0 "$pid" 2> /dev/null && grep -q sallyportd "/proc/$pid/cmdline" 2> /dev/null
+}
+
 lab_gateway_stop() {
     local pid i
-    pid=$(cat "$1/gateway.pid" 2> /dev/null) || return 0
+    lab_runs "$1" || return 0
+    pid=$(cat "$1/gateway.pid")
     kill -TERM "$pid" 2> /dev/null || return 0
     for i in $(seq 1 100); do
         kill -0 "$pid" 2> /dev/null || break
@@ -203,11 +210,6 @@ lab_start() {
 lab_stop() {
     lab_gateway_stop "$1"
     pgtmp_stop "$1/pg"
-}
-
-lab_runs() {
-    local pid
-    pid=$(cat "$1/gateway.pid" 2> /dev/null) && kill -0 "$pid" 2> /dev/null && grep -q sallyportd "/proc/$pid/cmdline" 2> /dev/null
 }
 
 lab_clean() {
