@@ -3,7 +3,7 @@
 SOAK_KILLS = 100
 .PHONY: soak
 soak: sallyport sallyportd
-	KILLS=$(SOAK_KILLS) SP_BUILD=$(abs_builddir) $(top_srcdir)/tests/integration/60-kill.sh | tee soak.log
+	KILLS=$(SOAK_KILLS) SP_BUILD=$(abs_builddir) bash $(top_srcdir)/tests/integration/60-kill.sh | tee soak.log
 	@! grep '^not ok' soak.log && grep -q '^ok' soak.log
 CLEANFILES += soak.log
 # what the tests need to run from an unpacked archive; folders in which nothing is built are taken whole
