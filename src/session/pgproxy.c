@@ -18,6 +18,8 @@
 #include "policy/view.h"
 #include "session/px.h"
 
+#define EOF_GRACE_MS 2000 /* a client that is gone may be one that only finished talking */
+
 static struct pgproxy *sessions;
 
 /* ---- what the monitor pushes ---- */
@@ -131,6 +133,10 @@ void px_end(struct pgproxy *x, const char *reason)
 	if (x->phase == PX_ENDED)
 		return;
 	(void)str_copy(x->end_reason, sizeof(x->end_reason), reason);
+	loop_cancel(x->p.loop, x->eof_timer);
+	x->eof_timer = NULL;
+	if (x->phase == PX_RELAY && x->exp_head != NULL)
+		px_cancel_upstream(x); /* nobody waits for it any more */
 	px_hold_withdraw(x, reason);
 	px_enter(x, PX_ENDED);
 	px_record_end(x, reason);
@@ -291,13 +297,24 @@ size_t pgproxy_feed(struct pgproxy *x, struct span in)
 	return in.n;
 }
 
+static void eof_over(void *ctx)
+{
+	struct pgproxy *x = ctx;
+
+	x->eof_timer = NULL;
+	px_end(x, "client closed");
+}
+
 void pgproxy_client_eof(struct pgproxy *x)
 {
 	x->client_eof = true;
 	/* What was sent before the end of file is still answered, but nothing waits for a decision any more, nor for data or
 	 * a Sync that cannot come. */
-	if (x->wait == WAIT_NONE && x->phase == PX_RELAY && x->exp_head != NULL && !x->copy_in && !x->ext_open)
+	if (x->wait == WAIT_NONE && x->phase == PX_RELAY && x->exp_head != NULL && !x->copy_in && !x->ext_open) {
+		if (x->eof_timer == NULL)
+			x->eof_timer = loop_after(x->p.loop, EOF_GRACE_MS, eof_over, x);
 		return;
+	}
 	px_end(x, "client closed");
 }
 

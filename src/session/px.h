@@ -244,7 +244,7 @@ struct pgproxy {
 	/* recording */
 	struct recorder *rec;
 	bool need_sync, dirty_sync;
-	struct loop_timer *sync_timer;
+	struct loop_timer *sync_timer, *eof_timer;
 	uint64_t n_statements, n_rows;
 	uint64_t head_seq;
 	struct sha256_ctx *copy_sha;

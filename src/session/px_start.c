@@ -163,6 +163,8 @@ static void upstream_start(struct pgproxy *x, const struct ipc_msg *m, int sock,
 	ipc_take_str(m, "application_name", app, sizeof(app));
 	option_put(&x->options, span_str("standard_conforming_strings"), span_str("on"));
 	option_put(&x->options, span_str("backslash_quote"), span_str("safe_encoding"));
+	/* When this process or the gateway dies, the server notices by itself and stops the query. */
+	option_put(&x->options, span_str("client_connection_check_interval"), span_str("1s"));
 	p = (struct pgup_params){.fd = sock, .host = host, .hostaddr = hostaddr, .port = (int)ipc_get_int(m, "port", 5432),
 	    .user = x->login, .database = x->db, .password = pw, .sslmode = tls, .ca_fd = ca, .application_name = app,
 	    .options = buf_cstr(&x->options)};

@@ -190,6 +190,43 @@ static void judge_raise(struct pgproxy *x, struct px_text *t, const char *reason
 	policy_judge(&x->view, &f, &t->j);
 }
 
+/* A write whose source is masked for this role would be read back clear, here or in another session: it waits for an
+ * operator whatever its class. An unproven source counts only where something is written at all. */
+static void judge_masked_write(struct pgproxy *x, struct px_text *t)
+{
+	if (x->view.mask == MASK_NONE || t->j.verdict < VERDICT_WARN)
+		return;
+	for (size_t i = 0; i < t->facts.n_stmts; i++) {
+		unsigned flags = t->facts.stmts[i].flags;
+		const struct lineage_stmt *ls;
+
+		ls = px_lineage_of(x, t, i);
+		if (ls == NULL || ls->written.what == LINEAGE_CLEAN ||
+		    (ls->written.what == LINEAGE_UNKNOWN && (flags & SQLF_WRITES) == 0))
+			continue;
+		t->j.verdict = VERDICT_HOLD;
+		(void)str_copy(t->j.rule, sizeof(t->j.rule), "mask/write");
+		(void)snprintf(t->j.reason, sizeof(t->j.reason), "%s writes %s where it would be readable", t->facts.stmts[i].tag,
+		    ls->written.what == LINEAGE_SENSITIVE ? "masked data" : "data of unproven origin");
+		(void)str_copy(t->j.hint, sizeof(t->j.hint), "masked data may be copied with an operator's approval only");
+		return;
+	}
+}
+
+/* Does it run what other texts say? EXECUTE, FETCH, and the deferred triggers of COMMIT can fail on any value. */
+static bool text_speaks_for_others(const struct px_text *t)
+{
+	static const char *const tags[] = {"FETCH", "MOVE", "EXECUTE"};
+
+	if (t->by_name || (t->facts.flags & SQLF_TX_END) != 0)
+		return true;
+	for (size_t i = 0; i < t->facts.n_stmts; i++)
+		for (size_t k = 0; k < sizeof(tags) / sizeof(tags[0]); k++)
+			if (strcmp(t->facts.stmts[i].tag, tags[k]) == 0)
+				return true;
+	return false;
+}
+
 void px_text_judge(struct pgproxy *x, struct px_text *t)
 {
 	const char *which = "";
@@ -211,7 +248,7 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 		t->catalog_epoch = x->catalog_epoch;
 	}
 	policy_judge(&x->view, &t->facts, &t->j);
-	t->touches = px_catalog_touches(x, &t->facts, &opaque, &which);
+	t->touches = px_catalog_touches(x, &t->facts, &opaque, &which) || text_speaks_for_others(t);
 	if (opaque) {
 		snprintf(reason, sizeof(reason), "view %s runs more than a read", which);
 		judge_raise(x, t, reason);
@@ -220,6 +257,7 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 		snprintf(reason, sizeof(reason), "function %s is defined in this database as well", which);
 		judge_raise(x, t, reason);
 	}
+	judge_masked_write(x, t);
 }
 
 static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t hash, bool shaped)

@@ -33,7 +33,8 @@ check "psql's \\d works" 'full_name' "$LAB/o"
 # ---- held ----
 n=0
 for sql in "drop table notes" "delete from orders" "with x as (delete from orders returning 1) select count(*) from x" \
-    "explain analyze delete from orders" "truncate payments" "do \$\$ begin perform 1; end \$\$"; do
+    "explain analyze delete from orders" "truncate payments" "update orders set status = (select email from customers limit 1) where id = 1" \
+    "create temp table t as select email as harmless from customers" "do \$\$ begin perform 1; end \$\$"; do
     n=$((n + 1))
     psql_as alice -c "$sql" > "$LAB/h$n" 2>&1 &
     pid=$!
