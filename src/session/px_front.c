@@ -90,7 +90,9 @@ static void tx_note(struct pgproxy *x, const struct px_text *t)
 {
 	if ((t->facts.flags & (SQLF_WRITES | SQLF_LOCKS)) != 0)
 		x->tx_wrote = true;
-	if ((t->facts.flags & SQLF_CATALOG) != 0)
+	/* What was read of the catalogue inside a transaction goes with it: SET LOCAL, DDL, a subtransaction's SET. */
+	if ((t->facts.flags & SQLF_CATALOG) != 0 ||
+	    ((t->facts.flags & (SQLF_ROLLBACK | SQLF_TX_END)) != 0 && x->views_stale))
 		x->catalog_stale = true;
 }
 
