@@ -39,6 +39,7 @@ void edge_end(struct edge *e, enum edge_exit code, const char *reason)
 		log_warn("ssh-ended", "why", reason);
 	else
 		log_info("ssh-ended", "why", reason);
+	sshio_hold(false);
 	(void)ssh_session_set_disconnect_message(e->ssh, reason);
 	ssh_set_fd_towrite(e->ssh); /* the message goes out now or never */
 	chans_clear(e, reason);     /* ssh_disconnect() frees libssh's channels */
@@ -155,10 +156,13 @@ static void after(void *ctx)
 	bool moved = true;
 
 	edge_watch_turn();
+	sshio_hold(auth_done(e));
 	for (int i = 0; i < TURN_MAX && moved; i++) {
 		moved = false;
-		if (!drain(e, &moved))
+		if (!drain(e, &moved)) {
+			sshio_hold(false);
 			return;
+		}
 		if (e->doomed != NULL) {
 			edge_end(e, e->doom_code, e->doomed);
 			return;
@@ -170,6 +174,7 @@ static void after(void *ctx)
 		if (sshio_has_input() ? !auth_waiting(e) : !sshio_active() && i == 0)
 			moved = true; /* without our poll() any call above may have queued messages */
 	}
+	sshio_hold(false);
 	if (moved && e->again == NULL) /* bytes that epoll does not know of */
 		e->again = loop_after(e->loop, 0, again_fn, e);
 	loop_mod(e->loop, e->fd, wants(e));

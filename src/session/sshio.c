@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define READ_AHEAD 65536
+#define TOGETHER   32768 /* packets of one loop turn that leave in one call */
 #define FLOOD (512u * 1024) /* a client that reads nothing may say so much more */
 
 static struct {
@@ -24,6 +25,10 @@ static struct {
 	int err;        /* errno of a failed receive */
 	size_t off, n;  /* unread part of mem */
 	size_t deaf;    /* bytes received since the client stopped reading */
+	pid_t pid;      /* ours, once the process cannot fork any more */
+	bool hold;      /* collect what is sent until the turn is over */
+	size_t out_off, n_out;
+	uint8_t out[TOGETHER];
 	uint8_t mem[READ_AHEAD];
 } io = {.fd = -1};
 
@@ -54,11 +59,15 @@ void sshio_attach(int fd)
 	io.may_read = io.gate = io.blocked = io.active = io.eof = false;
 	io.err = 0;
 	io.off = io.n = io.deaf = 0;
+	io.hold = false;
+	io.pid = (pid_t)syscall(SYS_getpid);
+	io.out_off = io.n_out = 0;
 }
 
 void sshio_detach(void)
 {
 	sshio_attach(-1);
+	io.pid = 0;
 }
 
 void sshio_may_read(void)
@@ -154,6 +163,14 @@ static int own_poll(struct pollfd *p, int timeout_ms)
 int sshio_poll(struct pollfd *fds, nfds_t n, int timeout_ms) OURS("poll");
 ssize_t sshio_recv(int fd, void *p, size_t n, int flags) OURS("recv");
 ssize_t sshio_send(int fd, const void *p, size_t n, int flags) OURS("send");
+pid_t sshio_getpid(void) OURS("getpid");
+
+/* OpenSSL asks for each random number whether it is in a forked child; a session process cannot fork (its sandbox has no
+ * such call), so the answer never changes. */
+pid_t sshio_getpid(void)
+{
+	return io.pid != 0 ? io.pid : (pid_t)syscall(SYS_getpid);
+}
 
 int sshio_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
@@ -185,7 +202,8 @@ ssize_t sshio_recv(int fd, void *p, size_t n, int flags)
 	return kernel_recv(fd, p, n, flags);
 }
 
-static ssize_t own_send(const void *p, size_t n, int flags)
+/* As much as the kernel takes at once: a count (0: no room) or -1. */
+static ssize_t send_some(const void *p, size_t n, int flags)
 {
 	ssize_t w;
 
@@ -197,6 +215,43 @@ static ssize_t own_send(const void *p, size_t n, int flags)
 	if (w >= 0 && (size_t)w < n)
 		io.blocked = true;
 	return w;
+}
+
+/* What was collected goes first. False when some of it must wait, or on an error (errno). */
+static bool push(void)
+{
+	ssize_t w;
+
+	if (io.n_out == 0)
+		return true;
+	w = io.blocked ? 0 : send_some(io.out + io.out_off, io.n_out, 0);
+	if (w < 0)
+		return false;
+	io.out_off += (size_t)w;
+	io.n_out -= (size_t)w;
+	if (io.n_out == 0)
+		io.out_off = 0;
+	errno = EAGAIN;
+	return io.n_out == 0;
+}
+
+static ssize_t own_send(const void *p, size_t n, int flags)
+{
+	if (io.hold && n <= TOGETHER - io.out_off - io.n_out) {
+		memcpy(io.out + io.out_off + io.n_out, p, n);
+		io.n_out += n;
+		return (ssize_t)n;
+	}
+	if (!push())
+		return errno == EAGAIN ? 0 : -1;
+	return send_some(p, n, flags);
+}
+
+void sshio_hold(bool on)
+{
+	io.hold = on && io.active;
+	if (!on && !push() && errno != EAGAIN)
+		io.err = errno; /* the next receive reports it */
 }
 
 ssize_t sshio_send(int fd, const void *p, size_t n, int flags)

@@ -23,6 +23,9 @@ void sshio_gate(bool open);
 void sshio_may_write(void);
 /* Bytes are here that libssh has not taken yet (the loop will not report those). */
 bool sshio_has_input(void);
+/* Between hold(true) and hold(false) small packets are collected; hold(false) sends them in one call. What the kernel has
+ * no room for stays and counts as blocked. */
+void sshio_hold(bool on);
 /* The kernel had no room for the last send: wait for LOOP_OUT. */
 bool sshio_blocked(void);
 /* Much was received while nothing could be sent: answers to it would pile up in libssh. Do not ask for input. */
