@@ -293,6 +293,10 @@ size_t pgproxy_feed(struct pgproxy *x, struct span in)
 		px_fatal(x, "54000", "message too large for the gateway (64 MiB)", "", "message too large");
 		return in.n;
 	}
+	if (x->hold.active && px_hold_deserted(x)) {
+		px_end(x, "client terminated while a statement was held");
+		return in.n;
+	}
 	input_run(x);
 	return in.n;
 }

@@ -346,6 +346,7 @@ void px_hold_decided(struct pgproxy *x, const struct ipc_msg *m);
 void px_hold_withdraw(struct pgproxy *x, const char *why);
 void px_hold_clear(struct pgproxy *x);
 bool px_hold_cancel(struct pgproxy *x); /* the client cancelled: was a hold waiting? */
+bool px_hold_deserted(const struct pgproxy *x); /* has the client said goodbye behind the held message? */
 
 /* px_record.c */
 /* sql: the exact bytes (t's own may be another text of the same shape). */

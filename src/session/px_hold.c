@@ -204,7 +204,7 @@ void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const 
 {
 	struct px_hold *h = &x->hold;
 
-	if (x->client_eof) {
+	if (x->client_eof || px_hold_deserted(x)) {
 		px_end(x, "client closed"); /* nobody waits for the decision */
 		return;
 	}
@@ -461,6 +461,20 @@ void px_hold_decided(struct pgproxy *x, const struct ipc_msg *m)
 		hold_withdrawn(x, h->why[0] != '\0' ? h->why : "withdrawn by the gateway");
 	px_flush(x);
 	px_wake(x);
+}
+
+bool px_hold_deserted(const struct pgproxy *x)
+{
+	struct span in = buf_span(&x->in);
+	struct pg_msg m;
+	size_t used;
+
+	while (pg_frame(in, PX_MSG_MAX, &m, &used) == 0) {
+		if (m.type == 'X')
+			return true;
+		in = span_of(in.p + used, in.n - used);
+	}
+	return false;
 }
 
 bool px_hold_cancel(struct pgproxy *x)

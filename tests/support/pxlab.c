@@ -243,7 +243,7 @@ bool lab_ready(struct pxlab *l, size_t n)
 
 static bool enough_asks(struct pxlab *l)
 {
-	return lab_n_asked(l, (enum ipc_type)want_type) >= want_n || has_ended(l);
+	return lab_n_asked(l, (enum ipc_type)want_type) >= want_n;
 }
 
 bool lab_asked(struct pxlab *l, enum ipc_type t, size_t n)
