@@ -28,8 +28,11 @@ const char *lab_ring(struct span s)
 	static char ring[RING][RING_TEXT];
 	static unsigned at;
 	char *t = ring[at++ % RING];
+	size_t n = s.n < RING_TEXT ? s.n : RING_TEXT - 1;
 
-	snprintf(t, RING_TEXT, "%.*s", (int)(s.n < RING_TEXT ? s.n : RING_TEXT - 1), s.n > 0 ? (const char *)s.p : "");
+	if (n > 0)
+		memcpy(t, s.p, n);
+	t[n] = '\0';
 	return t;
 }
 

@@ -159,8 +159,10 @@ size_t lab_breaches(const struct pxlab *l);
 const char *lab_breach(const struct pxlab *l);
 /* Messages of this type sent to the server since the welcome, whose body holds these bytes (NULL: all). */
 size_t lab_sent(const struct pxlab *l, uint8_t type, const char *bytes);
+/* Those that left when the recording was synced to its end. */
+size_t lab_sent_synced(const struct pxlab *l, uint8_t type, const char *bytes);
 
-/* "%.*s" into the ring. */
+/* A copy in the ring, cut at 8 KiB; bytes behind a NUL are there, too. */
 const char *lab_ring(struct span s);
 
 #endif

@@ -35,6 +35,7 @@ struct credit {
 
 struct sent {
 	uint8_t type;
+	bool synced;         /* the recording was synced to its end when it left */
 	struct buf body;
 };
 
@@ -48,6 +49,7 @@ struct lab_wire {
 	size_t held;         /* index + 1 of the last statement that was not sent: a hold may release it */
 	struct buf stream;   /* bytes sent and not yet a whole message */
 	size_t limit;        /* recording as of the first byte of that message */
+	size_t synced;       /* as of the last fdatasync() */
 	struct sent *sent;
 	size_t n_sent, cap_sent;
 	size_t n_breaches;
@@ -263,6 +265,7 @@ static void message_keep(struct lab_wire *w, const struct pg_msg *m)
 		w->sent = xreallocarray(w->sent, w->cap_sent, sizeof(*w->sent));
 	}
 	w->sent[w->n_sent].type = m->type;
+	w->sent[w->n_sent].synced = w->synced >= w->limit;
 	buf_init(&w->sent[w->n_sent].body, 256u << 20);
 	buf_put_span(&w->sent[w->n_sent++].body, m->body);
 }
@@ -299,6 +302,7 @@ ssize_t pxwire_send(int fd, const void *p, size_t n, int flags) OURS("send");
 ssize_t pxwire_recv(int fd, void *p, size_t n, int flags) OURS("recv");
 int pxwire_poll(struct pollfd *fds, nfds_t n, int timeout_ms) OURS("poll");
 pid_t pxwire_getpid(void) OURS("getpid");
+int pxwire_fdatasync(int fd) OURS("fdatasync");
 
 ssize_t pxwire_send(int fd, const void *p, size_t n, int flags)
 {
@@ -332,6 +336,21 @@ int pxwire_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 pid_t pxwire_getpid(void)
 {
 	return (pid_t)syscall(SYS_getpid);
+}
+
+/* Which recording is meant does not matter: a test has one. */
+int pxwire_fdatasync(int fd)
+{
+	int rc = (int)syscall(SYS_fdatasync, fd), err = errno;
+
+	for (size_t i = 0; i < LABS && rc == 0; i++) {
+		if (watched[i] == NULL || watched[i]->wire == NULL)
+			continue;
+		recording_read(watched[i]->wire);
+		watched[i]->wire->synced = watched[i]->wire->at;
+	}
+	errno = err;
+	return rc;
 }
 
 /* ---- life and answers ---- */
@@ -387,16 +406,27 @@ const char *lab_breach(const struct pxlab *l)
 	return l->wire != NULL ? l->wire->breach : "";
 }
 
-size_t lab_sent(const struct pxlab *l, uint8_t type, const char *bytes)
+static size_t sent_count(const struct pxlab *l, uint8_t type, const char *bytes, bool synced)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->wire->n_sent; i++) {
-		struct span body = buf_span(&l->wire->sent[i].body);
+		const struct sent *s = &l->wire->sent[i];
+		struct span body = buf_span(&s->body);
 
-		if (l->wire->sent[i].type == type &&
+		if (s->type == type && (s->synced || !synced) &&
 		    (bytes == NULL || (body.n > 0 && memmem(body.p, body.n, bytes, strlen(bytes)) != NULL)))
 			n++;
 	}
 	return n;
+}
+
+size_t lab_sent(const struct pxlab *l, uint8_t type, const char *bytes)
+{
+	return sent_count(l, type, bytes, false);
+}
+
+size_t lab_sent_synced(const struct pxlab *l, uint8_t type, const char *bytes)
+{
+	return sent_count(l, type, bytes, true);
 }
