@@ -100,8 +100,8 @@ static struct lval func_call(struct lin *l, struct lscope *s, const struct pgnod
 		return lval_derive(around);
 	v = lval_mix(v, lval_mix(around, lin_exprs(l, s, pgnode_field(n, "agg_order"))));
 	if (v.what == LINEAGE_SENSITIVE) {
-		if (!lin_func_pure(
-			l, schema, name)) /* pg_notify, set_config, setval: it may keep it */
+		if (!lin_func_pure(l, schema, name) || /* pg_notify, set_config, setval: it may keep it */
+		    lin_func_tells(name))
 			lin_note_write(l, v);
 		return lval_derive(v);
 	}

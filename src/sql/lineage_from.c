@@ -411,6 +411,78 @@ static bool compare_made(struct lin *l, struct lscope *s, const struct pgnode *q
 	return changed;
 }
 
+/* A scalar subquery that is a condition compares in its select list. */
+static bool compare_sublink(struct lin *l, struct lscope *s, const struct pgnode *q, struct lval v)
+{
+	const struct pgnode *sub = pgnode_field(q, "subselect");
+	bool changed = false;
+
+	if (!pgnode_is(q, "SubLink") || strcmp(pgnode_field_str(q, "subLinkType"), "EXPR_SUBLINK") != 0)
+		return false;
+	for (const struct pgnode *n = sub; n != NULL && v.what == LINEAGE_SENSITIVE;
+	     n = pgnode_walk(sub, n, false)) {
+		struct lcol *c = lin_column_of(l, s, n);
+
+		if (c != NULL && c->made)
+			changed |= equate(c, v);
+	}
+	return changed;
+}
+
+bool lin_taint_columns(struct lin *l, struct lscope *s, const struct pgnode *e, struct lval v)
+{
+	const struct pgnode *n = e;
+	bool changed = false;
+
+	while (n != NULL && v.what == LINEAGE_SENSITIVE) {
+		bool inner = n->key != NULL && strcmp(n->key, "subselect") == 0;
+		struct lcol *c = lin_column_of(l, s, n);
+
+		if (c != NULL)
+			changed |= equate(c, v);
+		n = pgnode_walk(e, n, inner);
+	}
+	return changed;
+}
+
+/* A stored column next to a sensitive side: equality behind arithmetic (o.id + 0 = ascii(c.email)) tells the value;
+ * so does a range, and also the number of rows that it lets through. */
+static bool compare_sides(struct lin *l, struct lscope *s, const struct pgnode *q)
+{
+	const struct pgnode *side[] = {pgnode_field(q, "lexpr"), pgnode_field(q, "rexpr")};
+	bool changed = false;
+
+	if (!pgnode_is(q, "A_Expr"))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		struct lval v = lin_expr(l, s, side[i]);
+		struct lval other = lin_expr(l, s, side[1 - i]);
+
+		if (v.what == LINEAGE_SENSITIVE && other.what != LINEAGE_SENSITIVE &&
+		    lin_taint_columns(l, s, side[1 - i], v)) {
+			changed = true;
+			if (!is_equality(q))
+				lin_note_write(l, v);
+		}
+	}
+	return changed;
+}
+
+static bool compare_nested(struct lin *l, struct lscope *s, const struct pgnode *q)
+{
+	const struct pgnode *n = q;
+	bool changed = false;
+
+	while (n != NULL) {
+		bool inner = n->key != NULL && strcmp(n->key, "subselect") == 0;
+
+		if (!inner && pgnode_is(n, "A_Expr"))
+			changed |= compare_sides(l, s, n);
+		n = pgnode_walk(q, n, inner);
+	}
+	return changed;
+}
+
 /* One conjunct; true when a column changed. */
 static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
@@ -425,7 +497,9 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 		}
 		return changed;
 	}
-	changed = compare_made(l, s, q, lin_expr(l, s, q));
+	changed = compare_nested(l, s, q);
+	changed |= compare_made(l, s, q, lin_expr(l, s, q));
+	changed |= compare_sublink(l, s, q, lin_expr(l, s, q));
 	if (is_equality(q)) {
 		changed |= equal_sides(l, s, left, right);
 		changed |= equal_sides(l, s, right, left);

@@ -133,6 +133,8 @@ void lin_from_item(struct lin *l, struct lscope *s, const struct pgnode *n);
 struct lcols lin_table(struct lin *l, struct lscope *s, const struct pgnode *range_var);
 /* Let equality carry sensitivity to the other side: ON, WHERE. */
 void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals);
+/* Every column that the expression names is as sensitive as v; true when one changed. */
+bool lin_taint_columns(struct lin *l, struct lscope *s, const struct pgnode *e, struct lval v);
 
 /* ---- lineage_query.c ---- */
 struct lcols lin_query(
@@ -156,6 +158,8 @@ bool lin_is_system_relation(const char *schema, const char *name);
 void lin_system_columns(struct lin *l, const char *schema, const char *name, struct lcols *cols);
 /* Built-ins that read something else than their arguments. */
 bool lin_func_reads_state(const char *name);
+/* Built-ins whose arguments come out elsewhere: in a lock's number, the next random(), a count of rows, the time. */
+bool lin_func_tells(const char *name);
 bool lin_setting_plain(const char *name);
 /* Column names of a built-in function in FROM, space-separated; "=" is one column named like the
  * alias; NULL when not known. */

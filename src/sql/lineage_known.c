@@ -76,6 +76,11 @@ static const char *const state_functions[] = {
 	"pg_ls_*", "pg_logical_*", "xpath_table", "crosstab*", "connectby",
 };
 
+/* Others see the argument where no mask waits: pg_locks, random(), the number of rows, the clock. */
+static const char *const telling_functions[] = {
+	"pg_advisory_*", "pg_try_advisory_*", "setseed", "generate_series", "pg_sleep*",
+};
+
 /* Settings that take any text a session gives them; those with a dot are anybody's. */
 static const char *const free_settings[] = {
 	"application_name", "local_preload_libraries", "session_preload_libraries",
@@ -163,6 +168,15 @@ bool lin_func_reads_state(const char *name)
 {
 	for (size_t i = 0; i < sizeof(state_functions) / sizeof(state_functions[0]); i++) {
 		if (matches(state_functions[i], name))
+			return true;
+	}
+	return false;
+}
+
+bool lin_func_tells(const char *name)
+{
+	for (size_t i = 0; i < sizeof(telling_functions) / sizeof(telling_functions[0]); i++) {
+		if (matches(telling_functions[i], name))
 			return true;
 	}
 	return false;

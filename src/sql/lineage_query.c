@@ -202,12 +202,31 @@ static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode 
 	return out;
 }
 
+/* Which rows come, and how many, tells the value of LIMIT and OFFSET; the first row of ORDER BY what its key compares. */
+static void row_choice(struct lin *l, struct lscope *s, const struct pgnode *q)
+{
+	static const char *const counts[] = {"limitOffset", "limitCount"};
+	const struct pgnode *sort = pgnode_first(pgnode_field(q, "sortClause"));
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct lval v = lin_expr(l, s, pgnode_field(q, counts[i]));
+
+		if (v.what == LINEAGE_SENSITIVE)
+			lin_note_write(l, v);
+	}
+	for (; sort != NULL; sort = sort->next) {
+		const struct pgnode *key = pgnode_field(sort, "node");
+
+		if (!pgnode_is(key, "ColumnRef"))
+			(void)lin_taint_columns(l, s, key, lin_expr(l, s, key));
+	}
+}
+
 static struct lcols select_columns(
     struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
 	/* They add nothing to the result, but what they call may keep what it is given. */
-	static const char *const unseen[] = {
-	    "groupClause", "sortClause", "distinctClause", "limitOffset", "limitCount"};
+	static const char *const unseen[] = {"groupClause", "sortClause", "distinctClause"};
 	struct lscope s = {
 	    .outer = outer, .ctes = ctes, .windows = pgnode_field(q, "windowClause")};
 
@@ -228,6 +247,7 @@ static struct lcols select_columns(
 	lin_quals(l, &s, pgnode_field(q, "havingClause"));
 	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
 		(void)lin_expr(l, &s, pgnode_field(q, unseen[i]));
+	row_choice(l, &s, q);
 	return lin_targets(l, &s, pgnode_field(q, "targetList"));
 }
 

@@ -18,10 +18,13 @@ void lin_note_write(struct lin *l, struct lval v)
 		l->written = lval_mix(l->written, lval_derive(v));
 }
 
-/* v goes into column i. */
+/* v goes into column i. A sensitive one is masked for its own kind: its last digits would show a piece of anything
+ * else, so only the same kind, whole, is at home there. */
 static void put_column(struct lin *l, struct target *t, size_t i, struct lval v)
 {
-	if (t->home.c[i]->v.what != LINEAGE_SENSITIVE)
+	struct lval home = t->home.c[i]->v;
+
+	if (home.what != LINEAGE_SENSITIVE || v.what != LINEAGE_SENSITIVE || v.derived || v.kind != home.kind)
 		lin_note_write(l, v);
 	t->now.c[i]->v = lval_mix(t->now.c[i]->v, v);
 }
@@ -49,11 +52,25 @@ static void put_named(struct lin *l, struct target *t, const char *name, struct 
 		put_anywhere(l, t, v);
 }
 
+/* lower(email): what a mask shows of it is the same as before. */
+static const struct pgnode *case_folded(struct lin *l, const struct pgnode *n)
+{
+	const struct pgnode *args = pgnode_field(n, "args");
+	const char *schema, *name;
+
+	if (!pgnode_is(n, "FuncCall") || pgnode_len(args) != 1)
+		return n;
+	lin_func_name(n, &schema, &name);
+	if ((strcmp(name, "lower") != 0 && strcmp(name, "upper") != 0) || !lin_func_pure(l, schema, name))
+		return n;
+	return pgnode_first(args);
+}
+
 /* UPDATE ... SET, ON CONFLICT DO UPDATE SET */
 static void assign(struct lin *l, struct lscope *s, struct target *t, const struct pgnode *list)
 {
 	for (const struct pgnode *n = pgnode_first(list); n != NULL; n = n->next) {
-		struct lval v = lin_expr(l, s, pgnode_field(n, "val"));
+		struct lval v = lin_expr(l, s, case_folded(l, pgnode_field(n, "val")));
 
 		put_named(l, t, pgnode_field_str(n, "name"), v);
 	}
