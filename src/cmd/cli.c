@@ -80,7 +80,7 @@ static const char *command(const struct cli *c)
 
 void cli_put_usage(const struct cli *c, const struct verb *v, FILE *out)
 {
-	fprintf(out, "usage: %s %s%s%s\n", command(c), v->name, v->usage[0] != '\0' ? " " : "",
+	fprintf(out, "usage: %s %s%s%s\n", v->transports == VERB_SSH ? "ssh GATEWAY" : command(c), v->name, v->usage[0] != '\0' ? " " : "",
 	    v->usage);
 }
 
@@ -104,10 +104,11 @@ void cli_put_help(const struct cli *c, const struct verb *v, FILE *out)
 
 	cli_put_usage(c, v, out);
 	fprintf(out, "%s\n\n", v->summary);
-	if (cv != NULL && cv->raw == NULL) {
-		put_opts(c, cv->opts, cv->n_opts, out);
+	if (cv == NULL)
+		return;
+	put_opts(c, cv->opts, cv->n_opts, out);
+	if (cv->raw == NULL)
 		put_opts(c, common, N(common), out);
-	}
 }
 
 static void put_verbs(const struct cli *c, FILE *out)
@@ -385,7 +386,9 @@ static int leading_options(struct cli *c, int argc, char **argv, bool *done)
 		} else if (!c->exec && i + 1 < argc && strcmp(argv[i], "--config") == 0) {
 			c->config = argv[++i];
 		} else {
-			return cli_failf(c, -1, "there is no option \"%.64s\"", argv[i]);
+			(void)cli_failf(c, -1, "there is no option \"%.64s\", or its value is missing", argv[i]);
+			fprintf(stderr, "hint: all verbs: %s help\n", command(c));
+			return -1;
 		}
 	}
 	return i;
@@ -413,8 +416,8 @@ static int dispatch(struct cli *c, int argc, char **argv)
 	if ((v->transports & here) == 0)
 		return c->exec
 			   ? cli_failf(c, EXIT_USAGE, "is for the gateway's own command line only")
-			   : cli_failf(
-				 c, EXIT_USAGE, "works over ssh only: ssh GATEWAY %s", v->name);
+			   : cli_failf(c, EXIT_USAGE, "works over ssh only: ssh GATEWAY %s%s%s", v->name,
+				 v->usage[0] != '\0' ? " " : "", v->usage);
 	return skip < argc ? run_verb(c, argc - skip, argv + skip)
 			   : run_verb(c, 1, (char *[]){NULL, NULL});
 }

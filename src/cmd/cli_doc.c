@@ -13,7 +13,7 @@ static void put_words(FILE *out, const struct cli_verb *cv)
 
 	for (i = 0; i < cv->n_opts; i++)
 		fprintf(out, "%s ", cv->opts[i].name);
-	fputs("--json --help", out);
+	fputs(cv->raw == NULL ? "--json --help" : "--help", out);
 }
 
 void cli_put_completion(FILE *out)

@@ -49,6 +49,26 @@ static const struct cli_opt config_opts[] = {
     [CFG_PORT] = {"--port", "N", false, "its port"},
 };
 
+static const struct cli_opt sql_opts[] = {
+    {"-c", "SQL", false, "the rest of the line is SQL; quote it for your own shell"},
+    {"-d", "DATABASE", false, "instead of the target's first"},
+    {"-U", "LOGIN", false, "as this database user, when a role of yours has it"},
+    {"-x", NULL, false, "one line a column"},
+    {"--format", "F", false, "table, csv or json"},
+};
+
+static const struct cli_opt policy_opts[] = {
+    {"--target", "T", false, "on this target of the configuration"},
+    {"--user", "U", false, "for this user"},
+    {"--group", "G", false, "for somebody of this group (may be repeated)"},
+    {"--login", "L", false, "as this database user"},
+    {"--label", "env=NAME", false, "without a target: one with this label"},
+    {"--dialect", "pg|mysql", false, "of the SQL, without a target"},
+    {"--config", "FILE", true, "configuration to read"},
+    {"--json", NULL, false, "print JSON"},
+    {"--jsonl", NULL, false, "a JSON object in, one out, line by line"},
+};
+
 static const struct cli_verb verbs[] = {
     {VERB_APPROVE, verb_approve, NULL, 1, MANY, false, OPTS(why_opts)},
     {VERB_CERT, verb_cert, NULL, 0, 0, false, NULL, 0},
@@ -56,14 +76,14 @@ static const struct cli_verb verbs[] = {
     {VERB_DENY, verb_deny, NULL, 1, 1, false, OPTS(why_opts)},
     {VERB_HELP, verb_help, NULL, 0, 1, false, NULL, 0},
     {VERB_KILL, verb_kill, NULL, 1, 1, false, OPTS(why_opts)},
-    {VERB_POLICY, NULL, verb_policy, 0, MANY, true, NULL, 0},
+    {VERB_POLICY, NULL, verb_policy, 0, MANY, true, OPTS(policy_opts)},
     {VERB_RELOAD, verb_reload, NULL, 0, 0, false, NULL, 0},
     {VERB_REPLAY, verb_replay, NULL, 0, 1, false, OPTS(replay_opts)},
     {VERB_REQUESTS, verb_requests, NULL, 0, 0, false, OPTS(requests_opts)},
     {VERB_REVOKE, verb_revoke, NULL, 2, 2, false, OPTS(why_opts)},
     {VERB_SESSIONS, verb_sessions, NULL, 0, 0, false, OPTS(sessions_opts)},
     {VERB_SHOW, verb_show, NULL, 1, 1, false, NULL, 0},
-    {VERB_SQL, NULL, verb_sql, 1, MANY, false, NULL, 0},
+    {VERB_SQL, NULL, verb_sql, 1, MANY, false, OPTS(sql_opts)},
     {VERB_STATUS, verb_status, NULL, 0, 0, false, NULL, 0},
     {VERB_TARGETS, verb_targets, NULL, 0, 0, false, NULL, 0},
     {VERB_VERIFY, verb_verify, NULL, 0, 1, false, OPTS(verify_opts)},

@@ -15,6 +15,7 @@ enum { REP_SPEED, REP_IDLE, REP_TEXT, REP_ALL, REP_DIR };
 enum { VER_ALL, VER_KEY, VER_CHECKPOINT, VER_DIR };
 enum { CFG_HOST, CFG_PORT };
 enum { WHY_M };
+/* Verbs that parse their own options have rows for help and manual only. */
 
 /* Every row, for completion and the manual. */
 const struct cli_verb *cli_verb_table(size_t *n);

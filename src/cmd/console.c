@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `sql TARGET [-c SQL] [--format table|csv|json]`: connects libpq over the inherited descriptor and prints results.
+ * `sql TARGET [-d DATABASE] [-U LOGIN] [-x] [--format table|csv|json] [-c SQL]`: connects libpq over the inherited
+ * descriptor and prints results.
  * Reading from a terminal is in console_tty.c.
  */
 #include "cmd/console.h"
 
 #include <getopt.h>
 #include <libpq-fe.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,12 +23,21 @@
 #define CONSOLE_DB_FD 4
 #define CONSOLE_INPUT_MAX (16u * 1024 * 1024)
 
+/* What was typed; NULL = not given. */
+struct sql_args {
+	const char *target, *command, *login, *database;
+	enum console_format format;
+	bool expanded;
+};
+
 struct console {
 	PGconn *pg;
 	enum console_format format;
 	bool expanded;
 	const char *target;
 };
+
+static volatile sig_atomic_t running; /* a statement is out: Ctrl-C is for it */
 
 void console_set_format(struct console *c, enum console_format f)
 {
@@ -54,6 +65,11 @@ char console_status(const struct console *c)
 	default:
 		return 'I';
 	}
+}
+
+bool console_gone(const struct console *c)
+{
+	return PQstatus(c->pg) == CONNECTION_BAD;
 }
 
 /* What an SQLSTATE means for a script (doc/errors). */
@@ -88,7 +104,7 @@ static int print_error(const PGresult *r)
 
 	print_field(status == 1 ? "ERROR:  " : "sallyport: ", PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
 	print_field("DETAIL:  ", PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL));
-	print_field("hint: ", PQresultErrorField(r, PG_DIAG_MESSAGE_HINT));
+	print_field(status == 1 ? "HINT:  " : "hint: ", PQresultErrorField(r, PG_DIAG_MESSAGE_HINT));
 	return status;
 }
 
@@ -101,6 +117,17 @@ static void on_notice(void *ctx, const PGresult *r)
 	snprintf(label, sizeof(label), "%.20s:  ", PQresultErrorField(r, PG_DIAG_SEVERITY));
 	print_field(label, PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
 	print_field("HINT:  ", PQresultErrorField(r, PG_DIAG_MESSAGE_HINT));
+}
+
+static void lost(struct console *c)
+{
+	const char *msg = PQerrorMessage(c->pg);
+	const char *at = strstr(msg, "FATAL:  ");
+
+	if (at == NULL || strchr(at, '\n') == NULL)
+		fprintf(stderr, "sallyport: sql: the connection is gone\n");
+	else
+		fprintf(stderr, "sallyport: sql: %.*s\n", (int)strcspn(at + 8, "\n"), at + 8);
 }
 
 /* COPY ... TO STDOUT goes to stdout as it is. */
@@ -147,6 +174,7 @@ int console_run(struct console *c, struct span sql)
 	int status = 0;
 	PGresult *r;
 
+	running = 1;
 	if (PQsendQuery(c->pg, text) != 1) {
 		fprintf(stderr, "sallyport: sql: %s", PQerrorMessage(c->pg));
 		status = 1;
@@ -163,9 +191,12 @@ int console_run(struct console *c, struct span sql)
 			status = one;
 		PQclear(r);
 	}
+	running = 0;
 	fflush(stdout);
-	if (PQstatus(c->pg) == CONNECTION_BAD && status == 0)
-		status = 1;
+	if (PQstatus(c->pg) == CONNECTION_BAD) {
+		lost(c);
+		status = status != 0 ? status : 1;
+	}
 	return status;
 }
 
@@ -186,11 +217,13 @@ int console_run_all(struct console *c, struct span sql)
 }
 
 /* libpq takes our descriptor for a unix socket that it has just connected (session/sockgive.h). */
-static int console_connect(struct console *c)
+static int console_connect(struct console *c, const struct sql_args *a)
 {
+	/* a database of the user's name means the default one, a login that does not exist the default login */
+	const char *user = a->login != NULL ? a->login : "console", *login;
 	static const char *const keys[] = {"host", "port", "user", "dbname", "sslmode", "gssencmode", "passfile", "password",
 	    "application_name", "client_encoding", "connect_timeout", NULL};
-	static const char *const values[] = {"/nonexistent", "5432", "console", "console", "disable", "disable", "/nonexistent/passfile", "",
+	const char *const values[] = {"/nonexistent", "5432", user, a->database != NULL ? a->database : user, "disable", "disable", "/nonexistent/passfile", "",
 	    "sallyport console", "UTF8", "0", NULL};
 
 	sockgive_arm(CONSOLE_DB_FD);
@@ -200,10 +233,20 @@ static int console_connect(struct console *c)
 		const char *msg = PQerrorMessage(c->pg);
 		const char *at = strstr(msg, "FATAL:  ");
 
-		fprintf(stderr, "sallyport: sql: %s", at != NULL ? at + 8 : msg);
+		const char *hint = strstr(msg, "\nHINT:  ");
+
+		at = at != NULL ? at + 8 : msg;
+		fprintf(stderr, "sallyport: sql: %.*s\n", (int)strcspn(at, "\n"), at);
+		if (hint != NULL)
+			fprintf(stderr, "hint: %s", hint + 8);
 		return strstr(msg, "unknown target") != NULL ? 3 : 4;
 	}
 	PQsetNoticeReceiver(c->pg, on_notice, NULL);
+	login = PQparameterStatus(c->pg, "session_authorization");
+	if (a->login != NULL && login != NULL && strcmp(login, a->login) != 0) {
+		print_field("NOTICE:  you are ", login);
+		fprintf(stderr, "hint: your logins: ssh GATEWAY targets\n");
+	}
 	return 0;
 }
 
@@ -211,6 +254,8 @@ void console_cancel_now(void)
 {
 	static const uint8_t msg[5] = {PGPROXY_CONSOLE_CANCEL, 0, 0, 0, 4};
 
+	if (running == 0)
+		return; /* a cancel that comes late would meet the next statement */
 	if (write(CONSOLE_DB_FD, msg, sizeof(msg)) < 0)
 		return; /* the session is gone: libpq will see it */
 }
@@ -232,10 +277,12 @@ static int read_stdin(struct buf *b)
 	}
 }
 
-static int usage(void)
+static int usage(const char *what, const char *word)
 {
-	fprintf(stderr, "usage: sql TARGET [--format table|csv|json] [-x] [-c SQL]\n"
-			"SQL comes from -c (the rest of the line), from standard input, or from the terminal (ssh -t)\n");
+	fprintf(stderr, "sallyport: sql: %s%s%s%s\n"
+			"usage: ssh GATEWAY sql TARGET [-d DATABASE] [-U LOGIN] [-x] [--format table|csv|json] [-c SQL]\n"
+			"SQL comes from -c (the rest of the line), from standard input, or from the terminal (ssh -t)\n",
+	    what, word[0] != '\0' ? " \"" : "", word, word[0] != '\0' ? "\"" : "");
 	return 2;
 }
 
@@ -251,31 +298,34 @@ static int format_parse(const char *s, enum console_format *out)
 	return -1;
 }
 
-struct sql_args {
-	const char *target, *command;
-	enum console_format format;
-	bool expanded;
-};
-
 static int args_parse(int argc, char **argv, struct sql_args *a)
 {
 	static const struct option options[] = {{"format", required_argument, NULL, 'F'}, {"json", no_argument, NULL, 'j'},
-	    {"csv", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"csv", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
 	int ch;
 
 	optind = 1;
-	while ((ch = getopt_long(argc, argv, "c:xh", options, NULL)) != -1) {
+	opterr = 0;
+	while ((ch = getopt_long(argc, argv, ":c:d:U:x", options, NULL)) != -1) {
 		if (ch == 'c')
 			a->command = optarg;
 		else if (ch == 'x')
 			a->expanded = true;
 		else if (ch == 'j' || ch == 'v')
 			a->format = ch == 'j' ? CONSOLE_JSON : CONSOLE_CSV;
-		else if (ch != 'F' || format_parse(optarg, &a->format) != 0)
-			return usage();
+		else if (ch == 'd')
+			a->database = optarg;
+		else if (ch == 'U')
+			a->login = optarg;
+		else if (ch == 'F' && format_parse(optarg, &a->format) != 0)
+			return usage("the format is table, csv or json, not", optarg);
+		else if (ch != 'F')
+			return usage(ch == ':' ? "a value is missing behind" : "there is no option", argv[optind - 1]);
 	}
+	if (optind == argc)
+		return usage("which target? ssh GATEWAY targets lists yours", "");
 	if (optind != argc - 1)
-		return usage();
+		return usage("one argument too many (SQL goes behind -c):", argv[optind + 1]);
 	a->target = argv[optind];
 	return 0;
 }
@@ -309,13 +359,13 @@ int verb_sql(int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (getenv("SALLYPORT_EXEC") == NULL) {
-		fprintf(stderr, "sallyport: sql: runs over ssh only, so that it is recorded\nhint: ssh bastion sql %s\n", a.target);
+		fprintf(stderr, "sallyport: sql: runs over ssh only, so that it is recorded\nhint: ssh GATEWAY sql %s\n", a.target);
 		return 2;
 	}
 	c.format = a.format;
 	c.expanded = a.expanded;
 	c.target = a.target;
-	status = console_connect(&c);
+	status = console_connect(&c, &a);
 	if (status == 0)
 		status = run_input(&c, &a);
 	PQfinish(c.pg);

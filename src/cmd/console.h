@@ -32,5 +32,7 @@ bool console_expanded(const struct console *c);
 void console_cancel_now(void);
 /* Is a transaction open ('T'), failed ('E') or none ('I')? */
 char console_status(const struct console *c);
+/* Has the connection ended? */
+bool console_gone(const struct console *c);
 
 #endif

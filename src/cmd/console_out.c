@@ -118,6 +118,11 @@ static void print_table(const PGresult *r)
 
 static void print_expanded(const PGresult *r)
 {
+	int width = 0;
+
+	for (int c = 0; c < PQnfields(r); c++)
+		if (width_of(PQfname(r, c)) > width)
+			width = width_of(PQfname(r, c));
 	for (int i = 0; i < PQntuples(r); i++) {
 		printf("-[ RECORD %d ]\n", i + 1);
 		for (int c = 0; c < PQnfields(r); c++) {
@@ -125,7 +130,7 @@ static void print_expanded(const PGresult *r)
 			char name[256];
 
 			span_escape(span_str(PQfname(r, c)), name, sizeof(name));
-			printf("%s | %s\n", name, v);
+			printf("%s%*s | %s\n", name, width > width_of(name) ? width - width_of(name) : 0, "", v);
 			free(v);
 		}
 	}

@@ -41,6 +41,7 @@ static const struct {
 } commands[] = {
 	{"\\?", "this help", NULL},
 	{"\\q", "quit", NULL},
+	{"\\r", "drop the statement that was begun", NULL},
 	{"\\x", "expanded output on or off", NULL},
 	{"\\dt", "tables", "SELECT schemaname AS \"schema\", tablename AS \"name\" FROM pg_catalog.pg_tables WHERE schemaname "
 			   "NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"},
@@ -63,6 +64,17 @@ static void help(void)
 static bool name_ok(const char *s)
 {
 	return s[0] != '\0' && strlen(s) < 128 && s[strcspn(s, "'\\")] == '\0';
+}
+
+/* Inside of a statement only a command that exists: everything else may be a line of a literal. */
+static bool is_command(const char *line, bool inside)
+{
+	size_t n = strcspn(line, " \t\r\n");
+
+	for (size_t i = 0; inside && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strlen(commands[i].name) == n && memcmp(commands[i].name, line, n) == 0)
+			return true;
+	return !inside && line[0] == '\\';
 }
 
 /* A line starting with a backslash. False: quit. */
@@ -168,12 +180,14 @@ int console_interactive(struct console *c, const char *target)
 		}
 		if (line == NULL || n <= 0)
 			break;
-		if (buf_len(&text) == 0 && line[0] == '\\') {
+		if (is_command(line, buf_len(&text) > 0)) {
 			char cmd[512];
 
 			snprintf(cmd, sizeof(cmd), "%.*s", (int)strcspn(line, "\r\n"), line);
 			history(hist, &ev, H_ENTER, line);
-			if (!command(c, cmd))
+			if (strncmp(cmd, "\\r", 2) == 0)
+				buf_reset(&text);
+			else if (!command(c, cmd) || console_gone(c))
 				break;
 			continue;
 		}
@@ -185,6 +199,8 @@ int console_interactive(struct console *c, const char *target)
 		history(hist, &ev, H_ENTER, buf_cstr(&text));
 		(void)console_run_all(c, buf_span(&text));
 		buf_reset(&text);
+		if (console_gone(c))
+			break;
 	}
 	printf("\n");
 	buf_clear(&text);

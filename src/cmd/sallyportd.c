@@ -38,6 +38,12 @@ int main(int argc, char **argv)
 	/* how the listener is executed; see server/lstart.c */
 	if (argc == 2 && strncmp(argv[1], "--listener=", 11) == 0)
 		return listener_main((int)strtol(argv[1] + 11, NULL, 10));
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout, 0);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		daemon_version();
+		return 0;
+	}
 	while ((c = getopt(argc, argv, "f:tTDdVh")) != -1) {
 		switch (c) {
 		case 'f':

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `sallyport policy explain`: what the policy would do with SQL from standard input. Works without
+ * `sallyport policy explain`: what the policy would do with SQL from its arguments or standard input. Works without
  * a daemon, and without a configuration by the built-in base.
  *   --dialect pg|mysql   --label env=NAME   --config FILE   --target T [--user U] [--group G]...
  * [--login L]
@@ -16,7 +16,6 @@
 #include "cmd/explain.h"
 #include "policy/resolve.h"
 
-#define DEFAULT_CONFIG SP_SYSCONFDIR "/sallyport/sallyport.yaml"
 #define GROUPS_MAX     32
 #define INPUT_MAX      (2u * SQL_MAX_TEXT)
 
@@ -24,6 +23,7 @@ struct options {
 	const char *dialect, *label, *config, *target, *user, *login;
 	const char *group[GROUPS_MAX];
 	size_t n_groups;
+	char **words; /* SQL behind the options; NULL-ended, none = standard input */
 	bool json, jsonl;
 };
 
@@ -31,7 +31,7 @@ static const char usage_text[] =
     "usage: sallyport policy explain [--dialect pg|mysql] [--label env=NAME] [--json | --jsonl]\n"
     "       sallyport policy explain --target T [--user U] [--group G]... [--login L] [--config "
     "FILE] [--json | --jsonl]\n"
-    "SQL is read from standard input; --jsonl reads {\"id\",\"sql\"|\"sql_b64\",\"session\":{...}} "
+    "SQL is what follows the options, or standard input; --jsonl reads {\"id\",\"sql\"|\"sql_b64\",\"session\":{...}} "
     "lines.\n";
 
 static int fail(int code, const char *why, const char *what)
@@ -95,7 +95,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		default:
 			return EXIT_USAGE;
 		}
-	if (optind < argc || (o->json && o->jsonl) || (o->target != NULL && o->label != NULL))
+	o->words = argv + optind;
+	if ((optind < argc && o->jsonl) || (o->json && o->jsonl) || (o->target != NULL && o->label != NULL))
 		return EXIT_USAGE;
 	if (o->target == NULL && (o->user != NULL || o->n_groups > 0 || o->login != NULL))
 		return EXIT_USAGE;
@@ -179,9 +180,8 @@ static int view_of_label(const struct options *o, const struct conf *c, struct e
 
 static int set_up(const struct options *o, struct conf **conf, struct explain *x)
 {
-	const char *path = o->config != NULL   ? o->config
-			   : o->target != NULL ? DEFAULT_CONFIG
-					       : NULL;
+	const struct cli c = {.config = o->config};
+	const char *path = o->config != NULL || o->target != NULL ? cli_config_path(&c) : NULL;
 	struct buf errs;
 	int r;
 
@@ -270,7 +270,7 @@ static int run_lines(const struct explain *x)
 	return r == E_CLOSED ? code : fail(EXIT_FAILED, "standard input", err_str(r));
 }
 
-static int run_text(const struct explain *x, bool json)
+static int run_text(const struct explain *x, const struct options *o)
 {
 	const struct explain_session pinned = {NULL, NULL, NULL};
 	struct explained e;
@@ -279,15 +279,18 @@ static int run_text(const struct explain *x, bool json)
 	int r;
 
 	buf_init(&in, INPUT_MAX);
-	while ((r = read_more(&in)) == 0)
-		;
-	if (r != E_CLOSED) {
+	for (char **s = o->words; *s != NULL; s++)
+		buf_printf(&in, "%s%s", s > o->words ? " " : "", *s);
+	r = o->words[0] != NULL ? E_CLOSED : 0;
+	while (r == 0)
+		r = read_more(&in);
+	if (r != E_CLOSED || buf_err(&in) != 0) {
 		buf_clear(&in);
 		return fail(EXIT_FAILED, "standard input", err_str(r));
 	}
 	explain_text(x, buf_span(&in), &pinned, &e);
 	buf_clear(&in);
-	if (!json) {
+	if (!o->json) {
 		explain_print(x, &e, stdout);
 		explained_clear(&e);
 		return EXIT_OK;
@@ -328,7 +331,7 @@ int verb_policy(int argc, char **argv)
 	}
 	code = set_up(&o, &conf, &x);
 	if (code == EXIT_OK)
-		code = o.jsonl ? run_lines(&x) : run_text(&x, o.json);
+		code = o.jsonl ? run_lines(&x) : run_text(&x, &o);
 	conf_free(conf);
 	return code;
 }

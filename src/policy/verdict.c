@@ -114,7 +114,7 @@ static void set_hint(const struct policy_view *v, struct judgement *out)
 		(void)str_copy(out->hint, sizeof(out->hint), hint);
 	else if (out->verdict == VERDICT_DENY)
 		(void)str_copy(out->hint, sizeof(out->hint),
-		    "no role may do this here; see ssh bastion policy explain");
+		    "no role of yours may do this here; the operators can say why: sallyport policy explain");
 }
 
 /* Keep the stricter one; among equals the more severe class. */

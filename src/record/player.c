@@ -257,6 +257,8 @@ int player_run(
 	terminal_enter(&p);
 	rc = play(&p, r, x, out, w);
 	terminal_leave(&p);
+	if (rc == PLAYER_QUIT && p.timed) /* perhaps in the middle of a line */
+		(void)put(&p, span_str("\n"));
 	render_free(x);
 	out->torn_bytes = reader_torn_bytes(r);
 	out->quit = rc == PLAYER_QUIT;

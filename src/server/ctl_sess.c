@@ -136,7 +136,7 @@ static bool session_arg(struct ctl *c, const struct mp_val *args, struct found *
 	if (rc < 0)
 		ctl_end(c, CTL_FAILED, "the state store failed", "");
 	else if (f->n == 0)
-		ctl_end(c, CTL_NOTFOUND, "no such session", "");
+		ctl_end(c, CTL_NOTFOUND, "no such session", "the verb \"sessions\" lists those you may see");
 	else
 		ctl_end(c, CTL_USAGE, "more than one session begins like that", "");
 	return false;

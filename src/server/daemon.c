@@ -66,6 +66,8 @@ static struct conf *load(const char *path)
 	buf_init(&errs, ERRS_MAX);
 	if (conf_load(path, &c, &errs) != 0) {
 		fprintf(stderr, "%s", buf_cstr(&errs));
+		if (access(path, F_OK) != 0)
+			fprintf(stderr, "hint: name one with -f FILE; etc/sallyport.yaml of the source is one to start from\n");
 		c = NULL;
 	}
 	buf_clear(&errs);

@@ -125,8 +125,11 @@ struct request *request_get(struct store *s, const char *id, struct why *w)
 	span_escape(span_str(id), shown, sizeof(shown));
 	if (rc == E_EXISTS)
 		why_set(w, rc, "\"%s\" is the beginning of more than one request", shown);
-	else if (rc == E_NOTFOUND || rc == 0)
+	else if (rc == E_NOTFOUND || rc == 0) {
 		why_set(w, E_NOTFOUND, "no request \"%s\"", shown);
+		why_hint(w, strlen(id) < 4 ? "an id, or at least its first 4 characters"
+					   : "the verb \"requests --all\" lists those you may see");
+	}
 	else
 		why_set(w, rc, "the state store failed: %s", err_str(rc));
 	return NULL;

@@ -250,8 +250,12 @@ static int permitted(struct peer *p, const struct exec_ask *a, struct why *w)
 		n++;
 	if (n >= EXECS_MAX)
 		return why_set(w, E_LIMIT, "%d commands of this connection are running", EXECS_MAX);
-	if ((v->transports & VERB_SSH) == 0)
-		return why_set(w, E_DENIED, "\"%s\" runs on the gateway itself only", v->name);
+	if ((v->transports & VERB_SSH) == 0) {
+		why_set(w, E_DENIED, "\"%s\" runs on the gateway itself only", v->name);
+		why_hint(w, "there: sallyport %s; from here: ssh %s help", v->name,
+		    mon_conf(p->m)->gateway.name);
+		return E_DENIED;
+	}
 	if (p->state == PEER_KEY && v->who != WHO_KEY) {
 		why_set(w, E_DENIED, "a plain key may ask for a certificate and nothing else");
 		why_hint(
@@ -263,9 +267,28 @@ static int permitted(struct peer *p, const struct exec_ask *a, struct why *w)
 	return 0;
 }
 
+/* The word of `sql` that is no option: what the console connects to. "" for none. */
+static const char *sql_target(const struct cmdline *cmd)
+{
+	if (cmd->verb->id != VERB_SQL)
+		return "";
+	for (size_t i = 0; i < cmd->argc; i++) {
+		const char *s = cmd->argv[i];
+
+		if (s[0] != '-')
+			return s;
+		if (strcmp(s, "-c") == 0)
+			break; /* the rest is SQL */
+		if (strcmp(s, "--format") == 0 || strcmp(s, "-d") == 0 || strcmp(s, "-U") == 0)
+			i++;
+	}
+	return "";
+}
+
 static void answer_exec(struct peer *p, uint32_t call, const struct exec_ask *a,
     const struct exec *x, const struct exec_ends *e)
 {
+	const char *target = sql_target(&a->cmd);
 	int fds[4];
 	size_t n = 0;
 	struct buf *b = ok_begin(p, call);
@@ -273,11 +296,10 @@ static void answer_exec(struct peer *p, uint32_t call, const struct exec_ask *a,
 	for (int i = 0; i < 3; i++)
 		if (e->ours[i] >= 0)
 			fds[n++] = e->ours[i];
-	if (e->db[0] >= 0)
+	if (e->db[0] >= 0 && target[0] != '\0')
 		fds[n++] = e->db[0];
 	ipc_int(b, "exec", x->n);
-	ipc_str(
-	    b, "sql_target", a->cmd.verb->id == VERB_SQL && a->cmd.argc > 0 ? a->cmd.argv[0] : "");
+	ipc_str(b, "sql_target", target);
 	ipc_str(b, "verb", a->cmd.verb->name);
 	ipc_str(b, "sid_hint", "");
 	ipc_int(b, "fds", (int64_t)n);

@@ -70,7 +70,7 @@ Test(verdict, names_rule_reason_hint)
 	cr_assert_eq(j.cls, SQL_ESCAPE);
 	cr_assert_str_eq(j.rule, "base:env=prod/escape");
 	cr_assert_str_eq(j.reason, "COPY … TO PROGRAM runs a program on the database host");
-	cr_assert_str_eq(j.hint, "no role may do this here; see ssh bastion policy explain");
+	cr_assert_str_eq(j.hint, "no role of yours may do this here; the operators can say why: sallyport policy explain");
 	j = judge(&v, "SELECT 1");
 	cr_assert_eq(j.verdict, VERDICT_ALLOW);
 	cr_assert_eq(j.cls, SQL_READ);
