@@ -22,4 +22,4 @@ sallyport_LDADD = $(CMD_LIBS)
 dist_man_MANS = man/sallyport.1 man/sallyport.yaml.5 man/sallyportd.8
 bashcompdir = $(datadir)/bash-completion/completions
 dist_bashcomp_DATA = share/completion/sallyport
-EXTRA_DIST += etc/sallyport.yaml
+EXTRA_DIST += etc/sallyport.yaml etc/sallyport.service
