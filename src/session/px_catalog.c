@@ -222,6 +222,14 @@ static bool user_func(struct pgproxy *x, const char *name)
 	return x->n_user_funcs > 0 && bsearch(&name, x->user_funcs, x->n_user_funcs, sizeof(*x->user_funcs), func_compare) != NULL;
 }
 
+static bool named(struct pgproxy *x, const char *prefix, const char *name)
+{
+	char full[160];
+
+	(void)snprintf(full, sizeof(full), "%s%s", prefix, name);
+	return user_func(x, full);
+}
+
 /* A bare name that the database also defines may not be the built-in. */
 static bool catalog_shadowed(void *ctx, const char *schema, const char *name)
 {
@@ -248,6 +256,15 @@ int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool dist
 	return -1;
 }
 
+/* jsonb_populate_record(o, '{...}') makes a row of whatever type o has. */
+static bool fills_rows(const struct sql_facts *f)
+{
+	for (size_t i = 0; i < f->n_funcs; i++)
+		if (strstr(f->funcs[i], "_populate_record") != NULL)
+			return true;
+	return false;
+}
+
 bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f, bool *opaque, const char **which)
 {
 	bool touches = f->cls == SQL_OPAQUE;
@@ -263,6 +280,11 @@ bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f, bool *opaq
 			continue;
 		}
 		if (r->opaque) {
+			*opaque = true;
+			*which = r->name;
+		}
+		if ((f->rels[i].written && named(x, "rule ", r->name)) ||
+		    ((f->rels[i].written || fills_rows(f)) && named(x, "::", r->name))) {
 			*opaque = true;
 			*which = r->name;
 		}
@@ -353,8 +375,33 @@ static const char views_sql[] =
     "SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid) FROM pg_catalog.pg_class c "
     "WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v','m']::pg_catalog.\"char\"[]) "
     "AND c.oid OPERATOR(pg_catalog.>=) 16384 LIMIT 5000";
+/* Names that may run code of this database: functions; operators made of it; "::" and a type whose input, cast or CHECK
+ * runs it, or that contains such a type; "rule " and a relation whose writes a rule turns into others. */
 static const char funcs_sql[] =
-    "SELECT DISTINCT p.proname FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384 LIMIT 20000";
+    "WITH RECURSIVE code(oid) AS (SELECT p.oid FROM pg_catalog.pg_proc p "
+    "JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang "
+    "WHERE p.oid OPERATOR(pg_catalog.>=) 16384 "
+    "AND l.lanname OPERATOR(pg_catalog.<>) ALL (ARRAY['c','internal']::pg_catalog.name[])), "
+    "armed(oid) AS (SELECT k.contypid FROM pg_catalog.pg_constraint k "
+    "JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) k.oid "
+    "AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid "
+    "WHERE k.contypid OPERATOR(pg_catalog.>) 0 AND d.refobjid OPERATOR(pg_catalog.>=) 16384 "
+    "AND d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, "
+    "'pg_catalog.pg_operator'::pg_catalog.regclass::pg_catalog.oid]) "
+    "UNION SELECT s.oid FROM pg_catalog.pg_cast c JOIN code ON code.oid OPERATOR(pg_catalog.=) c.castfunc "
+    "JOIN pg_catalog.pg_type s ON s.oid OPERATOR(pg_catalog.=) ANY (ARRAY[c.castsource, c.casttarget]) "
+    "WHERE s.oid OPERATOR(pg_catalog.>=) 16384 "
+    "UNION SELECT t.oid FROM armed a JOIN pg_catalog.pg_type t ON t.typelem OPERATOR(pg_catalog.=) a.oid "
+    "OR t.typbasetype OPERATOR(pg_catalog.=) a.oid OR (t.typrelid OPERATOR(pg_catalog.>) 0 AND EXISTS (SELECT 1 "
+    "FROM pg_catalog.pg_attribute f WHERE f.attrelid OPERATOR(pg_catalog.=) t.typrelid "
+    "AND f.atttypid OPERATOR(pg_catalog.=) a.oid))) "
+    "SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384 "
+    "UNION SELECT o.oprname::pg_catalog.text FROM pg_catalog.pg_operator o JOIN code ON code.oid OPERATOR(pg_catalog.=) o.oprcode "
+    "UNION SELECT pg_catalog.concat('::', t.typname) FROM armed JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) armed.oid "
+    "UNION SELECT pg_catalog.concat('rule ', c.relname) FROM pg_catalog.pg_rewrite r "
+    "JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) r.ev_class "
+    "WHERE r.oid OPERATOR(pg_catalog.>=) 16384 AND r.ev_type OPERATOR(pg_catalog.<>) '1'::pg_catalog.\"char\" "
+    "LIMIT 20000";
 
 static void loaded(struct pgproxy *x, const char *sqlstate)
 {

@@ -250,11 +250,15 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 	policy_judge(&x->view, &t->facts, &t->j);
 	t->touches = px_catalog_touches(x, &t->facts, &opaque, &which) || text_speaks_for_others(t);
 	if (opaque) {
-		snprintf(reason, sizeof(reason), "view %s runs more than a read", which);
+		snprintf(reason, sizeof(reason), "%s runs code of this database behind the statement", which);
 		judge_raise(x, t, reason);
 	}
 	if (px_catalog_shadowed(x, &t->facts, &which)) {
-		snprintf(reason, sizeof(reason), "function %s is defined in this database as well", which);
+		if (strncmp(which, "::", 2) == 0)
+			snprintf(reason, sizeof(reason), "type %s runs code of this database", which + 2);
+		else
+			snprintf(reason, sizeof(reason), "%s %s is defined in this database as well",
+			    strpbrk(which, "abcdefghijklmnopqrstuvwxyz_") != NULL ? "function" : "operator", which);
 		judge_raise(x, t, reason);
 	}
 	judge_masked_write(x, t);

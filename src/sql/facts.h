@@ -50,7 +50,8 @@ struct sql_facts {
 	size_t n_rels;       /* relations by name, CTE names left out, no duplicates */
 	struct sql_rel *rels;
 	size_t n_funcs;      /* functions called, lower case, schema-qualified when written so, no duplicates; also names
-			      * behind a dot (o.total): without such a column the server calls a function */
+			      * behind a dot (o.total): without such a column the server calls a function; operators; types
+			      * as "::name", always bare: a cast or a CHECK may call one */
 	const char **funcs;
 	void *mem;           /* private: owns everything above */
 };

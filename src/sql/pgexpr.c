@@ -192,14 +192,43 @@ static void check_operator(struct pgwalk *w, const struct pgnode *list)
 		pgwalk_raise_call(w, SQL_OPAQUE,
 		    "uses the operator %s, which is not a built-in one",
 		    pgwalk_shown(w, name != NULL ? name : "?"));
+	else if (schema[0] == '\0') /* the database may have one of its own */
+		pgwalk_func(w, NULL, name);
 }
 
 bool pgexpr_operator(struct pgwalk *w, const struct pgnode *n)
 {
 	const char *kind = pgnode_field_str(n, "kind");
 
-	if (strstr(kind, "BETWEEN") == NULL)
+	if (strstr(kind, "BETWEEN") == NULL) {
 		check_operator(w, pgnode_field(n, "name"));
+	} else {
+		static const char *const ranges[] = {"<", "<=", ">", ">="};
+
+		for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+			pgwalk_func(w, NULL, ranges[i]);
+	}
+	return false;
+}
+
+/* CASE x WHEN y, JOIN ... USING and NATURAL JOIN look for an = of their own. */
+bool pgexpr_equal(struct pgwalk *w, const struct pgnode *n)
+{
+	if (pgnode_field(n, "arg") != NULL || pgnode_field(n, "usingClause") != NULL || pgnode_field_bool(n, "isNatural"))
+		pgwalk_func(w, NULL, "=");
+	return false;
+}
+
+/* A type's input function, casts and CHECKs run by its name. */
+bool pgexpr_type(struct pgwalk *w, const struct pgnode *n)
+{
+	char name[80];
+	const char *schema, *last;
+
+	if (split_name(pgnode_field(n, "names"), &schema, &last) && strcmp(schema, "pg_catalog") != 0) {
+		(void)snprintf(name, sizeof(name), "::%s", last);
+		pgwalk_func(w, NULL, name);
+	}
 	return false;
 }
 
@@ -212,6 +241,8 @@ bool pgexpr_sort(struct pgwalk *w, const struct pgnode *n)
 bool pgexpr_sublink(struct pgwalk *w, const struct pgnode *n)
 {
 	check_operator(w, pgnode_field(n, "operName"));
+	if (pgnode_field(n, "operName") == NULL && pgnode_field(n, "testexpr") != NULL)
+		pgwalk_func(w, NULL, "=");
 	return false;
 }
 
