@@ -376,12 +376,18 @@ static const char views_sql[] =
     "WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v','m']::pg_catalog.\"char\"[]) "
     "AND c.oid OPERATOR(pg_catalog.>=) 16384 LIMIT 5000";
 /* Names that may run code of this database: functions; operators made of it; "::" and a type whose input, cast or CHECK
- * runs it, or that contains such a type; "rule " and a relation whose writes a rule turns into others. */
+ * runs it, or that contains such a type; "rule " and a relation whose writes a rule turns into others. Parts and wholes
+ * of types are joined, not looked up one by one: the estimate of that would make the server compile the query (JIT), which
+ * takes it a second for every connection. */
 static const char funcs_sql[] =
     "WITH RECURSIVE code(oid) AS (SELECT p.oid FROM pg_catalog.pg_proc p "
     "JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) p.prolang "
     "WHERE p.oid OPERATOR(pg_catalog.>=) 16384 "
     "AND l.lanname OPERATOR(pg_catalog.<>) ALL (ARRAY['c','internal']::pg_catalog.name[])), "
+    "made(part, whole) AS (SELECT t.typelem, t.oid FROM pg_catalog.pg_type t WHERE t.typelem OPERATOR(pg_catalog.>) 0 "
+    "UNION ALL SELECT t.typbasetype, t.oid FROM pg_catalog.pg_type t WHERE t.typbasetype OPERATOR(pg_catalog.>) 0 "
+    "UNION ALL SELECT f.atttypid, t.oid FROM pg_catalog.pg_type t JOIN pg_catalog.pg_attribute f "
+    "ON f.attrelid OPERATOR(pg_catalog.=) t.typrelid WHERE t.typrelid OPERATOR(pg_catalog.>) 0), "
     "armed(oid) AS (SELECT k.contypid FROM pg_catalog.pg_constraint k "
     "JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) k.oid "
     "AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid "
@@ -391,10 +397,7 @@ static const char funcs_sql[] =
     "UNION SELECT s.oid FROM pg_catalog.pg_cast c JOIN code ON code.oid OPERATOR(pg_catalog.=) c.castfunc "
     "JOIN pg_catalog.pg_type s ON s.oid OPERATOR(pg_catalog.=) ANY (ARRAY[c.castsource, c.casttarget]) "
     "WHERE s.oid OPERATOR(pg_catalog.>=) 16384 "
-    "UNION SELECT t.oid FROM armed a JOIN pg_catalog.pg_type t ON t.typelem OPERATOR(pg_catalog.=) a.oid "
-    "OR t.typbasetype OPERATOR(pg_catalog.=) a.oid OR (t.typrelid OPERATOR(pg_catalog.>) 0 AND EXISTS (SELECT 1 "
-    "FROM pg_catalog.pg_attribute f WHERE f.attrelid OPERATOR(pg_catalog.=) t.typrelid "
-    "AND f.atttypid OPERATOR(pg_catalog.=) a.oid))) "
+    "UNION SELECT m.whole FROM armed a JOIN made m ON m.part OPERATOR(pg_catalog.=) a.oid) "
     "SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.>=) 16384 "
     "UNION SELECT o.oprname::pg_catalog.text FROM pg_catalog.pg_operator o JOIN code ON code.oid OPERATOR(pg_catalog.=) o.oprcode "
     "UNION SELECT pg_catalog.concat('::', t.typname) FROM armed JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) armed.oid "
