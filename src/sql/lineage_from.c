@@ -445,42 +445,22 @@ bool lin_taint_columns(struct lin *l, struct lscope *s, const struct pgnode *e, 
 	return changed;
 }
 
-/* A stored column next to a sensitive side: equality behind arithmetic (o.id + 0 = ascii(c.email)) tells the value;
- * so does a range, and also the number of rows that it lets through. */
-static bool compare_sides(struct lin *l, struct lscope *s, const struct pgnode *q)
+/* Two plain columns, behind casts: a join. */
+static bool is_plain_join(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
-	const struct pgnode *side[] = {pgnode_field(q, "lexpr"), pgnode_field(q, "rexpr")};
-	bool changed = false;
-
-	if (!pgnode_is(q, "A_Expr"))
-		return false;
-	for (int i = 0; i < 2; i++) {
-		struct lval v = lin_expr(l, s, side[i]);
-		struct lval other = lin_expr(l, s, side[1 - i]);
-
-		if (v.what == LINEAGE_SENSITIVE && other.what != LINEAGE_SENSITIVE &&
-		    lin_taint_columns(l, s, side[1 - i], v)) {
-			changed = true;
-			if (!is_equality(q))
-				lin_note_write(l, v);
-		}
-	}
-	return changed;
+	return is_equality(q) && side_column(l, s, pgnode_field(q, "lexpr")) != NULL &&
+	       side_column(l, s, pgnode_field(q, "rexpr")) != NULL;
 }
 
-static bool compare_nested(struct lin *l, struct lscope *s, const struct pgnode *q)
+/* A clear column next to a sensitive one in a condition tells it: by equality behind arithmetic (o.id + 0 =
+ * ascii(c.email)), by a range, and by whatever else stands in the row that was let through. */
+static bool compare_stored(struct lin *l, struct lscope *s, const struct pgnode *q, struct lval v)
 {
-	const struct pgnode *n = q;
-	bool changed = false;
-
-	while (n != NULL) {
-		bool inner = n->key != NULL && strcmp(n->key, "subselect") == 0;
-
-		if (!inner && pgnode_is(n, "A_Expr"))
-			changed |= compare_sides(l, s, n);
-		n = pgnode_walk(q, n, inner);
-	}
-	return changed;
+	if (pgnode_is(q, "SubLink") || !lin_taint_columns(l, s, q, v))
+		return false;
+	if (!is_plain_join(l, s, q))
+		lin_note_write(l, v);
+	return true;
 }
 
 /* One conjunct; true when a column changed. */
@@ -488,6 +468,7 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
 	const struct pgnode *left = pgnode_field(q, "lexpr"), *right = pgnode_field(q, "rexpr");
 	bool changed = false;
+	struct lval v;
 
 	if (pgnode_is(q, "BoolExpr")) {
 		for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args"));
@@ -497,9 +478,12 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 		}
 		return changed;
 	}
-	changed = compare_nested(l, s, q);
-	changed |= compare_made(l, s, q, lin_expr(l, s, q));
-	changed |= compare_sublink(l, s, q, lin_expr(l, s, q));
+	v = lin_expr(l, s, q);
+	changed = compare_stored(l, s, q, v);
+	if (compare_made(l, s, q, v) || compare_sublink(l, s, q, v)) {
+		changed = true;
+		lin_note_write(l, v);
+	}
 	if (is_equality(q)) {
 		changed |= equal_sides(l, s, left, right);
 		changed |= equal_sides(l, s, right, left);
@@ -508,7 +492,11 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 		struct lcol *x = side_column(l, s, pgnode_field(q, "testexpr"));
 		struct lcols cols = lin_query(l, pgnode_field(q, "subselect"), s, s->ctes);
 
-		changed |= x != NULL && equate(x, lcols_whole(&cols));
+		if (x != NULL && equate(x, lcols_whole(&cols))) {
+			changed = true;
+			if (cols.n != 1 || cols.c[0]->v.derived)
+				lin_note_write(l, x->v);
+		}
 	}
 	return changed;
 }
@@ -525,6 +513,10 @@ void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals)
 
 static void from_sample(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
+	struct lval v = lval_mix(lin_expr(l, s, pgnode_field(n, "args")), lin_expr(l, s, pgnode_field(n, "repeatable")));
+
+	if (v.what == LINEAGE_SENSITIVE) /* how many rows, and which */
+		lin_note_write(l, v);
 	lin_from_item(l, s, pgnode_field(n, "relation"));
 }
 
