@@ -179,10 +179,11 @@ static void put_config(struct buf *b, const struct ctl *c, const char *host, int
 	const char *alias = conf->gateway.name;
 
 	buf_printf(b, "# %s: append to ~/.ssh/config (before any \"Host *\")\n", alias);
-	/* Renewal: no certificate, or one older than its life less 15 minutes. */
+	/* Renewal: no certificate, or one older than its life less 15 minutes. No quote may stand in
+	 * the command: ssh has no way to write one there. */
 	buf_printf(b,
-	    "Match originalhost %s exec \"test -n \\\"$(find ~/.ssh/id_ed25519-cert.pub -mmin "
-	    "-%lld 2>/dev/null)\\\" || "
+	    "Match originalhost %s exec \"find ~/.ssh/id_ed25519-cert.pub -mmin -%lld 2>/dev/null | "
+	    "grep -q . || "
 	    "{ ssh -F none -p %d -l %s -i ~/.ssh/id_ed25519 -o CertificateFile=none %s cert > "
 	    "~/.ssh/id_ed25519-cert.pub.new "
 	    "&& mv ~/.ssh/id_ed25519-cert.pub.new ~/.ssh/id_ed25519-cert.pub; }\"\n",

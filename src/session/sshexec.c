@@ -415,7 +415,7 @@ static void exec_kill(struct chan *c, const char *reason, const char *sqlstate)
 {
 	struct exec *x = c->body;
 
-	buf_printf(&x->err.buf, "sallyport: %s\n", reason);
+	buf_printf(&x->err.buf, x->pty ? "\r\nsallyport: %s\r\n" : "sallyport: %s\n", reason);
 	if (x->db != NULL)
 		pgproxy_kill(x->db, reason, sqlstate);
 	exec_tell(x, IPC_EXEC_KILL);

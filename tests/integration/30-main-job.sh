@@ -108,6 +108,14 @@ check "only UTF8" 'client_encoding' "$LAB/o"
 sshb alice sql orders-prod -c 'select id, email from customers where id = 1' < /dev/null > "$LAB/o" 2> "$LAB/e"
 is "ssh bastion sql -c" $? 0
 check "prints a table, masked" '^ +1 \| .*\*\*\*' "$LAB/o"
+sshb alice sql --format csv -U app_ro orders-prod -d orders -c 'select current_user' < /dev/null > "$LAB/o" 2>&1
+is "options in front of the target, another login" "$(tail -1 "$LAB/o")" app_ro
+sshb alice sql < /dev/null > "$LAB/o" 2>&1
+is "sql without a target is wrong usage" $? 2
+check "and says so" 'which target' "$LAB/o"
+sshb alice config < /dev/null > "$LAB/printed_config" 2>&1
+ssh -F "$LAB/printed_config" -G elsewhere > "$LAB/o" 2>&1 # parses all of it, runs nothing
+is "ssh can read the printed ssh_config" $? 0
 echo 'select 1 as a; select 2 as b' | sshb alice sql orders-prod --format csv > "$LAB/o" 2>&1
 is "SQL on standard input as csv" "$(tr '\n' ' ' < "$LAB/o")" "a 1 b 2 "
 sshb alice sql orders-prod --format json -c 'select 1 as a, null as b, true as c' < /dev/null > "$LAB/o" 2>&1
