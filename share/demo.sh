@@ -226,7 +226,8 @@ tour() {
     lab_or_die "$lab"
     . "$lab/env.sh"
     forward alice || die "ssh -L to the target does not work; see $lab/forward.log and $lab/gateway.log"
-    step "1. Who am I?" "Stock ssh; the certificate came from: ssh bastion-alice-login cert"
+    step "1. Who am I?" "Stock ssh; the certificate came from: ssh bastion-alice-login cert" \
+        "(\"lab\" is this gateway's name; the lab's ssh_config has an entry for each person instead: bastion-alice, bastion-bob)"
     run "ssh -F $SP_SSH_CONFIG bastion-alice"
     step "2. Reading" "psql through ssh -L; personal data is masked without any configuration"
     run "psql -X -h $lab/sock-alice -U $SP_PG_USER -d orders -c 'select id, full_name, email, country from customers limit 3'"
@@ -247,7 +248,7 @@ tour() {
     run "$SP_BIN/sallyport verify --all --dir $SP_STATE --key $SP_STATE/log_ed25519_key.pub"
     step "The lab is up. Try:" ". $lab/env.sh" "ssh -F \$SP_SSH_CONFIG -t bastion-alice sql orders-prod" \
         "psql -h $lab/sock-alice -U $SP_PG_USER orders     # then: drop table notes;" "ssh -F \$SP_SSH_CONFIG bastion-bob requests" \
-        "sallyport sessions; sallyport replay ID" "share/demo.sh --stop $lab     # when you are done"
+        "sallyport sessions; sallyport replay ID" "$0 --stop $lab     # when you are done"
     printf '%s\n' "$forwards" > "$lab/forwards"
     disown -a
 }
@@ -259,14 +260,14 @@ case ${1:-} in
     ;;
 --keep)
     [ $# -eq 2 ] || usage
-    ! lab_runs "$2" || die "a lab runs in $2 already; share/demo.sh --stop $2 ends it"
+    ! lab_runs "$2" || die "a lab runs in $2 already; $0 --stop $2 ends it"
     [ ! -e "$2" ] || [ -e "$2/.sallyport-lab" ] || [ -z "$(ls -A "$2" 2> /dev/null)" ] || die "$2 holds something else: name a new directory"
     build_all
     lab_clean "$2"
     lab_or_die "$2"
     disown -a
     echo "the lab is up: . $2/env.sh"
-    echo "share/demo.sh --stop $2 ends it"
+    echo "$0 --stop $2 ends it"
     ;;
 --stop)
     [ $# -eq 2 ] || usage

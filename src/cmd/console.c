@@ -239,7 +239,11 @@ static int console_connect(struct console *c, const struct sql_args *a)
 		fprintf(stderr, "sallyport: sql: %.*s\n", (int)strcspn(at, "\n"), at);
 		if (hint != NULL)
 			fprintf(stderr, "hint: %s", hint + 8);
-		return strstr(msg, "unknown target") != NULL ? 3 : 4;
+		return strstr(at, "unknown target") != NULL    ? 3
+		       : strstr(at, "does not answer") != NULL ||
+				 strstr(at, "cannot be resolved") != NULL
+			   ? 75
+			   : 4;
 	}
 	PQsetNoticeReceiver(c->pg, on_notice, NULL);
 	login = PQparameterStatus(c->pg, "session_authorization");

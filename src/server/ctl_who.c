@@ -177,6 +177,8 @@ static void put_config(struct buf *b, const struct ctl *c, const char *host, int
 {
 	const struct conf *conf = mon_conf(c->m);
 	const char *alias = conf->gateway.name;
+	/* root on the gateway is nobody there */
+	const char *user = c->id->via == VIA_OPERATOR ? "YOUR-NAME" : c->id->user;
 
 	buf_printf(b, "# %s: append to ~/.ssh/config (before any \"Host *\")\n", alias);
 	/* Renewal: no certificate, or one older than its life less 15 minutes. No quote may stand in
@@ -189,9 +191,9 @@ static void put_config(struct buf *b, const struct ctl *c, const char *host, int
 	    "&& mv ~/.ssh/id_ed25519-cert.pub.new ~/.ssh/id_ed25519-cert.pub; }\"\n",
 	    alias,
 	    (long long)(conf->gateway.cert_ttl_s > 1800 ? conf->gateway.cert_ttl_s / 60 - 15 : 15),
-	    port, c->id->user, host);
+	    port, user, host);
 	buf_printf(b, "Host %s\n    HostName %s\n    Port %d\n    User %s\n", alias, host, port,
-	    c->id->user);
+	    user);
 	buf_put_str(b,
 	    "    IdentityFile ~/.ssh/id_ed25519\n    CertificateFile ~/.ssh/id_ed25519-cert.pub\n"
 	    "    IdentitiesOnly yes\n    ExitOnForwardFailure yes\n    ServerAliveInterval 30\n"

@@ -222,10 +222,12 @@ static int signer_keys(struct monitor *m, int fd, struct why *w)
 	rc = ipc_send(fd, &m->out, NULL, 0);
 	if (rc == 0)
 		rc = signer_wait(m, fd);
-	if (rc != 0 || m->n_ca_pub == 0)
-		return why_set(w, rc != 0 ? rc : E_FORMAT,
-		    "the signer did not give its public keys: %s", err_str(rc));
-	return 0;
+	if (rc == 0 && m->n_ca_pub > 0)
+		return 0;
+	rc = rc != 0 ? rc : E_FORMAT;
+	why_set(w, rc, "the signer did not give its public keys");
+	why_hint(w, "the log line signer-not-started has the reason");
+	return rc;
 }
 
 /* --- clockwork --- */

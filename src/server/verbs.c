@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
     {VERB_RELOAD, "reload", WHO_RIGHT, "reload", VERB_LOCAL, NULL, "",
 	"load the configuration again"},
     {VERB_REPLAY, "replay", WHO_USER, NULL, BOTH, NULL, "SESSION",
-	"show what happened in a session"},
+	"show what happened in a session; keys: space pause, . step, ] next statement, / search, q quit"},
     {VERB_REQUESTS, "requests", WHO_USER, NULL, BOTH, NULL, "[--mine] [--all] [--watch]",
 	"held statements"},
     {VERB_REVOKE, "revoke", WHO_OPERATOR, NULL, VERB_LOCAL, "-m",
