@@ -191,18 +191,21 @@ static void judge_raise(struct pgproxy *x, struct px_text *t, const char *reason
 }
 
 /* A write whose source is masked for this role would be read back clear, here or in another session: it waits for an
- * operator whatever its class. An unproven source counts only where something is written at all. */
+ * operator whatever its class. An unproven source counts only where something is written at all, or gets a name. */
+static bool stores(const struct sql_stmt *s)
+{
+	return (s->flags & SQLF_WRITES) != 0 || strncmp(s->tag, "CREATE ", 7) == 0 || strcmp(s->tag, "SELECT INTO") == 0;
+}
+
 static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 {
 	if (x->view.mask == MASK_NONE || t->j.verdict < VERDICT_WARN)
 		return;
 	for (size_t i = 0; i < t->facts.n_stmts; i++) {
-		unsigned flags = t->facts.stmts[i].flags;
-		const struct lineage_stmt *ls;
+		const struct lineage_stmt *ls = px_lineage_of(x, t, i);
 
-		ls = px_lineage_of(x, t, i);
 		if (ls == NULL || ls->written.what == LINEAGE_CLEAN ||
-		    (ls->written.what == LINEAGE_UNKNOWN && (flags & SQLF_WRITES) == 0))
+		    (ls->written.what == LINEAGE_UNKNOWN && !stores(&t->facts.stmts[i])))
 			continue;
 		t->j.verdict = VERDICT_HOLD;
 		(void)str_copy(t->j.rule, sizeof(t->j.rule), "mask/write");

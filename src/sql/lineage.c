@@ -15,7 +15,7 @@
 static const char *const quiet[] = {
 	"TransactionStmt", "VariableSetStmt", "DeallocateStmt", "ClosePortalStmt", "DiscardStmt",
 	"ListenStmt", "UnlistenStmt", "NotifyStmt", "LockStmt", "CreateStmt", "DropStmt", "TruncateStmt",
-	"AlterTableStmt", "RenameStmt", "IndexStmt", "ViewStmt", "CreateSeqStmt", "AlterSeqStmt",
+	"AlterTableStmt", "RenameStmt", "IndexStmt", "CreateSeqStmt", "AlterSeqStmt",
 	"CreateSchemaStmt", "GrantStmt", "GrantRoleStmt", "CommentStmt", "VacuumStmt",
 	"RefreshMatViewStmt", "ReindexStmt", "ClusterStmt", "CheckPointStmt", "ConstraintsSetStmt",
 	"CreateExtensionStmt", "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "CreateEnumStmt",
@@ -151,7 +151,7 @@ static struct lcols copy_columns(struct lin *l, const struct pgnode *n)
 	return cols;
 }
 
-/* CREATE TABLE AS, SELECT INTO: every column becomes a new one whose name is all that is known. */
+/* CREATE TABLE AS, SELECT INTO, CREATE VIEW: every column becomes a new one whose name is all that is known. */
 static struct lcols store_columns(struct lin *l, const struct pgnode *q)
 {
 	struct lcols cols = lcols_open(lval_unknown("a statement that is not followed"));
@@ -183,6 +183,8 @@ static struct lcols statement_columns(struct lin *l, const struct pgnode *n, uns
 	if (is_query(n))
 		return is_select_into(n) ? store_columns(l, n) : lin_query(l, n, NULL, NULL);
 	if (pgnode_is(n, "CreateTableAsStmt"))
+		return store_columns(l, pgnode_field(n, "query"));
+	if (pgnode_is(n, "ViewStmt"))
 		return store_columns(l, pgnode_field(n, "query"));
 	if (pgnode_is(n, "DeclareCursorStmt") || pgnode_is(n, "PrepareStmt"))
 		return named_columns(l, n, flags);

@@ -247,6 +247,8 @@ static void merge_column(struct lin *l, struct lcols *out, struct lcol *a, struc
 {
 	struct lval v = lval_mix(a->v, b->v);
 
+	if ((a->piece || b->piece) && (a->v.what != LINEAGE_SENSITIVE || b->v.what != LINEAGE_SENSITIVE))
+		lin_note_write(l, v);
 	(void)equate(a, v);
 	(void)equate(b, v);
 	lcols_add(l, out, a->name, v, a->made || b->made);
@@ -445,11 +447,13 @@ bool lin_taint_columns(struct lin *l, struct lscope *s, const struct pgnode *e, 
 	return changed;
 }
 
-/* Two plain columns, behind casts: a join. */
+/* Two plain columns, behind casts: a join. Not with a piece of one that a subquery made. */
 static bool is_plain_join(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
-	return is_equality(q) && side_column(l, s, pgnode_field(q, "lexpr")) != NULL &&
-	       side_column(l, s, pgnode_field(q, "rexpr")) != NULL;
+	struct lcol *a = side_column(l, s, pgnode_field(q, "lexpr")),
+		    *b = side_column(l, s, pgnode_field(q, "rexpr"));
+
+	return is_equality(q) && a != NULL && b != NULL && !a->piece && !b->piece;
 }
 
 /* A clear column next to a sensitive one in a condition tells it: by equality behind arithmetic (o.id + 0 =
@@ -461,6 +465,31 @@ static bool compare_stored(struct lin *l, struct lscope *s, const struct pgnode 
 	if (!is_plain_join(l, s, q))
 		lin_note_write(l, v);
 	return true;
+}
+
+static bool found_as(struct lin *l, struct lscope *s, const struct pgnode *test, struct lval v, bool piece)
+{
+	if (!lin_taint_columns(l, s, test, v))
+		return false;
+	if (piece)
+		lin_note_write(l, v);
+	return true;
+}
+
+/* x IN (SELECT ...), (x, y) IN (SELECT ...) */
+static bool found_in(struct lin *l, struct lscope *s, const struct pgnode *test, const struct lcols *cols)
+{
+	const struct pgnode *args = pgnode_field(test, "args");
+	bool changed = false;
+	size_t i = 0;
+
+	if (!cols->open && cols->n == 1 && !pgnode_is(test, "RowExpr"))
+		return found_as(l, s, test, lval_derive(cols->c[0]->v), cols->c[0]->piece);
+	if (cols->open || !pgnode_is(test, "RowExpr") || pgnode_len(args) != cols->n)
+		return found_as(l, s, test, lcols_whole(cols), true);
+	for (const struct pgnode *a = pgnode_first(args); a != NULL; a = a->next, i++)
+		changed |= found_as(l, s, a, lval_derive(cols->c[i]->v), cols->c[i]->piece);
+	return changed;
 }
 
 /* One conjunct; true when a column changed. */
@@ -489,14 +518,9 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 		changed |= equal_sides(l, s, right, left);
 	}
 	if (pgnode_is(q, "SubLink") && pgnode_field(q, "testexpr") != NULL) {
-		struct lcol *x = side_column(l, s, pgnode_field(q, "testexpr"));
 		struct lcols cols = lin_query(l, pgnode_field(q, "subselect"), s, s->ctes);
 
-		if (x != NULL && equate(x, lcols_whole(&cols))) {
-			changed = true;
-			if (cols.n != 1 || cols.c[0]->v.derived)
-				lin_note_write(l, x->v);
-		}
+		changed |= found_in(l, s, pgnode_field(q, "testexpr"), &cols);
 	}
 	return changed;
 }

@@ -28,6 +28,7 @@ struct lval {
 struct lcol {
 	const char *name; /* NULL: it has one, but not known here */
 	bool made;        /* of VALUES or a function: its values exist only in this statement */
+	bool piece;       /* a subquery made it from something sensitive: to find a row by it tells the piece */
 	struct lval v;
 };
 

@@ -202,11 +202,20 @@ static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode 
 	return out;
 }
 
+static void row_key(struct lin *l, struct lscope *s, const struct pgnode *key)
+{
+	struct lval v = lin_expr(l, s, key);
+
+	if (!pgnode_is(key, "ColumnRef") && lin_taint_columns(l, s, key, v))
+		lin_note_write(l, v);
+}
+
 /* Which rows come, and how many, tells the value of LIMIT and OFFSET; the first row of ORDER BY what its key compares. */
 static void row_choice(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
 	static const char *const counts[] = {"limitOffset", "limitCount"};
 	const struct pgnode *sort = pgnode_first(pgnode_field(q, "sortClause"));
+	const struct pgnode *key = pgnode_first(pgnode_field(q, "distinctClause"));
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		struct lval v = lin_expr(l, s, pgnode_field(q, counts[i]));
@@ -214,11 +223,20 @@ static void row_choice(struct lin *l, struct lscope *s, const struct pgnode *q)
 		if (v.what == LINEAGE_SENSITIVE)
 			lin_note_write(l, v);
 	}
-	for (; sort != NULL; sort = sort->next) {
-		const struct pgnode *key = pgnode_field(sort, "node");
+	for (; sort != NULL; sort = sort->next)
+		row_key(l, s, pgnode_field(sort, "node"));
+	for (; key != NULL; key = key->next)
+		row_key(l, s, key);
+}
 
-		if (!pgnode_is(key, "ColumnRef"))
-			(void)lin_taint_columns(l, s, key, lin_expr(l, s, key));
+/* INTERSECT and EXCEPT find rows by all columns: what stands beside a piece of something sensitive tells it. */
+static void row_match(struct lin *l, const struct lcols *a, const struct lcols *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++) {
+		bool sa = a->c[i]->v.what == LINEAGE_SENSITIVE, sb = b->c[i]->v.what == LINEAGE_SENSITIVE;
+
+		if (sa != sb && (a->c[i]->piece || b->c[i]->piece))
+			lin_note_write(l, lval_mix(a->c[i]->v, b->c[i]->v));
 	}
 }
 
@@ -236,6 +254,8 @@ static struct lcols select_columns(
 		struct lcols a = lin_query(l, pgnode_field(q, "larg"), outer, s.ctes);
 		struct lcols b = lin_query(l, pgnode_field(q, "rarg"), outer, s.ctes);
 
+		if (strcmp(pgnode_field_str(q, "op"), "SETOP_UNION") != 0)
+			row_match(l, &a, &b);
 		return lcols_union(l, &a, &b);
 	}
 	if (pgnode_field(q, "valuesLists") != NULL)

@@ -100,7 +100,7 @@ void lcols_add(struct lin *l, struct lcols *cols, const char *name, struct lval 
 	struct lcol *c = lin_alloc(l, sizeof(*c));
 
 	if (c != NULL)
-		*c = (struct lcol){name, made, v};
+		*c = (struct lcol){name, made, v.what == LINEAGE_SENSITIVE && v.derived, v};
 	lcols_link(l, cols, c);
 }
 
