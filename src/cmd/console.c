@@ -6,8 +6,10 @@
  */
 #include "cmd/console.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -79,7 +81,7 @@ static int exit_of(const char *sqlstate)
 		const char *sqlstate;
 		int status;
 	} exits[] = {{"SP001", 5}, {"SP002", 4}, {"SP003", 75}, {"SP004", 75}, {"42501", 4}, {"28000", 4}, {"3D000", 3},
-	    {"57P03", 75}};
+	    {"53100", 75}, {"53200", 75}, {"53300", 75}, {"57P03", 75}};
 
 	for (size_t i = 0; sqlstate != NULL && i < sizeof(exits) / sizeof(exits[0]); i++)
 		if (strcmp(exits[i].sqlstate, sqlstate) == 0)
@@ -216,6 +218,39 @@ int console_run_all(struct console *c, struct span sql)
 	return status;
 }
 
+/* Verbose, for the SQLSTATE in the text of a refusal: a connection that fails has no result to ask. */
+static void connect_wait(struct console *c)
+{
+	PostgresPollingStatusType st = PGRES_POLLING_WRITING;
+
+	(void)PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
+	while (st == PGRES_POLLING_WRITING || st == PGRES_POLLING_READING) {
+		struct pollfd pfd = {.fd = PQsocket(c->pg), .events = st == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+
+		if (pfd.fd >= 0 && poll(&pfd, 1, -1) < 0 && errno != EINTR)
+			return;
+		st = PQconnectPoll(c->pg);
+	}
+	(void)PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
+}
+
+/* "FATAL:  3D000: message", "HINT:  ...": says it; an exit status. */
+static int connect_failed(const char *msg)
+{
+	const char *at = strstr(msg, "FATAL:  "), *hint = strstr(msg, "\nHINT:  ");
+	char sqlstate[6] = "";
+
+	at = at != NULL ? at + 8 : msg;
+	if (strcspn(at, ": \n") == 5 && strncmp(at + 5, ": ", 2) == 0) {
+		memcpy(sqlstate, at, 5);
+		at += 7;
+	}
+	fprintf(stderr, "sallyport: sql: %.*s\n", (int)strcspn(at, "\n"), at);
+	if (hint != NULL)
+		fprintf(stderr, "hint: %.*s\n", (int)strcspn(hint + 8, "\n"), hint + 8);
+	return exit_of(sqlstate);
+}
+
 /* libpq takes our descriptor for a unix socket that it has just connected (session/sockgive.h). */
 static int console_connect(struct console *c, const struct sql_args *a)
 {
@@ -227,24 +262,11 @@ static int console_connect(struct console *c, const struct sql_args *a)
 	    "sallyport console", "UTF8", "0", NULL};
 
 	sockgive_arm(CONSOLE_DB_FD);
-	c->pg = PQconnectdbParams(keys, values, 0);
+	c->pg = PQconnectStartParams(keys, values, 0);
+	connect_wait(c);
 	(void)sockgive_disarm();
-	if (PQstatus(c->pg) != CONNECTION_OK) {
-		const char *msg = PQerrorMessage(c->pg);
-		const char *at = strstr(msg, "FATAL:  ");
-
-		const char *hint = strstr(msg, "\nHINT:  ");
-
-		at = at != NULL ? at + 8 : msg;
-		fprintf(stderr, "sallyport: sql: %.*s\n", (int)strcspn(at, "\n"), at);
-		if (hint != NULL)
-			fprintf(stderr, "hint: %s", hint + 8);
-		return strstr(at, "unknown target") != NULL    ? 3
-		       : strstr(at, "does not answer") != NULL ||
-				 strstr(at, "cannot be resolved") != NULL
-			   ? 75
-			   : 4;
-	}
+	if (PQstatus(c->pg) != CONNECTION_OK)
+		return connect_failed(PQerrorMessage(c->pg));
 	PQsetNoticeReceiver(c->pg, on_notice, NULL);
 	login = PQparameterStatus(c->pg, "session_authorization");
 	if (a->login != NULL && login != NULL && strcmp(login, a->login) != 0) {

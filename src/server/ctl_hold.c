@@ -233,7 +233,11 @@ static int decision_failed(const struct store_request *r, int rc, struct why *w)
 	if (rc == E_EXISTS)
 		return why_set(w, E_FORMAT, "you have approved %s already", r->id);
 	if (rc == E_STATE || rc == E_EXPIRED)
-		return why_set(w, E_DENIED, "request %s is no longer pending", r->id);
+		return why_set(w, E_DENIED, "request %s is no longer pending%s%s%s%s", r->id,
+		    r->state != REQ_PENDING ? ": " : "",
+		    r->state != REQ_PENDING ? req_state_name(r->state) : "",
+		    r->state != REQ_PENDING && r->decided_by[0] != '\0' ? " by " : "",
+		    r->state != REQ_PENDING ? r->decided_by : "");
 	return why_set(w, rc, "the state store failed: %s", err_str(rc));
 }
 

@@ -318,20 +318,19 @@ static void wait_over(void *ctx)
 
 static void wait_begin(struct pgproxy *x, int64_t wait_ms, int quorum)
 {
+	bool leaves = strcmp(mode_of(x), "auto") == 0; /* then the request stays and the statement fails as pending */
+	bool minutes = wait_ms >= 120000;
 	char msg[640], hint[200];
 
 	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s)", x->hold.id, quorum,
 	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason);
-	if (wait_ms >= 120000)
-		snprintf(hint, sizeof(hint), "waiting up to %lld min; Ctrl-C withdraws. Approver: ssh bastion approve %s",
-		    (long long)(wait_ms / 60000), x->hold.id);
-	else
-		snprintf(hint, sizeof(hint), "waiting up to %lld s; Ctrl-C withdraws. Approver: ssh bastion approve %s",
-		    (long long)(wait_ms / 1000), x->hold.id);
+	snprintf(hint, sizeof(hint), "waiting up to %lld %s%s; Ctrl-C withdraws. Approver: ssh bastion approve %s",
+	    (long long)(wait_ms / (minutes ? 60000 : 1000)), minutes ? "min" : "s",
+	    leaves ? ", after that run it again once approved" : "", x->hold.id);
 	notice(x, msg, hint);
 	x->wait = WAIT_DECISION;
 	/* The monitor expires it; the margin only catches a lost message. */
-	x->hold.timer = loop_after(x->p.loop, wait_ms + (strcmp(mode_of(x), "auto") == 0 ? 0 : 2000), wait_over, x);
+	x->hold.timer = loop_after(x->p.loop, wait_ms + (leaves ? 0 : 2000), wait_over, x);
 }
 
 static void release(struct pgproxy *x)

@@ -110,6 +110,8 @@ is "ssh bastion sql -c" $? 0
 check "prints a table, masked" '^ +1 \| .*\*\*\*' "$LAB/o"
 sshb alice sql --format csv -U app_ro orders-prod -d orders -c 'select current_user' < /dev/null > "$LAB/o" 2>&1
 is "options in front of the target, another login" "$(tail -1 "$LAB/o")" app_ro
+sshb alice sql orders-prod -d nodb -c 'select 1' < /dev/null > "$LAB/o" 2>&1
+is "a connection that is refused has its own exit status" $? 3
 sshb alice sql < /dev/null > "$LAB/o" 2>&1
 is "sql without a target is wrong usage" $? 2
 check "and says so" 'which target' "$LAB/o"
