@@ -86,6 +86,21 @@ static struct lval window(struct lin *l, struct lscope *s, const struct pgnode *
 	return v;
 }
 
+/* repeat('x,', ascii(email)): split into rows it is a number. */
+static void note_size(struct lin *l, struct lscope *s, const char *name, const struct pgnode *args)
+{
+	const struct pgnode *a = pgnode_first(args);
+
+	if (a == NULL || !lin_func_sizes(name))
+		return;
+	for (a = a->next; a != NULL; a = a->next) {
+		struct lval v = lin_expr(l, s, a);
+
+		if (v.what == LINEAGE_SENSITIVE)
+			lin_note_write(l, v);
+	}
+}
+
 static struct lval func_call(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
 	const struct pgnode *args = pgnode_field(n, "args");
@@ -100,6 +115,7 @@ static struct lval func_call(struct lin *l, struct lscope *s, const struct pgnod
 		return lval_derive(around);
 	v = lval_mix(v, lval_mix(around, lin_exprs(l, s, pgnode_field(n, "agg_order"))));
 	if (v.what == LINEAGE_SENSITIVE) {
+		note_size(l, s, name, args);
 		if (!lin_func_pure(l, schema, name) || /* pg_notify, set_config, setval: it may keep it */
 		    lin_func_tells(name))
 			lin_note_write(l, v);

@@ -252,6 +252,7 @@ static void merge_column(struct lin *l, struct lcols *out, struct lcol *a, struc
 	(void)equate(a, v);
 	(void)equate(b, v);
 	lcols_add(l, out, a->name, v, a->made || b->made);
+	lcols_mixed(out, a->mixed || b->mixed);
 }
 
 /* Some columns of a side are not known: what is known keeps its name, the rest is all alike. */
@@ -447,6 +448,20 @@ bool lin_taint_columns(struct lin *l, struct lscope *s, const struct pgnode *e, 
 	return changed;
 }
 
+void lin_note_choice(struct lin *l, struct lscope *s, const struct pgnode *e)
+{
+	const struct pgnode *n = e;
+
+	while (n != NULL) {
+		bool inner = n->key != NULL && strcmp(n->key, "subselect") == 0;
+		struct lcol *c = lin_column_of(l, s, n);
+
+		if (c != NULL && c->mixed && c->v.what == LINEAGE_SENSITIVE)
+			lin_note_write(l, c->v);
+		n = pgnode_walk(e, n, inner);
+	}
+}
+
 /* Two plain columns, behind casts: a join. Not with a piece of one that a subquery made. */
 static bool is_plain_join(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
@@ -508,6 +523,7 @@ static bool conjunct(struct lin *l, struct lscope *s, const struct pgnode *q)
 		return changed;
 	}
 	v = lin_expr(l, s, q);
+	lin_note_choice(l, s, q);
 	changed = compare_stored(l, s, q, v);
 	if (compare_made(l, s, q, v) || compare_sublink(l, s, q, v)) {
 		changed = true;

@@ -28,6 +28,7 @@ struct lval {
 struct lcol {
 	const char *name; /* NULL: it has one, but not known here */
 	bool made;        /* of VALUES or a function: its values exist only in this statement */
+	bool mixed;       /* clear columns of the row went into it, too: it tells which row has the sensitive value */
 	bool piece;       /* a subquery made it from something sensitive: to find a row by it tells the piece */
 	struct lval v;
 };
@@ -100,6 +101,7 @@ struct lcols lcols_copy(struct lin *l, const struct lcols *from);
 /* Append; becomes open when there are too many. */
 void lcols_add(struct lin *l, struct lcols *cols, const char *name, struct lval v, bool made);
 void lcols_link(struct lin *l, struct lcols *cols, struct lcol *c);
+void lcols_mixed(struct lcols *cols, bool mixed); /* of the last one */
 /* All columns in one: a whole row. */
 struct lval lcols_whole(const struct lcols *cols);
 /* Positionwise union of the arms of a set operation. */
@@ -136,6 +138,8 @@ struct lcols lin_table(struct lin *l, struct lscope *s, const struct pgnode *ran
 void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals);
 /* Every column that the expression names is as sensitive as v; true when one changed. */
 bool lin_taint_columns(struct lin *l, struct lscope *s, const struct pgnode *e, struct lval v);
+/* Rows are chosen by this expression: columns that mix sensitive with clear ones tell which. */
+void lin_note_choice(struct lin *l, struct lscope *s, const struct pgnode *e);
 
 /* ---- lineage_query.c ---- */
 struct lcols lin_query(
@@ -161,6 +165,8 @@ void lin_system_columns(struct lin *l, const char *schema, const char *name, str
 bool lin_func_reads_state(const char *name);
 /* Built-ins whose arguments come out elsewhere: in a lock's number, the next random(), a count of rows, the time. */
 bool lin_func_tells(const char *name);
+/* Built-ins whose later arguments are a size. */
+bool lin_func_sizes(const char *name);
 bool lin_setting_plain(const char *name);
 /* Column names of a built-in function in FROM, space-separated; "=" is one column named like the
  * alias; NULL when not known. */

@@ -173,6 +173,17 @@ bool lin_func_reads_state(const char *name)
 	return false;
 }
 
+bool lin_func_sizes(const char *name)
+{
+	static const char *const sizing[] = {"repeat", "array_fill", "lpad", "rpad"};
+
+	for (size_t i = 0; i < sizeof(sizing) / sizeof(sizing[0]); i++) {
+		if (strcmp(sizing[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool lin_func_tells(const char *name)
 {
 	for (size_t i = 0; i < sizeof(telling_functions) / sizeof(telling_functions[0]); i++) {

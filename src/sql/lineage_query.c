@@ -15,8 +15,28 @@ static void add_all(struct lin *l, struct lcols *out, const struct lcols *from)
 		*out = lcols_open(lval_mix(lcols_whole(out), lcols_whole(from)));
 		return;
 	}
-	for (size_t i = 0; i < from->n && !out->open; i++)
+	for (size_t i = 0; i < from->n && !out->open; i++) {
 		lcols_add(l, out, from->c[i]->name, from->c[i]->v, from->c[i]->made);
+		lcols_mixed(out, from->c[i]->mixed);
+	}
+}
+
+/* Does the expression take clear columns as well, or the place of the row? */
+static bool is_mixed(struct lin *l, struct lscope *s, const struct pgnode *val)
+{
+	const struct pgnode *n = val;
+
+	while (n != NULL) {
+		bool inner = n->key != NULL && strcmp(n->key, "subselect") == 0;
+		struct lcol *c = lin_column_of(l, s, n);
+
+		if (c != NULL && (c->mixed || c->v.what != LINEAGE_SENSITIVE))
+			return true;
+		if (pgnode_is(n, "FuncCall") && pgnode_field(n, "over") != NULL)
+			return true;
+		n = pgnode_walk(val, n, inner);
+	}
+	return false;
 }
 
 /* *, t.*, s.t.*, (row).* */
@@ -73,6 +93,8 @@ struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *l
 				out.rest = lval_mix(out.rest, v);
 			else
 				lcols_add(l, &out, lin_output_name(t), v, c == NULL || c->made);
+			if (!out.open && v.what == LINEAGE_SENSITIVE)
+				lcols_mixed(&out, is_mixed(l, s, val));
 		}
 	}
 	return out;
@@ -206,6 +228,7 @@ static void row_key(struct lin *l, struct lscope *s, const struct pgnode *key)
 {
 	struct lval v = lin_expr(l, s, key);
 
+	lin_note_choice(l, s, key);
 	if (!pgnode_is(key, "ColumnRef") && lin_taint_columns(l, s, key, v))
 		lin_note_write(l, v);
 }
@@ -227,6 +250,7 @@ static void row_choice(struct lin *l, struct lscope *s, const struct pgnode *q)
 		row_key(l, s, pgnode_field(sort, "node"));
 	for (; key != NULL; key = key->next)
 		row_key(l, s, key);
+	lin_note_choice(l, s, pgnode_field(q, "groupClause"));
 }
 
 /* INTERSECT and EXCEPT find rows by all columns: what stands beside a piece of something sensitive tells it. */

@@ -100,16 +100,24 @@ void lcols_add(struct lin *l, struct lcols *cols, const char *name, struct lval 
 	struct lcol *c = lin_alloc(l, sizeof(*c));
 
 	if (c != NULL)
-		*c = (struct lcol){name, made, v.what == LINEAGE_SENSITIVE && v.derived, v};
+		*c = (struct lcol){name, made, false, v.what == LINEAGE_SENSITIVE && v.derived, v};
 	lcols_link(l, cols, c);
+}
+
+void lcols_mixed(struct lcols *cols, bool mixed)
+{
+	if (cols->n > 0)
+		cols->c[cols->n - 1]->mixed = mixed;
 }
 
 struct lcols lcols_copy(struct lin *l, const struct lcols *from)
 {
 	struct lcols to = {.open = from->open, .rest = from->rest};
 
-	for (size_t i = 0; i < from->n; i++)
+	for (size_t i = 0; i < from->n; i++) {
 		lcols_add(l, &to, from->c[i]->name, from->c[i]->v, from->c[i]->made);
+		lcols_mixed(&to, from->c[i]->mixed);
+	}
 	return to;
 }
 
@@ -132,9 +140,11 @@ struct lcols lcols_union(struct lin *l, const struct lcols *a, const struct lcol
 		return lcols_open(
 		    v.what == LINEAGE_CLEAN && a->n != b->n ? lval_unknown("arms differ") : v);
 	}
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		lcols_add(l, &u, a->c[i]->name, lval_mix(a->c[i]->v, b->c[i]->v),
 		    a->c[i]->made || b->c[i]->made);
+		lcols_mixed(&u, a->c[i]->mixed || b->c[i]->mixed);
+	}
 	return u;
 }
 
