@@ -550,6 +550,8 @@ static enum taken on_copy_end(struct pgproxy *x, const struct pg_msg *m)
 	x->copy_in = false;
 	x->copy_bytes = 0;
 	forward(x, m);
+	if (x->ext_open)
+		pg_put_empty(&x->up_out, 'H'); /* the Sync waits for the answer (barrier_set) */
 	return TAKEN;
 }
 
@@ -600,6 +602,19 @@ static const struct front *front_find(uint8_t type)
 	return NULL;
 }
 
+/* Is it worth waiting for the rest of this message? */
+static bool front_bearable(struct span in)
+{
+	const struct pg_type *t;
+	uint32_t len;
+	uint8_t type;
+
+	if (pg_header(in, &type, &len) != 0)
+		return true;
+	t = pg_type_of(PG_FRONT, type);
+	return t != NULL && front_find(type) != NULL && (t->large || len <= PG_SMALL_MAX);
+}
+
 static enum taken front_message(struct pgproxy *x, const struct pg_msg *m)
 {
 	const struct front *f = front_find(m->type);
@@ -645,7 +660,7 @@ void px_front_input(struct pgproxy *x)
 		size_t used;
 		int rc = pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used);
 
-		if (rc == E_MORE)
+		if (rc == E_MORE && front_bearable(buf_span(&x->in)))
 			break;
 		if (rc != 0) {
 			px_fatal(x, "08P01", rc == E_TOOBIG ? "message too large for the gateway (64 MiB)" : "malformed message", "",

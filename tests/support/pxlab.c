@@ -5,6 +5,7 @@
 #include "tests/support/pxlab.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,23 +41,35 @@ const char *lab_ring(struct span s)
 
 const char *lab_fresh_db(void)
 {
+	static char names[8][64]; /* a test has few */
 	static unsigned n;
-	char name[64], sql[160];
+	char *name = names[n % 8], sql[160];
 
-	snprintf(name, sizeof(name), "lab_%d_%u", (int)getpid(), n++);
+	snprintf(name, sizeof(names[0]), "lab_%d_%u", (int)getpid(), n++);
 	snprintf(sql, sizeof(sql), "CREATE DATABASE %s TEMPLATE lab OWNER app_rw", name);
 	(void)direct_sql("postgres", sql);
-	return lab_ring(span_str(name));
+	return name;
+}
+
+static void need_server(void)
+{
+	if (pgserver_port() == 0)
+		cr_skip_test("PostgreSQL is not installed");
 }
 
 void lab_init(struct pxlab *l)
 {
-	if (pgserver_port() == 0)
-		cr_skip_test("PostgreSQL is not installed");
+	need_server();
+	lab_init_on(l, lab_fresh_db());
+}
+
+void lab_init_on(struct pxlab *l, const char *db)
+{
+	need_server();
 	log_init("pxlab", 2, LOG_ERROR_, false);
 	*l = (struct pxlab){.user = "alice", .app = "psql", .login = "app_rw", .password = "lab-rw", .sync = "writes",
 	    .parameters = "", .rec_fd = -1, .mon = -1, .hold_state = "pending", .wait_ms = 10000};
-	l->db = lab_fresh_db();
+	l->db = db;
 	policy_view_default(&l->view, "prod");
 	l->view.epoch = 1;
 	(void)str_copy(l->view.approvers, sizeof(l->view.approvers), "dba");
@@ -98,7 +111,7 @@ static void pump(void *ctx)
 	}
 }
 
-static void lab_connect(struct pxlab *l)
+void lab_connect(struct pxlab *l)
 {
 	struct pgproxy_params p = {.target = "orders-prod", .port = 5432, .wake = woken, .ctx = l};
 	int sp[2];
@@ -134,6 +147,18 @@ void lab_up(struct pxlab *l)
 	cr_assert(lab_start(l), "the session ended: %s", lab_error(l, 0, 'M'));
 }
 
+static void dir_remove(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	(void)rmdir(path);
+}
+
 void lab_drop(struct pxlab *l)
 {
 	pgproxy_free(l->x, "closed by the test");
@@ -149,6 +174,8 @@ void lab_drop(struct pxlab *l)
 	pxwire_forget(l);
 	for (size_t i = 0; i < l->n_asks; i++)
 		buf_clear(&l->ask[i].raw);
+	if (l->dir[0] != '\0')
+		dir_remove(l->dir);
 	buf_clear(&l->mon_in);
 	buf_clear(&l->mon_out);
 	buf_clear(&l->tx);

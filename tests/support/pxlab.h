@@ -3,7 +3,7 @@
  * For tests: one PostgreSQL proxy session with everything around it that is not under test. The test plays the client
  * (bytes) and the monitor (a socketpair); the server is a real PostgreSQL (tests/support/pgserver.h), the recording a
  * real file. Every byte that the session sends to the server is watched (pxwire.c): a command without a record on
- * disk at that moment is a breach, and lab_close() fails on any.
+ * disk at that moment, or one that was refused, is a breach, and lab_close() fails on any.
  */
 #ifndef SP_TESTS_PXLAB_H
 #define SP_TESTS_PXLAB_H
@@ -76,6 +76,8 @@ struct pxlab {
 int lab_main(int argc, char *argv[]);
 /* Skips the test without a server. */
 void lab_init(struct pxlab *l);
+void lab_init_on(struct pxlab *l, const char *db); /* an existing database: many sessions in one test */
+void lab_connect(struct pxlab *l); /* without a start-up packet */
 /* Connect the client; false when the session ended instead of welcoming it. */
 bool lab_start(struct pxlab *l);
 void lab_up(struct pxlab *l); /* lab_init() and lab_start(), which must succeed */

@@ -27,8 +27,9 @@ struct credit {
 	size_t end;          /* bytes of the recording up to and with it */
 	unsigned type;
 	bool sent, used, bound;
+	bool held;           /* its verdict: only a consumed hold lets it run */
 	char proto[12];
-	char *name, *hold;   /* statement name; id of the decision that released it */
+	char *name;          /* of the prepared statement */
 	uint8_t *sql, *params;
 	size_t n_sql, n_params;
 };
@@ -46,6 +47,7 @@ struct lab_wire {
 	struct buf file;
 	struct credit *credit;
 	size_t n_credits, cap_credits;
+	size_t n_released;   /* consumed holds that no message has used yet */
 	size_t held;         /* index + 1 of the last statement that was not sent: a hold may release it */
 	struct buf stream;   /* bytes sent and not yet a whole message */
 	size_t limit;        /* recording as of the first byte of that message */
@@ -57,6 +59,12 @@ struct lab_wire {
 };
 
 static struct pxlab *watched[LABS];
+
+static void breach(struct lab_wire *w, const char *what, struct span s)
+{
+	if (w->n_breaches++ == 0)
+		snprintf(w->breach, sizeof(w->breach), "%s %.*s", what, (int)(s.n < 200 ? s.n : 200), (const char *)s.p);
+}
 
 /* ---- the recording ---- */
 
@@ -94,6 +102,7 @@ static void decision_take(struct lab_wire *w, const struct rec_frame *f)
 {
 	if (w->held > 0 && span_is(rec_text(f, "state"), "consumed")) {
 		w->credit[w->held - 1].sent = true;
+		w->n_released++;
 		w->credit[w->held - 1].end = w->at;
 	}
 }
@@ -112,6 +121,9 @@ static void record_take(struct lab_wire *w, const struct rec_frame *f)
 	c->end = w->at;
 	c->type = f->type;
 	c->sent = f->type != REC_STATEMENT || rec_flag(f, "sent", false);
+	c->held = span_is(rec_text(f, "verdict"), "hold");
+	if (c->sent && span_is(rec_text(f, "verdict"), "deny"))
+		breach(w, "sent though denied:", rec_text(f, "sql"));
 	snprintf(c->proto, sizeof(c->proto), "%.*s", (int)rec_text(f, "proto").n, (const char *)rec_text(f, "proto").p);
 	c->name = xstrndup(name.n > 0 ? (const char *)name.p : "", name.n);
 	c->sql = dup_span(rec_text(f, "sql"), &c->n_sql);
@@ -171,15 +183,20 @@ static void recording_read(struct lab_wire *w)
 
 /* ---- matching ---- */
 
-static void breach(struct lab_wire *w, const char *what, struct span s)
-{
-	if (w->n_breaches++ == 0)
-		snprintf(w->breach, sizeof(w->breach), "%s %.*s", what, (int)(s.n < 200 ? s.n : 200), (const char *)s.p);
-}
-
 static bool sql_is(const struct credit *c, struct span sql)
 {
 	return span_eq(span_of(c->sql, c->n_sql), sql);
+}
+
+/* Is it free to run, by its verdict or by an approval that nothing else has used? */
+static bool released(struct lab_wire *w, const struct credit *c)
+{
+	if (!c->held)
+		return true;
+	if (w->n_released == 0)
+		return false;
+	w->n_released--;
+	return true;
 }
 
 /* A record for this text under this name of message, not used yet. */
@@ -192,7 +209,7 @@ static bool text_allowed(struct lab_wire *w, const char *proto, struct span sql,
 			continue;
 		if (c->type == REC_OWN || (strcmp(c->proto, proto) == 0 && span_is(name, c->name))) {
 			c->used = true;
-			return true;
+			return strcmp(proto, "query") != 0 || released(w, c);
 		}
 	}
 	return false;
@@ -215,7 +232,8 @@ static bool values_allowed(struct lab_wire *w, const struct pg_bind *b)
 		if (c->bound || c->end > w->limit || !c->sent || c->type != REC_STATEMENT || !span_is(b->stmt, c->name) ||
 		    (strcmp(c->proto, "execute") != 0 && strcmp(c->proto, "bind") != 0))
 			continue;
-		ok = c->bound = span_eq(span_of(c->params, c->n_params), buf_span(&v));
+		c->bound = span_eq(span_of(c->params, c->n_params), buf_span(&v));
+		ok = c->bound && released(w, c);
 	}
 	buf_clear(&v);
 	return ok;
