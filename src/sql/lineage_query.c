@@ -161,6 +161,8 @@ static struct lcols cte_recursive(struct lin *l, struct lcte *c, const struct pg
 
 		c->cols = lcols_copy(l, &now);
 		lcols_rename(l, &c->cols, pgnode_field(c->node, "aliascolnames"));
+		for (size_t i = 0; i < c->cols.n; i++) /* what ends the rounds is a number of rows */
+			c->cols.c[i]->mixed = true;
 		c->state = CTE_BOUND;
 		arm = lin_query(l, pgnode_field(q, "rarg"), c->outer, c->env);
 		next = lcols_union(l, &now, &arm);

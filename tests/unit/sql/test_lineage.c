@@ -570,6 +570,9 @@ Test(lineage, written)
 		{"SELECT id FROM (SELECT id, lower(email) AS e FROM customers) q WHERE e = 'x' ORDER BY e", "C"},
 		{"SELECT count(*) FROM customers c, string_to_table(repeat('x,', ascii(email)), ',')", "D"},
 		{"SELECT count(*) FROM customers c, unnest(array_fill(1, ARRAY[ascii(email)]))", "D"},
+		{"WITH RECURSIVE r(n) AS (SELECT ascii(email) FROM customers UNION ALL SELECT n - 1 FROM r WHERE n > 1) SELECT count(*) FROM r", "D"},
+		{"WITH RECURSIVE r(id, m) AS (SELECT id, full_name FROM customers UNION ALL SELECT e.id, r.m FROM employees e JOIN r ON r.id = e.manager_id) "
+		 "SELECT * FROM r", "C"},
 		{"SELECT lpad(email, 20), repeat(email, 2) FROM customers", "C"},
 		/* a view hides where its columns come from */
 		{"CREATE TEMP VIEW v AS SELECT ascii(email) AS x FROM customers", "D"},
