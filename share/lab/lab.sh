@@ -102,7 +102,8 @@ lab_gateway_start() {
     "$programs/sallyportd" -f "$dir/sallyport.yaml" -D >> "$dir/gateway.log" 2>&1 &
     echo $! > "$dir/gateway.pid"
     for i in $(seq 1 100); do
-        [ -S "$dir/state/control.sock" ] && ssh-keyscan -T 2 -t ed25519 -p "$LAB_SSH_PORT" 127.0.0.1 > "$dir/scan" 2> /dev/null && [ -s "$dir/scan" ] && break
+        "$programs/sallyport" status --socket "$dir/state/control.sock" > /dev/null 2>&1 &&
+            ssh-keyscan -T 2 -t ed25519 -p "$LAB_SSH_PORT" 127.0.0.1 > "$dir/scan" 2> /dev/null && [ -s "$dir/scan" ] && break
         kill -0 "$(cat "$dir/gateway.pid")" 2> /dev/null || break
         sleep 0.1
     done
