@@ -15,6 +15,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "policy/view.h"
+#include "session/px.h"
 #include "tests/support/pgserver.h"
 #include "tests/support/pxtap.h"
 
@@ -230,16 +231,25 @@ void lab_decide(struct pxlab *l, const char *state, const char *by, const char *
 	lab_answered(l, NULL, 0);
 }
 
+static bool view_arrived(struct pxlab *l)
+{
+	return l->x->view.epoch == l->view.epoch;
+}
+
+/* A new epoch, as a reload makes one; returns when the session has it. */
 void lab_push_view(struct pxlab *l)
 {
-	struct buf view, *b = lab_answer(l, IPC_POLICY, 0);
+	struct buf view, *b;
 
+	l->view.epoch++;
+	b = lab_answer(l, IPC_POLICY, 0);
 	buf_init(&view, 65536);
 	policy_view_put(&view, &l->view);
 	ipc_str(b, "sid", l->sid);
 	ipc_raw(b, "view", buf_span(&view));
 	lab_answered(l, NULL, 0);
 	buf_clear(&view);
+	(void)lab_until(l, view_arrived, 5000);
 }
 
 void lab_push_kill(struct pxlab *l, const char *reason, const char *sqlstate)
