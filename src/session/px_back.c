@@ -220,9 +220,9 @@ static void on_no_data(struct pgproxy *x, const struct pg_msg *m)
 
 static void on_param_types(struct pgproxy *x, const struct pg_msg *m)
 {
-	if (x->exp_head == NULL || x->exp_head->kind != EXP_DESCRIBE)
+	if (x->exp_head == NULL || x->exp_head->kind != EXP_DESCRIBE || !x->exp_head->stmt_target)
 		unexpected(x, m);
-	else if (!x->exp_head->own)
+	else
 		pass(x, m);
 }
 
@@ -253,6 +253,14 @@ static void on_fields(struct pgproxy *x, const struct pg_msg *m)
 static const struct px_plan *plan_of(const struct px_exp *e)
 {
 	return e->plan != NULL ? e->plan : e->text != NULL ? e->text->plan : NULL;
+}
+
+/* As many values as were described. */
+static bool row_fits(const struct px_plan *p, struct span body)
+{
+	struct pg_row row;
+
+	return pg_row_begin(body, &row) == 0 && row.n == p->n;
 }
 
 static void own_row(struct pgproxy *x, struct px_exp *e, const struct pg_msg *m)
@@ -291,7 +299,10 @@ static void on_row(struct pgproxy *x, const struct pg_msg *m)
 		return;
 	}
 	if (!p->any_mask && !p->any_scan) {
-		pass(x, m);
+		if (row_fits(p, m->body))
+			pass(x, m);
+		else
+			unexpected(x, m);
 		return;
 	}
 	if (px_mask_row(x, p, span_of(e->formats, (size_t)e->n_formats * 2), e->kind == EXP_EXECUTE ? e->n_formats : UINT16_MAX,
@@ -522,7 +533,9 @@ static void on_copy_data(struct pgproxy *x, const struct pg_msg *m)
 
 static void on_copy_done(struct pgproxy *x, const struct pg_msg *m)
 {
-	if (x->exp_head == NULL || x->exp_head->own)
+	struct px_exp *e = x->exp_head;
+
+	if (e == NULL || e->text == NULL || e->own || (e->text->facts.flags & SQLF_COPY_OUT) == 0)
 		unexpected(x, m);
 	else
 		pass(x, m);
@@ -661,6 +674,8 @@ static bool run_pass(struct pgproxy *x)
 	if (!rows_pass(x, e, type))
 		return false;
 	while (pg_frame(span_of(in.p + total, in.n - total), PX_MSG_MAX, &m, &used) == 0 && m.type == type) {
+		if (type == 'D' && !row_fits(plan_of(e), m.body))
+			break; /* on_row() ends the session */
 		e->rows++;
 		e->bytes += m.body.n;
 		total += used;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ int pxtap_dial(struct pxlab *l)
 	struct sockaddr_in a = {.sin_family = AF_INET};
 	socklen_t n = sizeof(a);
 	struct lab_tap *t = xcalloc(1, sizeof(*t));
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	l->t = t;
 	buf_init(&t->up, 256u << 20);
@@ -93,6 +94,8 @@ int pxtap_dial(struct pxlab *l)
 	cr_assert(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
 	t->session = accept4(t->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	t->server = pgserver_dial();
+	for (size_t i = 0; i < 3; i++)
+		(void)setsockopt((int[]){fd, t->session, t->server}[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	cr_assert(fd_set_nonblock(fd, true) == 0 && t->session >= 0 && t->server >= 0);
 	cr_assert(loop_add(l->loop, t->session, LOOP_IN, session_event, l) == 0);
 	cr_assert(loop_add(l->loop, t->server, LOOP_IN, server_event, l) == 0);
