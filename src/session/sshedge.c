@@ -169,13 +169,16 @@ static void after(void *ctx)
 		}
 		chans_reap(e); /* here libssh's queue is empty: no message points to a channel */
 		chans_step(e);
-		if (unsent(e) && ssh_blocking_flush(e->ssh, 0) == SSH_ERROR)
-			moved = true; /* drain() sees the end */
+		if (unsent(e)) {
+			/* An error: drain() sees the end. Else a channel may have held back while this was in the way. */
+			(void)ssh_blocking_flush(e->ssh, 0);
+			moved = true;
+		}
 		if (sshio_has_input() ? !auth_waiting(e) : !sshio_active() && i == 0)
 			moved = true; /* without our poll() any call above may have queued messages */
 	}
 	sshio_hold(false);
-	if (moved && e->again == NULL) /* bytes that epoll does not know of */
+	if ((moved || unsent(e)) && e->again == NULL) /* bytes that epoll does not know of, in either direction */
 		e->again = loop_after(e->loop, 0, again_fn, e);
 	loop_mod(e->loop, e->fd, wants(e));
 }
