@@ -145,7 +145,7 @@ done
 wait)
 is "fifty channels at once" "$(cat "$LAB"/m.* | grep -cE '^\|[0-9]+$')" 50
 (for i in $(seq 1 90); do
-    psql -X -At -h 127.0.0.1 -p "$mport" -U "$SP_PG_USER" -d "$SP_PG_DB" -c "select pg_sleep(2), $i" > "$LAB/n.$i" 2>&1 &
+    psql -X -At -h 127.0.0.1 -p "$mport" -U "$SP_PG_USER" -d "$SP_PG_DB" -c "select pg_sleep(8), $i" > "$LAB/n.$i" 2>&1 &
 done
 wait)
 served=$(cat "$LAB"/n.* | grep -cE '^\|[0-9]+$')
