@@ -6,6 +6,7 @@
 #include <criterion/new/assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -70,6 +71,7 @@ static void stream(const char *sql, int mask)
 {
 	size_t before;
 	struct pxlab l;
+	clock_t cpu;
 
 	lab_init(&l);
 	l.view.mask = mask;
@@ -81,11 +83,13 @@ static void stream(const char *sql, int mask)
 	most = 0;
 	l.stalled = true;
 	l.discard = true;
+	cpu = clock();
 	pg_put_query(&l.tx, span_str("SELECT repeat('x', 1000) AS x, g FROM generate_series(1, 110000) g"));
 	lab_send(&l);
 	(void)lab_until(&l, quiet, 1500);
 	cr_expect(lt(sz, most, BUFFERS_MAX), "the client does not read");
 	cr_expect(lt(sz, grown(before), RSS_MAX), "the client does not read");
+	cr_expect(lt(sz, (size_t)(clock() - cpu), CLOCKS_PER_SEC / 2), "and nothing spins");
 	cr_expect(not(pgproxy_ended(l.x)));
 	l.stalled = false;
 	cr_expect(lab_until(&l, all_of_100_mb, 30000));
@@ -112,16 +116,17 @@ Test(pressure, a_client_that_does_not_read_masked_rows, .timeout = 60)
 static void put_copy_data(struct buf *b, size_t lines)
 {
 	static char line[1001];
+	static size_t id;
 	struct pg_msg m = {'d', span_of(line, sizeof(line))};
 
 	memset(line, 'y', sizeof(line));
 	memcpy(line, "9\t", 2);
 	line[sizeof(line) - 1] = '\n';
 	for (size_t i = 0; i < lines; i++) {
-		char id[16];
+		char text[16];
 
-		snprintf(id, sizeof(id), "%08zu\t", i + 100);
-		memcpy(line, id, 9);
+		snprintf(text, sizeof(text), "%08zu\t", 100 + id++ % 10000000);
+		memcpy(line, text, 9);
 		pg_put_msg(b, &m);
 	}
 }
@@ -181,6 +186,35 @@ Test(pressure, the_rest_of_the_input_is_not_forgotten)
 		cr_assert(lab_ready(&l, (size_t)round + 1));
 	}
 	cr_expect(eq(str, STR(direct_sql(l.db, "SELECT count(*) FROM notes")), "180000"));
+	lab_close(&l);
+}
+
+/* The client has sent its last byte while the server was slow: only the server's socket tells that there is room. */
+Test(pressure, the_last_input_waits_for_room)
+{
+	struct pxlab l;
+
+	lab_init(&l);
+	l.tap = true;
+	l.decision = "approved";
+	cr_assert(lab_start(&l));
+	pg_put_query(&l.tx, span_str("COPY notes FROM STDIN"));
+	lab_send(&l);
+	cr_assert(lab_got(&l, 'G', 1));
+	l.t->hold_up = true;
+	while (buf_len(&l.x->up_out) < PX_UP_HIGH || buf_len(&l.x->in) == 0) {
+		put_copy_data(&l.tx, 30);
+		lab_send(&l);
+		lab_spin(&l, 1);
+		cr_assert(lt(sz, buf_len(&l.unfed), PIECE));
+	}
+	pg_put_empty(&l.tx, 'c');
+	lab_send(&l);
+	lab_spin(&l, 20);
+	cr_assert(eq(sz, buf_len(&l.unfed), 0));
+	l.t->hold_up = false;
+	pxtap_go(&l);
+	cr_expect(lab_ready(&l, 1));
 	lab_close(&l);
 }
 

@@ -109,7 +109,8 @@ Test(record, refused_statements_are_recorded_as_such)
 Test(record, every_bind_with_its_values)
 {
 	static const struct pg_value one[] = {{.data = {(const uint8_t *)"first", 5}}}, two[] = {{.data = {(const uint8_t *)"second", 6}}},
-				     three[] = {{.data = {(const uint8_t *)"third", 5}}};
+				     three[] = {{.data = {(const uint8_t *)"third", 5}}},
+				     four[] = {{.data = {(const uint8_t *)"fourth", 6}}};
 	struct pxlab l;
 
 	lab_up(&l);
@@ -119,8 +120,10 @@ Test(record, every_bind_with_its_values)
 	pg_put_execute(&l.tx, span_str(""), 0);
 	pg_put_bind(&l.tx, span_str("p"), span_str("s"), three, 1);
 	pg_put_close_target(&l.tx, 'P', span_str("p"));
+	pg_put_bind(&l.tx, span_str("p"), span_str("s"), four, 1); /* never run */
 	pg_put_empty(&l.tx, 'S');
 	(void)lab_run(&l, 1);
+	cr_expect(eq(sz, lab_recorded(&l, REC_STATEMENT, "params", "0:fourth"), 1));
 	cr_expect(eq(sz, lab_recorded(&l, REC_STATEMENT, "params", "0:first"), 1));
 	cr_expect(eq(sz, lab_recorded(&l, REC_STATEMENT, "params", "0:second"), 1));
 	cr_expect(eq(sz, lab_recorded(&l, REC_STATEMENT, "params", "0:third"), 1));
