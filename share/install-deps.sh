@@ -10,7 +10,8 @@ set -eu
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 BUILD="gcc make autoconf automake pkg-config libssh-dev libssl-dev libpq-dev libpg-query-dev libmsgpack-dev libzstd-dev
- libsqlite3-dev libyaml-dev libjansson-dev libseccomp-dev libedit-dev libcriterion-dev linux-libc-dev libc6-dev"
+ libsqlite3-dev libyaml-dev libjansson-dev libcjose-dev libcurl4-openssl-dev libmicrohttpd-dev libseccomp-dev libedit-dev
+ libcriterion-dev linux-libc-dev libc6-dev"
 RUN="openssh-client postgresql-15 postgresql-client-15 openssl util-linux procps e2fsprogs ca-certificates"
 TEST="openssh-server python3 python3-psycopg python3-asyncpg libpostgresql-jdbc-java nodejs mandoc git"
 MORE="clang clang-format libclang-rt-14-dev"

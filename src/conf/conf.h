@@ -51,16 +51,53 @@ struct conf_gateway {
 	int max_channels;           /* per connection: 64 */
 	int max_sessions_per_user;  /* 0 = no limit */
 	int max_connections_per_source; /* 0 = no limit */
+	int max_pending_logins;            /* logins that wait for an identity provider, all together: 256 */
+	int max_pending_logins_per_source; /* of one address (IPv6: /64): 5 */
 	int64_t idle_ms;            /* connection without any channel: 0 = no limit */
 	bool require_sandbox;       /* true; false only for debugging builds */
 };
 
 enum conf_identity_type { IDENTITY_LOCAL, IDENTITY_OIDC };
 
+enum conf_identity_kind {
+	IDK_PERSON,  /* logs in over keyboard-interactive */
+	IDK_SERVICE, /* hands in a JWT with the verb enroll */
+	IDK_AGENT,   /* the same; acts on behalf of the person that person_claim names */
+};
+
+enum conf_login_flow { FLOW_DEVICE, FLOW_BROWSER };
+
+/* One identity provider and what it may name. Everything but name and type is for type oidc. */
 struct conf_identity {
-	char *name;
+	char *name; /* stands in certificates (issuer@) and logs */
 	enum conf_identity_type type;
+	enum conf_identity_kind kind;
+	char *issuer;              /* https URL, compared byte by byte */
+	char *client_id;           /* persons only */
+	char *secret;              /* reference of the client secret, or NULL = public client */
+	enum conf_login_flow flow;
+	struct conf_list scopes;   /* default openid profile email */
+	char *user_claim;          /* JSON pointers into the verified token; default /email (persons), /sub */
+	char *groups_claim;        /* default /groups for persons; NULL = none */
+	char *person_claim;        /* agents */
+	char *user;                /* workloads: fixed name instead of user_claim, or NULL */
+	struct conf_list add_groups; /* given to everybody of this block */
+	struct conf_list names;    /* which user names the block may give: exact, "*SUFFIX" or "PREFIX*" */
+	struct conf_list claims;   /* "/POINTER=VALUE": all must hold (strings, numbers and booleans) */
+	struct conf_list algs;     /* default RS256 PS256 ES256 */
+	char *audience;            /* workloads: instead of the key-bound one; then tokens are used once */
+	int64_t ttl_s;             /* certificate life, 0 = role's or default (workloads: 1 h) */
+	int64_t login_ms;          /* time a person has for the login: 5 m */
+	char *ca;                  /* PEM file of CAs, or NULL = the system's */
+	bool allow_http;           /* loopback issuers only, for tests */
 	struct conf_where where;
+};
+
+/* The gateway's own HTTPS pages. */
+struct conf_web {
+	char *url;               /* as browsers reach it: "https://bastion.example.com"; NULL = no web process */
+	struct conf_list listen; /* default [::]:443 */
+	char *tls_cert, *tls_key; /* PEM files; both NULL only when every listen address is loopback (a proxy does TLS) */
 };
 
 enum conf_user_kind { USER_PERSON, USER_SERVICE };
@@ -118,6 +155,10 @@ struct conf_role {
 	enum sql_class max;        /* most severe class; default SQL_ESCAPE (no cap) */
 	int64_t ttl_s;             /* certificate life for this role, 0 = gateway default */
 	int64_t idle_ms;           /* 0 = no limit */
+	bool finish_transaction;   /* on_expiry: an open transaction may end first ... */
+	int64_t grace_ms;          /* ... within this time: 5 m, at most 15 m */
+	bool plain_key;            /* a plain key stands for its unexpired certificate of the same source */
+	struct conf_list delegated_by; /* groups whose persons may give this role to an agent */
 	int64_t max_rows;          /* per statement; 0 = no limit */
 	struct conf_where where;
 };
@@ -170,6 +211,7 @@ struct conf {
 	size_t n_rules;
 	struct conf_rule *rules;
 	struct conf_recording recording;
+	struct conf_web web;
 	uint8_t hash[32]; /* SHA-256 over the text of all files */
 	void *mem;        /* private: owns everything */
 };
@@ -190,6 +232,12 @@ const struct conf_role *conf_role_find(const struct conf *c, const char *name);
 const struct conf_approval *conf_approval_find(const struct conf *c, const char *name);
 const char *conf_target_label(const struct conf_target *t, const char *key); /* NULL when absent */
 bool conf_list_has(const struct conf_list *l, const char *s);
+const struct conf_identity *conf_identity_find(const struct conf *c, const char *name);
+/* The block of kind person that logins go to: the first one of type oidc; NULL = only local users. */
+const struct conf_identity *conf_identity_login(const struct conf *c);
+/* May the block give this user name? A list without entries: any, but never a name of `users` or with a reserved
+ * prefix ("agent:"). */
+bool conf_identity_names(const struct conf *c, const struct conf_identity *i, const char *user);
 /* Does a selector list (names, key=value, "*") match the target? A target without env matches env=prod. */
 bool conf_selects(const struct conf_list *sel, const struct conf_target *t);
 

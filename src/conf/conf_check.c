@@ -187,11 +187,7 @@ static void check_identities(struct conf_build *b)
 	for (i = 0; i < c->n_identities; i++) {
 		const struct conf_identity *x = &c->identities[i];
 
-		if (x->type == IDENTITY_OIDC)
-			conf_err(&b->errs, place(b, SEC_IDENTITY, i, "type"),
-			    "identity \"%s\": type \"oidc\" is not supported by this version",
-			    conf_quote(x->name).s);
-		else if (++locals == 2)
+		if (x->type == IDENTITY_LOCAL && ++locals == 2)
 			conf_err(&b->errs, &x->where,
 			    "identity \"%s\": a second block of type local could name the same "
 			    "people",

@@ -3,6 +3,7 @@
  * Finding things in a configuration by name, and selectors.
  */
 #include "conf/conf.h"
+#include "conf/conf_scalar.h"
 
 #define FIND(kind, array, count)                                                                   \
 	const struct conf_##kind *conf_##kind##_find(const struct conf *c, const char *name)       \
@@ -19,6 +20,42 @@ FIND(user, users, n_users)
 FIND(target, targets, n_targets)
 FIND(role, roles, n_roles)
 FIND(approval, approvals, n_approvals)
+FIND(identity, identities, n_identities)
+
+const struct conf_identity *conf_identity_login(const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_identities; i++)
+		if (c->identities[i].type == IDENTITY_OIDC && c->identities[i].kind == IDK_PERSON)
+			return &c->identities[i];
+	return NULL;
+}
+
+/* "name", "*suffix" or "prefix*"; the star stands for at least one byte. */
+static bool name_matches(const char *pattern, const char *name)
+{
+	size_t p = strlen(pattern), n = strlen(name);
+
+	if (pattern[0] == '*')
+		return n >= p && strcmp(name + n - (p - 1), pattern + 1) == 0;
+	if (pattern[p - 1] == '*')
+		return n >= p && strncmp(name, pattern, p - 1) == 0;
+	return strcmp(name, pattern) == 0;
+}
+
+bool conf_identity_names(const struct conf *c, const struct conf_identity *x, const char *user)
+{
+	size_t i;
+
+	if (conf_name_principal(user) != NULL || conf_user_find(c, user) != NULL ||
+	    strncmp(user, "agent:", 6) == 0 || strcmp(user, "enroll") == 0)
+		return false;
+	for (i = 0; i < x->names.n; i++)
+		if (name_matches(x->names.v[i], user))
+			return true;
+	return x->names.n == 0;
+}
 
 const char *conf_target_label(const struct conf_target *t, const char *key)
 {

@@ -28,6 +28,10 @@ WORDS(words_log_format, 0, "text", "json");
 WORDS(words_log_level, 0, "debug", "info", "warn", "error");
 WORDS(words_identity, 0, "local", "oidc");
 WORDS(words_kind, 0, "person", "service");
+WORDS(words_idkind, 0, "person", "service", "agent");
+WORDS(words_flow, 0, "device", "browser");
+WORDS(words_alg, 0, "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
+WORDS(words_expiry, 0, "cancel", "finish-transaction");
 WORDS(words_target, 0, "postgres", "mysql");
 WORDS(words_tls, 0, "verify-full", "require", "disable");
 WORDS(words_verbs, 0, "approve", "kill", "watch", "audit", "reload");
@@ -173,6 +177,63 @@ static const char *check_password(const char *s)
 	return "must be a reference: \"credential:NAME\", \"env:NAME\" or \"file:PATH\"";
 }
 
+/* An origin, and for issuers a path: no user, query or fragment. */
+static const char *check_origin(const char *s, bool path)
+{
+	size_t n = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
+	const char *p = s + n;
+
+	if (n == 0 || *p == '\0' || *p == '/' || strlen(s) > 500)
+		return "is not a URL like https://id.example.com";
+	for (; *p != '\0'; p++)
+		if (*p <= ' ' || *p >= 0x7f || strchr("?#@\\\"<>", *p) != NULL || (*p == '/' && !path))
+			return path ? "has something that an issuer URL cannot have"
+				    : "must be scheme, host and port only";
+	return NULL;
+}
+
+static const char *check_issuer(const char *s)
+{
+	return check_origin(s, true);
+}
+
+static const char *check_url(const char *s)
+{
+	return check_origin(s, false);
+}
+
+static const char *check_pointer(const char *s)
+{
+	return s[0] != '/' || strlen(s) > 200 ? "is not a JSON pointer like /groups (RFC 6901)" : NULL;
+}
+
+static const char *check_pin(const char *s)
+{
+	const char *eq = strchr(s, '=');
+
+	return check_pointer(s) != NULL || eq == NULL || eq[1] == '\0'
+		   ? "is not /POINTER=VALUE"
+		   : NULL;
+}
+
+static const char *check_names(const char *s)
+{
+	size_t n = strlen(s);
+	char part[256];
+
+	if (n > 200)
+		return "is too long";
+	if (s[0] == '*')
+		memcpy(part, s + 1, n);
+	else
+		memcpy(part, s, n + 1);
+	n = strlen(part);
+	if (s[0] != '*' && n > 0 && part[n - 1] == '*')
+		part[n - 1] = '\0';
+	return part[0] == '\0' || strchr(part, '*') != NULL ? "is not a name, *SUFFIX or PREFIX*"
+							     : conf_name_principal(part);
+}
+
 /* --- keys --- */
 
 /* In the language, not in this version: refused. */
@@ -228,6 +289,10 @@ static const struct conf_key gateway_keys[] = {
 	.desc = "Live sessions of one user; 0 is no limit."},
     {"max_connections_per_source", CT_INT, G(max_connections_per_source), .dflt = "0",
 	.max = 1000000, .desc = "Connections from one address; 0 is no limit."},
+    {"max_pending_logins", CT_INT, G(max_pending_logins), .dflt = "256", .min = 1, .max = 100000,
+	.desc = "Logins that wait for an identity provider, all together."},
+    {"max_pending_logins_per_source", CT_INT, G(max_pending_logins_per_source), .dflt = "5",
+	.min = 1, .max = 100000, .desc = "The same from one address (IPv6: one /64)."},
     {"idle", CT_MS, G(idle_ms), .dflt = "0", .max = 30LL * DAY * 1000,
 	.desc = "A connection without any channel ends after this time; 0 is no limit."},
     {"require_sandbox", CT_BOOL, G(require_sandbox), .dflt = "true",
@@ -237,12 +302,54 @@ static const struct conf_key gateway_keys[] = {
 #define I(f) offsetof(struct conf_identity, f)
 static const struct conf_key identity_keys[] = {
     {"type", CT_ENUM, I(type), .required = true, .words = &words_identity,
-	.desc = "How people log in: local is the users section of this file."},
-    LATER("issuer"),
-    LATER("client_id"),
-    LATER("secret"),
-    LATER("groups"),
-    LATER("login_flow"),
+	.desc = "Where identities come from: local is the users section of this file, oidc an "
+		"OpenID Connect provider. Everything below is for oidc."},
+    {"kind", CT_ENUM, I(kind), .dflt = "person", .words = &words_idkind,
+	.desc = "Who logs in: a person over a browser; a service or an agent with a token of the "
+		"provider (the verb enroll)."},
+    {"issuer", CT_TEXT, I(issuer), .check = check_issuer,
+	.desc = "Issuer URL, exactly as in the provider's tokens."},
+    {"client_id", CT_TEXT, I(client_id), .check = conf_name_free,
+	.desc = "Client id of this gateway at the provider. Persons only."},
+    {"secret", CT_TEXT, I(secret), .check = check_password,
+	.desc = "Reference to the client secret: credential:NAME, env:NAME or file:PATH. Default: "
+		"a public client."},
+    {"login_flow", CT_ENUM, I(flow), .dflt = "device", .words = &words_flow,
+	.desc = "device: RFC 8628, the person types a code at the provider. browser: authorization "
+		"code with PKCE on the gateway's own page (section web), which withstands phishing "
+		"better."},
+    {"scopes", CT_LIST, I(scopes), .check = conf_name_plain,
+	.desc = "Scopes to ask for. Default: openid, profile, email."},
+    {"user", CT_TEXT, I(user_claim), .check = check_pointer,
+	.desc = "JSON pointer of the claim that becomes the user name. Default: /email for persons "
+		"(it must be verified), else /sub."},
+    {"groups", CT_TEXT, I(groups_claim), .check = check_pointer,
+	.desc = "JSON pointer of the groups claim, an array or a string. Default: /groups for "
+		"persons, none for others."},
+    {"person", CT_TEXT, I(person_claim), .check = check_pointer,
+	.desc = "JSON pointer of the person an agent acts for. Required for kind: agent."},
+    {"name", CT_TEXT, I(user), .check = conf_name_principal,
+	.desc = "Fixed user name of a service or agent, instead of a claim."},
+    {"add_groups", CT_LIST, I(add_groups), .check = conf_name_free,
+	.desc = "Groups that everybody of this block has."},
+    {"names", CT_LIST, I(names), .check = check_names,
+	.desc = "User names the block may give: whole names, *SUFFIX or PREFIX*. Required as soon as "
+		"another block or the users section could give the same name."},
+    {"claims", CT_LIST, I(claims), .check = check_pin,
+	.desc = "Claims that must hold, as /POINTER=VALUE, for example /repository_id=1234."},
+    {"algs", CT_LIST, I(algs), .words = &words_alg,
+	.desc = "Signature algorithms. Default: RS256, PS256, ES256."},
+    {"audience", CT_TEXT, I(audience), .check = conf_name_free,
+	.desc = "Audience of tokens for enroll. Default: bound to the key, "
+		"ssh://GATEWAY/SHA256:FINGERPRINT; a fixed one makes every token usable once."},
+    {"ttl", CT_SECONDS, I(ttl_s), .dflt = "0", .max = 30 * DAY,
+	.desc = "Life of a certificate. Default: the role's or cert_ttl, for services and agents 1h."},
+    {"timeout", CT_MS, I(login_ms), .dflt = "5m", .min = 1000, .max = 900000,
+	.desc = "Time a person has to finish the login."},
+    {"ca", CT_TEXT, I(ca), .check = check_path,
+	.desc = "PEM file with the CA of the provider's web server. Default: the system's."},
+    {"allow_http", CT_BOOL, I(allow_http), .dflt = "false",
+	.desc = "Accept an http issuer on a loopback address. For tests."},
 };
 
 #define U(f) offsetof(struct conf_user, f)
@@ -335,7 +442,17 @@ static const struct conf_key role_keys[] = {
 	.desc = "Life of a certificate of this role. Default: cert_ttl of the gateway."},
     {"session.idle", CT_MS, R(idle_ms), .dflt = "0", .max = 30LL * DAY * 1000,
 	.desc = "A session without a command ends after this time; 0 is no limit."},
-    LATER("session.on_expiry"),
+    {"session.on_expiry", CT_FLAG_WORD, R(finish_transaction), .dflt = "cancel",
+	.words = &words_expiry,
+	.desc = "What happens to a session when its certificate expires: cancel ends it at once, "
+		"finish-transaction lets an open transaction end first. A revocation always cancels."},
+    {"session.grace", CT_MS, R(grace_ms), .dflt = "5m", .min = 1000, .max = 900000,
+	.desc = "Longest time for that."},
+    {"session.plain_key", CT_BOOL, R(plain_key), .dflt = "false",
+	.desc = "For tools that cannot send certificates: a plain key is accepted while an unexpired "
+		"certificate of this gateway for it exists, from the same address."},
+    {"delegated_by", CT_LIST, R(delegated_by), .check = conf_name_free,
+	.desc = "Groups whose persons may give this role to an agent (the verb delegate)."},
     {"limits.rows", CT_INT64, R(max_rows), .dflt = "0", .max = 1LL << 50,
 	.desc = "Rows one statement may return; 0 is no limit."},
     LATER("limits.rows_per_day"),
@@ -343,7 +460,6 @@ static const struct conf_key role_keys[] = {
     LATER("limits.statement_timeout"),
     LATER("limits.bytes"),
     LATER("break_glass"),
-    LATER("delegated_by"),
 };
 
 #define A(f) offsetof(struct conf_approval, f)
@@ -408,6 +524,19 @@ static const struct conf_key recording_keys[] = {
     LATER("encrypt_to"),
 };
 
+#define W(f) offsetof(struct conf_web, f)
+static const struct conf_key web_keys[] = {
+    {"url", CT_TEXT, W(url), .check = check_url,
+	.desc = "Address of the gateway's pages as browsers see it, like https://bastion.example.com. "
+		"Without it there are no pages."},
+    {"listen", CT_LIST, W(listen), .dflt = "[::]:443", .check = check_listen,
+	.desc = "Addresses and ports of the web server."},
+    {"tls_cert", CT_TEXT, W(tls_cert), .check = check_path,
+	.desc = "PEM file of the certificate chain. Only behind a proxy on this machine there is none: "
+		"then listen on loopback addresses."},
+    {"tls_key", CT_TEXT, W(tls_key), .check = check_path, .desc = "PEM file of its key."},
+};
+
 /* --- sections --- */
 
 #define ARRAY(type, v, n)     sizeof(struct type), offsetof(struct conf, v), offsetof(struct conf, n)
@@ -445,6 +574,8 @@ const struct conf_section conf_sections[CONF_SECTIONS] = {
     [SEC_RECORDING] = {"recording", "recording", SHAPE_ONE, sizeof(struct conf_recording),
 	offsetof(struct conf, recording), OFF_NONE, OFF_NONE, OFF_NONE, NULL, KEYS(recording_keys),
 	"How sessions are recorded."},
+    [SEC_WEB] = {"web", "web", SHAPE_ONE, sizeof(struct conf_web), offsetof(struct conf, web),
+	OFF_NONE, OFF_NONE, OFF_NONE, NULL, KEYS(web_keys), "The gateway's own pages."},
 };
 
 const struct conf_section conf_section_login = {"logins", "login", SHAPE_NAMED,

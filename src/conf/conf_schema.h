@@ -74,7 +74,7 @@ struct conf_section {
 	const char *desc;
 };
 
-#define CONF_SECTIONS 9
+#define CONF_SECTIONS 10
 #define CONF_KEYS_MAX 32 /* keys of one section */
 enum {
 	SEC_GATEWAY,
@@ -85,7 +85,8 @@ enum {
 	SEC_ROLES,
 	SEC_APPROVALS,
 	SEC_RULES,
-	SEC_RECORDING
+	SEC_RECORDING,
+	SEC_WEB
 };
 extern const struct conf_section conf_sections[CONF_SECTIONS];
 extern const struct conf_section conf_section_login; /* of a target */

@@ -12,6 +12,7 @@
 
 enum via {
 	VIA_NOTHING = 0, /* nobody: may nothing */
+	VIA_ENROLL,      /* some key, user name "enroll": may hand in a token */
 	VIA_KEY,         /* plain key of a local user: may ask for a certificate */
 	VIA_CERT,
 	VIA_LOCAL,    /* uid of the gateway that is a configured user */
@@ -21,14 +22,22 @@ enum via {
 #define NAME_CAP 256 /* users, persons, databases, logins */
 #define FP_CAP   52  /* "SHA256:..." */
 
+enum ident_kind { KIND_PERSON, KIND_SERVICE, KIND_AGENT };
+
 struct ident {
 	enum via via;
+	enum ident_kind kind;
+	char issuer[64]; /* identity block */
 	char user[NAME_CAP], person[NAME_CAP], on_behalf_of[NAME_CAP];
-	bool service;             /* no human being: never approves */
+	bool service;             /* no human being (kind is not KIND_PERSON): never approves */
 	struct conf_list groups;  /* in force */
 	struct conf_list claimed; /* of the certificate (or the configuration when it was made) */
 	char key_fp[FP_CAP], ca_fp[FP_CAP];
+	struct conf_list behind; /* agents: groups in force of the person on_behalf_of; else empty */
+	char key_id[600];
 	uint64_t serial;   /* 0 = none */
+	uint64_t parent;   /* of the certificate it was delegated from, 0 = none */
+	uint64_t extended; /* of the newer certificate that extended it, 0 = none */
 	int64_t expires_s; /* 0 = never */
 	bool forward, pty;
 	bool own_ca;

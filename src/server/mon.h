@@ -38,6 +38,8 @@ struct hold;     /* hold.c */
 struct mconnect; /* mon_connect.c */
 struct seal_job; /* mon_seal.c */
 struct recovery; /* mon_seal.c */
+struct login;    /* mon_login.c */
+struct mon_cas;  /* mon_ca.c */
 
 struct monitor {
 	struct loop *loop;
@@ -50,7 +52,10 @@ struct monitor {
 	struct store *store;
 	struct mon_log *log;
 	struct chan *listener, *signer, *archiver;
-	struct calls signer_calls, archiver_calls;
+	struct chan *fetcher, *web; /* NULL: not running */
+	struct calls signer_calls, archiver_calls, fetcher_calls;
+	struct login *logins;
+	struct mon_cas *cas;
 	struct kids *kids;
 	struct recovery *recoveries;
 	struct seal_job *seals; /* the first is with the archiver */
@@ -122,6 +127,7 @@ struct peer {
 	struct msess *sessions;
 	struct mconnect *connects;
 	struct exec *execs;
+	struct login *login; /* at an identity provider */
 	int last_exec;
 	int64_t since_us;
 	struct loop_timer *kill_timer;
@@ -157,6 +163,47 @@ struct msess *peer_session(struct peer *p, const struct ipc_msg *m, int *rc);
 void auth_local(struct monitor *m, uid_t uid, struct ident *out);
 /* Is this plain key blob one of the user's, from this address? */
 bool auth_key_known(const struct conf_user *u, struct span blob, const char *addr);
+
+/* --- mon_issue.c --- */
+/* Strings are borrowed during the call; NULL or "" = absent. */
+struct issue_ask {
+	struct span key; /* plain public-key blob, possession proven */
+	const char *user, *person, *issuer;
+	enum ident_kind kind;
+	const struct conf_list *groups;
+	int64_t ttl_s;
+	const char *source; /* CIDR list */
+	const char *addr;   /* where it was asked for */
+	const char *targets, *max_risk, *on_behalf_of;
+	uint64_t parent;
+	bool forward, pty;
+};
+struct issued { /* lives until the callback returns */
+	uint64_t serial;
+	int64_t after_s, before_s;
+	const char *user, *key_id, *fingerprint;
+	struct span blob, line; /* line: "TYPE BASE64 COMMENT", no newline */
+};
+/* Exactly once, perhaps before mon_issue() returns: x, or NULL and why. */
+typedef void issued_fn(void *ctx, const struct issued *x, const struct why *failed);
+struct issuing;
+/* Number, build, have signed by the active authority, store, log. NULL: fn was called already. */
+struct issuing *mon_issue(struct monitor *m, const struct issue_ask *a, issued_fn *fn, void *ctx);
+void mon_issue_cancel(struct issuing *j); /* NULL is fine; fn is not called any more */
+/* Life of a certificate for groups and kind: the shortest of their roles, else the block's (NULL = none), else the gateway's
+ * default (1 h for services and agents); never more than the gateway's maximum. */
+int64_t issue_ttl(const struct conf *c, const struct conf_identity *block, enum ident_kind kind, const struct conf_list *groups);
+/* A certificate that was issued for the same user, key, groups and restrictions extends live connections. */
+void mon_extend(struct monitor *m, const struct issue_ask *a, const struct issued *x);
+
+/* --- mon_login.c --- */
+void login_gone(struct peer *p); /* its login is cancelled */
+void logins_tick(struct monitor *m);
+void logins_free(struct monitor *m);
+/* Configuration of the identity providers to the fetcher, at start and after every reload. */
+void idp_configure(struct monitor *m);
+void idp_message(struct monitor *m, const struct ipc_msg *msg); /* pushed by the fetcher */
+void web_message(struct monitor *m, const struct ipc_msg *msg);
 
 /* --- mon_target.c --- */
 struct grant { /* what a caller gets for (target, login, database); pointers into the epoch's

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What survives a restart: certificate serials and issued certificates, revocations, requests (holds), sessions.
+ * What survives a restart: certificate serials and issued certificates, revocations, locks, accounts, authorities, requests (holds),
+ * sessions.
  * One interface, one driver per file (store_sqlite.c now; a shared driver later): no SQL, no driver type and no
  * assumption of a single process outside. Every state change is one durable transaction and every decision a
  * conditional UPDATE. Only the monitor calls it. Strings are copied in; rows are handed to callbacks, borrowed.
@@ -24,13 +25,87 @@ struct store_cert {
 	uint64_t serial;
 	const char *user, *key_id, *fingerprint; /* SHA256:... of the user's key */
 	const char *source;                      /* address the login came from */
+	const char *issuer;                      /* identity block */
+	const char *on_behalf_of, *ca_fp;        /* "" = nobody; the authority that signed */
+	uint64_t parent;                         /* serial of the certificate it was delegated from, 0 = none */
 	int64_t issued_s, valid_after_s, valid_before_s;
+	struct span blob;                        /* the certificate */
 };
 int store_cert_add(struct store *s, const struct store_cert *c) MUST_CHECK;
-/* kind: "serial" | "user" | "key" (fingerprint) | "ca" (fingerprint). */
+typedef int store_cert_fn(void *ctx, const struct store_cert *c); /* non-zero stops */
+struct store_cert_filter {
+	const char *user, *fingerprint, *source, *on_behalf_of; /* NULL = any */
+	uint64_t serial;   /* 0 = any */
+	int64_t valid_at_s; /* 0 = also expired ones */
+	size_t limit;      /* 0 = all */
+};
+/* Newest first. */
+int store_cert_list(struct store *s, const struct store_cert_filter *f, store_cert_fn *fn, void *ctx) MUST_CHECK;
+
+/* kind: "serial" | "user" | "key" (fingerprint) | "ca" (fingerprint) | "id" (key id). E_EXISTS: was revoked before. */
 int store_revoke(struct store *s, const char *kind, const char *value, const char *by, const char *why, int64_t now_s) MUST_CHECK;
-/* Is any of these revoked? 1 yes, 0 no, negative error (treat as revoked). */
-int store_is_revoked(struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp);
+struct store_revocation {
+	const char *kind, *value, *by, *why;
+	int64_t at_s;
+};
+typedef int store_revocation_fn(void *ctx, const struct store_revocation *r);
+int store_revocation_list(struct store *s, store_revocation_fn *fn, void *ctx) MUST_CHECK;
+
+/* What a certificate or key stands for; "" and 0 are not looked up. */
+struct store_subject {
+	uint64_t serial;
+	const char *user, *key_id, *key_fp, *ca_fp, *on_behalf_of;
+};
+enum store_standing { STORE_GOOD = 0, STORE_REVOKED = 1, STORE_LOCKED = 2 };
+/* Any of these revoked, or the user or the person behind it locked; also by the certificate it was delegated from (its serial, its
+ * key, its user). Negative error: treat as revoked. */
+int store_standing(struct store *s, const struct store_subject *x) MUST_CHECK;
+
+int store_is_revoked(struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp); /* being replaced by store_standing() */
+
+/* --- locks --- */
+/* E_EXISTS: locked already. */
+int store_lock(struct store *s, const char *user, const char *by, const char *why, int64_t now_s) MUST_CHECK;
+int store_unlock(struct store *s, const char *user) MUST_CHECK; /* E_NOTFOUND: was not locked */
+typedef int store_lock_fn(void *ctx, const struct store_revocation *r); /* kind "user" */
+int store_lock_list(struct store *s, store_lock_fn *fn, void *ctx) MUST_CHECK;
+
+/* --- accounts of identity providers: (iss, sub) is the identity, the user name belongs to it --- */
+struct store_account {
+	const char *iss, *sub, *issuer; /* issuer: identity block */
+	const char *user;
+	const char *groups;             /* of the latest login, comma list */
+	const char *key_fp;             /* of the latest login */
+	int64_t first_s, last_s;
+};
+/* Remember a login: the account's groups, key and time. E_EXISTS: the user name belongs to another account, or the account has
+ * another user name (see store_account_forget). *new_key: this key was not seen for the account before. */
+int store_account_login(struct store *s, const struct store_account *a, bool *new_key) MUST_CHECK;
+typedef int store_account_fn(void *ctx, const struct store_account *a);
+int store_account_get(struct store *s, const char *user, store_account_fn *fn, void *ctx) MUST_CHECK; /* E_NOTFOUND */
+int store_account_forget(struct store *s, const char *user) MUST_CHECK;
+
+/* --- tokens that may be used once --- */
+/* E_EXISTS: used before. Forgets those whose time is over. */
+int store_token_use(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s) MUST_CHECK;
+
+/* --- certificate authorities --- */
+enum store_ca_state { STORE_CA_TRUSTED, STORE_CA_ACTIVE, STORE_CA_RETIRED };
+const char *store_ca_state_name(enum store_ca_state st);
+struct store_ca {
+	const char *name, *spec; /* "default": the one of the configuration */
+	const char *fingerprint;
+	struct span blob;        /* public key */
+	enum store_ca_state state;
+	int64_t added_s, changed_s;
+};
+/* Insert, or replace spec and key of the same name. */
+int store_ca_put(struct store *s, const struct store_ca *ca) MUST_CHECK;
+/* At most one is active: activating one makes the former trusted. E_STATE: a retired one stays retired; the active one cannot be
+ * retired. */
+int store_ca_move(struct store *s, const char *name, enum store_ca_state to, int64_t now_s) MUST_CHECK;
+typedef int store_ca_fn(void *ctx, const struct store_ca *ca);
+int store_ca_list(struct store *s, store_ca_fn *fn, void *ctx) MUST_CHECK; /* oldest first */
 
 /* --- sessions (index of recordings) --- */
 struct store_session {

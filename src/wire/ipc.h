@@ -19,8 +19,10 @@ enum ipc_type {
 
 	/* session → monitor (permit table), answers in parentheses */
 	IPC_AUTH_CERT = 10,  /* user:str cert:bin → (user kind groups serial expires forward:bool pty:bool label:str) */
-	IPC_AUTH_KEY = 11,   /* user:str key:bin (public key blob, possession proven) → (known:bool user) */
-	IPC_AUTH_DONE = 12,  /* the connection is authenticated by AUTH_CERT's or AUTH_KEY's last success; key_only:bool → () */
+	IPC_AUTH_KEY = 11,   /* user:str key:bin (public key blob, possession proven) → (known:bool user service:bool
+	                      * how:str "cert" | "login" | "full" | "enroll") */
+	IPC_AUTH_DONE = 12,  /* the connection is authenticated by AUTH_CERT's or AUTH_KEY's last success; key_only:bool →
+	                      * (user forward:bool pty:bool) */
 	IPC_TARGET = 13,     /* name:str port:int → (name type databases:[str] logins:[str] default_database default_login) */
 	IPC_CONNECT = 14,    /* target login database app:str → fds [socket, recording, ca_memfd?]; (sid host hostaddr port
 	                      * tls password:bin application_name view:map prev:bin seq:int sync:str) */
@@ -39,6 +41,7 @@ enum ipc_type {
 	                      * (exec:int sql_target:str verb:str sid_hint:str); in = write end, out/err = read ends */
 	IPC_EXEC_WINCH = 25, /* exec cols rows → no answer */
 	IPC_EXEC_KILL = 26,  /* exec → no answer: channel closed */
+	IPC_LOGIN_START = 28,/* → (banner:str instruction:str wait_ms) : only after AUTH_KEY said how "login" */
 	IPC_RECORD_PING = 27,/* → () : is the monitor alive (used by tests) */
 
 	/* monitor → session, pushed (id 0) */
@@ -46,6 +49,10 @@ enum ipc_type {
 	IPC_EXEC_EXIT = 41,    /* exec status:int */
 	IPC_POLICY = 42,       /* sid view:map : replaces the session's policy view */
 	IPC_KILL = 43,         /* sid:str ("" = the whole connection) reason:str sqlstate:str */
+	IPC_LOGIN_RESULT = 44, /* ok:bool user forward:bool pty:bool | text hint : the end of LOGIN_START; ok = authenticated */
+	IPC_NOTICE = 45,       /* sid:str ("" = every session) text hint : shown to the client between statements */
+	IPC_EXPIRE = 46,       /* sid grace_ms reason sqlstate : outside a transaction end now, else with it, at the latest
+	                        * after grace_ms; no new transaction begins */
 
 	/* listener → monitor */
 	IPC_NEW_SESSION = 60,  /* pid:int addr:str port:int conn:str + fd */
@@ -58,10 +65,34 @@ enum ipc_type {
 	/* monitor → signer */
 	IPC_SIGN_CERT = 80,      /* tbs:bin → (sig:bin) : certificate body up to the signature field */
 	IPC_SIGN_CHECKPOINT = 81,/* body:bin size:int → (sig:bin) */
-	IPC_SIGNER_KEYS = 82,    /* → (ca:bin blob, log:bin ed25519 pub) */
+	IPC_SIGNER_KEYS = 82,    /* → (ca:bin blob of the file: authority or empty, log:bin ed25519 pub) */
+	IPC_CA_LOAD = 83,        /* name:str spec:str create:bool + fd (key file, or socket connected to the agent) → (ca:bin) :
+	                          * adds or replaces an authority; an empty key file is filled when create is true */
+	IPC_CA_ACTIVATE = 84,    /* name → () : SIGN_CERT uses it from now on */
+	IPC_CA_DROP = 85,        /* name → () : its key is wiped; not the active one */
 
 	/* monitor ↔ archiver */
 	IPC_SEAL = 90,         /* sid seg:int hash:bin + fd raw segment, dir fd → (hash:bin of the sealed file, bytes) */
+
+	/* monitor → fetcher (answers in parentheses). A login is an opaque id of the monitor's. */
+	IPC_IDP_BLOCK = 110,  /* gen:int name kind issuer client_id secret:bin scopes:[str] user_claim groups_claim person_claim
+	                       * algs:[str] claims:[str] audience ca:bin allow_http:bool → () */
+	IPC_IDP_APPLY = 111,  /* gen:int → () : blocks of other generations are forgotten, their logins fail */
+	IPC_IDP_DEVICE = 112, /* login block → (user_code uri uri_complete expires_s) ; later IDP_RESULT */
+	IPC_IDP_BROWSER = 113,/* login block redirect_uri state → (url) */
+	IPC_IDP_CODE = 114,   /* login code → () ; later IDP_RESULT */
+	IPC_IDP_CANCEL = 115, /* login → no answer */
+	IPC_IDP_TOKEN = 116,  /* token:bin audience:str (the key-bound one) → (the keys of IDP_RESULT and once:bool) */
+	/* fetcher → monitor, pushed */
+	IPC_IDP_RESULT = 120, /* login ok:bool block iss sub user groups:[str] person exp:int token:bin[32] | code text hint */
+
+	/* web → monitor (answers in parentheses) */
+	IPC_WEB_LOOK = 130,    /* code addr → (state fingerprint source asked gateway expires_s user) */
+	IPC_WEB_BEGIN = 131,   /* code addr state:str → (url) : the person goes to the provider */
+	IPC_WEB_CALLBACK = 132,/* code addr state answer:str error:str → (user fingerprint source) : after the exchange */
+	IPC_WEB_CONFIRM = 133, /* code addr digits → (user) */
+	IPC_WEB_REFUSE = 134,  /* code addr → () */
+	IPC_WEB_HOSTS = 135,   /* → (text) : known_hosts lines */
 
 	/* CLI ↔ monitor (control socket or inherited socketpair) */
 	IPC_CTL = 100,         /* verb:str args:map → any number of CTL_ITEM/CTL_FD, then CTL_END */
