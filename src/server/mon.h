@@ -196,6 +196,26 @@ int64_t issue_ttl(const struct conf *c, const struct conf_identity *block, enum 
 /* A certificate that was issued for the same user, key, groups and restrictions extends live connections. */
 void mon_extend(struct monitor *m, const struct issue_ask *a, const struct issued *x);
 
+/* --- mon_ca.c --- */
+struct mon_ca { /* an authority of ours */
+	struct mon_ca *next;
+	char name[64];
+	struct buf blob; /* public key; empty: its agent was never reached */
+	char fp[FP_CAP];
+	enum store_ca_state state;
+	int64_t added_s, changed_s;
+};
+/* All of them, retired ones too. */
+const struct mon_ca *mon_ca_first(const struct monitor *m);
+/* The one that signs; NULL when its public key is not known (yet). */
+const struct mon_ca *mon_ca_active(const struct monitor *m);
+/* Have a body that names the active authority signed. 0: fn is called once, later (IPC_OK with `sig`, IPC_FAIL with code and text,
+ * E_LIMIT when its agent cannot be reached; NULL: the signer is gone). Else E_LIMIT and no call: there is no signer. */
+int mon_sign(struct monitor *m, struct span tbs, call_fn *fn, void *ctx) MUST_CHECK;
+void mon_sign_forget(struct monitor *m, const void *ctx); /* nobody waits any more */
+int mon_cas_open(struct monitor *m, struct why *w) MUST_CHECK;
+void mon_cas_free(struct monitor *m);
+
 /* --- mon_login.c --- */
 void login_gone(struct peer *p); /* its login is cancelled */
 void logins_tick(struct monitor *m);

@@ -447,6 +447,8 @@ static int open_state(struct monitor *m, struct why *w)
 		return why_set(w, -errno, "%s cannot be opened: %s", path, err_str(-errno));
 	snprintf(spec, sizeof(spec), "sqlite:%s/state.db", m->state_path);
 	rc = store_open(spec, &m->store, w);
+	if (rc == 0)
+		rc = mon_cas_open(m, w);
 	return rc != 0 ? rc : mon_log_open(m, w);
 }
 
@@ -586,6 +588,7 @@ void monitor_free(struct monitor *m)
 	chan_free(m->signer);
 	calls_drop(&m->archiver_calls);
 	calls_drop(&m->signer_calls);
+	mon_cas_free(m);
 	mon_log_close(m);
 	store_close(m->store);
 	epoch_unref(m->epoch);
