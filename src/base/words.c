@@ -29,6 +29,7 @@ static const struct {
 static const char *const verdicts[] = {"deny", "hold", "warn", "allow"};
 static const char *const hold_modes[] = {"auto", "wait", "reject"};
 static const char *const mask_modes[] = {"full", "partial", "none"};
+static const char *const kinds[] = {"person", "service", "agent"};
 
 /* Index of s in names, or -1. */
 static int word_find(const char *const *names, size_t n, const char *s)
@@ -101,5 +102,19 @@ int mask_mode_parse(const char *s, enum mask_mode *out)
 	if (i < 0)
 		return E_UNKNOWN;
 	*out = (enum mask_mode)i;
+	return 0;
+}
+const char *ident_kind_name(enum ident_kind k)
+{
+	return (unsigned)k < N(kinds) ? kinds[k] : "person";
+}
+
+int ident_kind_parse(const char *s, enum ident_kind *out)
+{
+	int i = word_find(kinds, N(kinds), s);
+
+	if (i < 0)
+		return E_UNKNOWN;
+	*out = (enum ident_kind)i;
 	return 0;
 }

@@ -45,4 +45,9 @@ enum mask_mode { MASK_FULL = 0, MASK_PARTIAL = 1, MASK_NONE = 2 };
 const char *mask_mode_name(enum mask_mode m);
 int mask_mode_parse(const char *s, enum mask_mode *out) MUST_CHECK;
 
+/* What stands behind an identity: a human being, a machine, or a machine that acts for a human being. */
+enum ident_kind { KIND_PERSON = 0, KIND_SERVICE, KIND_AGENT };
+const char *ident_kind_name(enum ident_kind k);
+int ident_kind_parse(const char *s, enum ident_kind *out) MUST_CHECK;
+
 #endif

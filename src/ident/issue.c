@@ -4,7 +4,11 @@
  */
 #include "ident/issue.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/crypto.h"
+#include "base/words.h"
 #include "wire/sshw.h"
 
 #define NONCE_LEN 32
@@ -42,6 +46,27 @@ static int check_principals(const struct issue_request *r, struct why *w)
 		return E_DENIED;
 	}
 	return 0;
+}
+
+/* An agent is told by its principals, and always acts for somebody within limits that are written down. The
+ * verifier and the signer ask the same (policy/certcheck). */
+static int check_kind(const struct issue_request *r, struct why *w)
+{
+	enum ident_kind kind = KIND_PERSON;
+
+	if (is_set(r->kind) && ident_kind_parse(r->kind, &kind) != 0)
+		return why_set(w, E_DENIED, "there is no such kind of identity: %s", r->kind);
+	for (size_t i = 0; i < r->n_principals; i++)
+		if (sshcert_is_agent_name(span_str(r->principals[i])) != (kind == KIND_AGENT))
+			return why_set(w, E_DENIED, "\"%s\" cannot be the name of a%s",
+			    r->principals[i], kind == KIND_AGENT ? "n agent" : " person or service");
+	if (kind == KIND_AGENT && !is_set(r->on_behalf_of))
+		return why_set(w, E_DENIED, "an agent acts for a person: which one?");
+	if (kind == KIND_AGENT && !is_set(r->targets) && !is_set(r->max_risk))
+		return why_set(w, E_DENIED, "an agent's certificate must limit targets or risk");
+	if (kind != KIND_AGENT && (is_set(r->on_behalf_of) || r->parent != 0))
+		return why_set(w, E_DENIED, "only an agent acts for somebody else");
+	return r->parent <= INT64_MAX ? 0 : why_set(w, E_FORMAT, "the parent's serial is out of range");
 }
 
 static int check_groups(const struct issue_request *r, struct why *w)
@@ -142,9 +167,15 @@ static void put_groups(struct buf *b, const struct issue_request *r)
 
 static void put_extensions(struct buf *b, const struct issue_request *r)
 {
+	char parent[24];
+
+	snprintf(parent, sizeof(parent), "%" PRIu64, r->parent);
 	put_groups(b, r);
 	put_string_if(b, SSHCERT_ISSUER, r->issuer);
+	put_string_if(b, SSHCERT_KIND, r->kind);
 	put_string_if(b, SSHCERT_LOGIN_ID, r->login_id);
+	if (r->parent != 0)
+		put_string_if(b, SSHCERT_PARENT, parent);
 	if (r->forward)
 		sshcert_put_flag(b, SSHCERT_FORWARD);
 	if (r->pty)
@@ -204,7 +235,7 @@ int issue_body(const struct issue_request *r, struct buf *body, struct why *w)
 
 	buf_reset(body);
 	if ((rc = check_times(r, w)) != 0 || (rc = check_principals(r, w)) != 0 ||
-	    (rc = check_groups(r, w)) != 0 || (rc = check_texts(r, w)) != 0 ||
+	    (rc = check_kind(r, w)) != 0 || (rc = check_groups(r, w)) != 0 || (rc = check_texts(r, w)) != 0 ||
 	    (rc = check_keys(r, &user, w)) != 0)
 		return rc;
 	rc = assemble(r, &user, body);

@@ -32,6 +32,8 @@ struct issue_request {
 	char *const *groups;
 	size_t n_groups;
 	const char *issuer, *login_id, *person;
+	const char *kind;        /* "person", "service" or "agent" (needs on_behalf_of, and targets or max_risk) */
+	uint64_t parent;         /* serial of the certificate it was delegated from; 0 = none */
 };
 
 /* Append the to-be-signed body. Errors (E_DENIED, E_FORMAT, E_TOOBIG) with why; body is reset then.

@@ -51,7 +51,7 @@ static const char *keep(struct cert_identity *id, struct span s)
 	return at;
 }
 
-enum opt_kind { OPT_STRING, OPT_FLAG, OPT_LIST, OPT_RISK, OPT_REFUSE };
+enum opt_kind { OPT_STRING, OPT_FLAG, OPT_LIST, OPT_RISK, OPT_KIND, OPT_SERIAL, OPT_REFUSE };
 
 struct opt_rule {
 	const char *name;
@@ -75,7 +75,9 @@ static const struct opt_rule critical_rules[] = {
 static const struct opt_rule extension_rules[] = {
     {SSHCERT_GROUPS, OPT_LIST, AT(groups)},
     {SSHCERT_ISSUER, OPT_STRING, AT(issuer)},
+    {SSHCERT_KIND, OPT_KIND, AT(kind)},
     {SSHCERT_LOGIN_ID, OPT_STRING, AT(login_id)},
+    {SSHCERT_PARENT, OPT_SERIAL, AT(parent)},
     {SSHCERT_FORWARD, OPT_FLAG, AT(forward)},
     {SSHCERT_PTY, OPT_FLAG, AT(pty)},
     {SSHCERT_PERSON, OPT_STRING, AT(person)},
@@ -117,17 +119,46 @@ static int take_string(struct cert_identity *id, const char **field, struct span
 	return *field != NULL ? 0 : E_TOOBIG;
 }
 
+static int take_word(char word[32], struct span value)
+{
+	if (value.n >= 32 || span_has_nul(value))
+		return E_FORMAT;
+	memcpy(word, value.p, value.n);
+	word[value.n] = '\0';
+	return 0;
+}
+
 static int take_risk(enum sql_class *cls, struct span value)
 {
 	char word[32];
 
-	if (value.n >= sizeof(word) || span_has_nul(value))
-		return E_FORMAT;
-	memcpy(word, value.p, value.n);
-	word[value.n] = '\0';
-	if (sql_class_parse(word, cls) != 0 || *cls == SQL_UNPARSABLE)
+	if (take_word(word, value) != 0 || sql_class_parse(word, cls) != 0 || *cls == SQL_UNPARSABLE)
 		return E_FORMAT;
 	return 0;
+}
+
+static int take_kind(struct cert_identity *id, enum ident_kind *kind, struct span value)
+{
+	char word[32];
+
+	id->has_kind = true;
+	return take_word(word, value) == 0 && ident_kind_parse(word, kind) == 0 ? 0 : E_FORMAT;
+}
+
+/* Decimal digits without a leading zero: one spelling per serial. */
+static int take_serial(uint64_t *serial, struct span value)
+{
+	uint64_t n = 0;
+
+	if (value.n > 19 || value.p[0] == '0')
+		return E_FORMAT;
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return E_FORMAT;
+		n = n * 10 + (uint64_t)(value.p[i] - '0');
+	}
+	*serial = n;
+	return n <= INT64_MAX ? 0 : E_FORMAT;
 }
 
 static int take_option(struct cert_identity *id, const struct opt_rule *rule, struct span data)
@@ -148,6 +179,10 @@ static int take_option(struct cert_identity *id, const struct opt_rule *rule, st
 		return take_list(id, field, value);
 	case OPT_RISK:
 		return take_risk(field, value);
+	case OPT_KIND:
+		return take_kind(id, field, value);
+	case OPT_SERIAL:
+		return take_serial(field, value);
 	default:
 		return E_INTERNAL;
 	}
@@ -173,8 +208,8 @@ static int take_critical(const struct sshcert *c, struct cert_identity *id, stru
 		if (take_option(id, rule, data) != 0)
 			return why_set(w, E_FORMAT,
 			    "the certificate's critical option %s is malformed", shown);
-		if (rule->kind == OPT_LIST)
-			id->has_targets = true;
+		id->has_targets |= rule->kind == OPT_LIST;
+		id->has_max_risk |= rule->kind == OPT_RISK;
 	}
 	return 0;
 }
@@ -220,6 +255,32 @@ static int check_principals(const struct sshcert *c, struct why *w)
 		return why_set(
 		    w, E_DENIED, "the certificate's principal \"%s\" is not a usable name", shown);
 	}
+	return 0;
+}
+
+/* An agent is told by its principals, acts for a person, and only within limits that the certificate names.
+ * Nobody else has any of that. */
+static int check_kind(const struct sshcert *c, const struct cert_identity *id, struct why *w)
+{
+	struct cur cur = cur_of(c->principals);
+	bool agent = id->kind == KIND_AGENT;
+	struct span s;
+	char shown[64];
+
+	while (sshcert_next_string(&cur, &s)) {
+		if (sshcert_is_agent_name(s) == agent)
+			continue;
+		span_escape(s, shown, sizeof(shown));
+		return why_set(w, E_DENIED, agent ? "the certificate is an agent's, but \"%s\" is no agent's name"
+						  : "the certificate is not an agent's, but \"%s\" is an agent's name",
+		    shown);
+	}
+	if (agent && id->on_behalf_of[0] == '\0')
+		return why_set(w, E_DENIED, "the certificate is an agent's, but acts for nobody");
+	if (agent && !id->has_targets && !id->has_max_risk)
+		return why_set(w, E_DENIED, "the certificate is an agent's, but without any limit");
+	if (!agent && (id->on_behalf_of[0] != '\0' || id->parent != 0))
+		return why_set(w, E_DENIED, "the certificate acts for somebody else, but is not an agent's");
 	return 0;
 }
 
@@ -294,6 +355,8 @@ int certcheck_body(const struct sshcert *c, const char *gateway, bool require_ga
 		r = check_principals(c, w);
 	if (r == 0)
 		r = fill_body(c, only_known, out, w);
+	if (r == 0)
+		r = check_kind(c, out, w);
 	if (r == 0)
 		r = check_gateway(out, gateway, require_gateway, w);
 	if (r == 0)

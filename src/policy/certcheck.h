@@ -56,10 +56,13 @@ struct cert_identity {
 	struct cert_list groups;
 	const char *gateway, *issuer, *login_id, *person, *source_address;
 	/* restrictions */
-	bool has_targets;
+	bool has_targets, has_max_risk;
 	struct cert_list targets;
 	enum sql_class max_risk; /* SQL_ESCAPE = no cap */
 	const char *on_behalf_of;
+	bool has_kind;       /* absent: what the gateway's configuration says of the user */
+	enum ident_kind kind;
+	uint64_t parent;     /* serial of the certificate it was delegated from; 0 = none */
 	char *mem; /* private */
 	size_t mem_used;
 };

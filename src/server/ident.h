@@ -22,8 +22,6 @@ enum via {
 #define NAME_CAP 256 /* users, persons, databases, logins */
 #define FP_CAP   52  /* "SHA256:..." */
 
-enum ident_kind { KIND_PERSON, KIND_SERVICE, KIND_AGENT };
-
 struct ident {
 	enum via via;
 	enum ident_kind kind;
@@ -41,6 +39,7 @@ struct ident {
 	int64_t expires_s; /* 0 = never */
 	bool forward, pty;
 	bool own_ca;
+	bool login; /* an identity provider vouched on this connection; serial is of the certificate made for it */
 	char source[64];    /* numeric address */
 	char targets[1024]; /* only these ("" = all that roles give), comma list */
 	enum sql_class max; /* and nothing more severe; SQL_ESCAPE = no cap */

@@ -219,6 +219,13 @@ bool sshcert_name_ok(struct span s)
 	return memchr(s.p, ',', s.n) == NULL;
 }
 
+bool sshcert_is_agent_name(struct span s)
+{
+	size_t n = strlen(SSHCERT_AGENT_PREFIX);
+
+	return s.n > n && memcmp(s.p, SSHCERT_AGENT_PREFIX, n) == 0;
+}
+
 bool sshcert_principal_ok(struct span s)
 {
 	return sshcert_name_ok(s) && memchr(s.p, ' ', s.n) == NULL &&

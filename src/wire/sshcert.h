@@ -27,10 +27,15 @@
 #define SSHCERT_VERIFY_REQUIRED "verify-required"
 #define SSHCERT_GROUPS          "groups@sallyport"
 #define SSHCERT_ISSUER          "issuer@sallyport"
+#define SSHCERT_KIND            "kind@sallyport"
 #define SSHCERT_LOGIN_ID        "login-id@sallyport"
+#define SSHCERT_PARENT          "parent@sallyport"
 #define SSHCERT_PERSON          "person@sallyport"
 #define SSHCERT_FORWARD         "permit-port-forwarding"
 #define SSHCERT_PTY             "permit-pty"
+
+/* Principals that only agents have, and agents have no other. */
+#define SSHCERT_AGENT_PREFIX "agent:"
 
 /* Spans borrow from the blob. */
 struct sshcert {
@@ -77,6 +82,8 @@ bool sshcert_principal_ok(struct span s);
 /* May this be a name inside a comma list (group, target)? Like a principal, but inner spaces are
  * fine. */
 bool sshcert_name_ok(struct span s);
+/* "agent:" and something behind it. */
+bool sshcert_is_agent_name(struct span s);
 /* One line of text for a person: non-empty, at most max bytes of UTF-8 without control bytes. */
 bool sshcert_text_ok(struct span s, size_t max);
 

@@ -7,6 +7,7 @@
 #include "ident/issue.h"
 
 static char *alice[] = {(char *)"alice"};
+static char *etl[] = {(char *)"agent:etl"};
 static char *groups[] = {(char *)"dba", (char *)"Domain Users", (char *)"/team/a"};
 
 struct fixture {
@@ -86,10 +87,10 @@ Test(issue, ssh_keygen_shows_what_was_asked_for)
 {
 	static const char *const lines[] = {
 	    "Type: ssh-ed25519-cert-v01@openssh.com user certificate\n",
-	    "Key ID: \"user=alice login=01ABC\"\n",
+	    "Key ID: \"user=agent:etl login=01ABC\"\n",
 	    "Serial: 42\n",
 	    "Valid: from 2026-01-01T00:00:00 to 2026-01-01T01:01:00\n",
-	    "Principals:\nalice\nCritical Options:\n",
+	    "Principals:\nagent:etl\nCritical Options:\n",
 	    "Critical Options:\ngateway@sallyport UNKNOWN OPTION: 0000000767772d74657374 (len 11)\n"
 	    "max-risk@sallyport UNKNOWN OPTION: 0000000472656164 (len 8)\n"
 	    "on-behalf-of@sallyport UNKNOWN OPTION: 000000056361726f6c (len 9)\n"
@@ -99,7 +100,10 @@ Test(issue, ssh_keygen_shows_what_was_asked_for)
 	    "000000186462612c446f6d61696e2055736572732c2f7465616d2f61 (len 28)\n"
 	    "issuer@sallyport UNKNOWN OPTION: 0000001368747470733a2f2f6964702e6578616d706c65 (len "
 	    "23)\n"
+	    "kind@sallyport UNKNOWN OPTION: 000000056167656e74 (len 9)\n"
 	    "login-id@sallyport UNKNOWN OPTION: 000000053031414243 (len 9)\n"
+	    "parent@sallyport UNKNOWN OPTION: 00000013393232333337323033363835343737353830"
+	    "37 (len 23)\n"
 	    "permit-port-forwarding\n"
 	    "permit-pty\n"
 	    "person@sallyport UNKNOWN OPTION: 00000005616c696365 (len 9)\n",
@@ -112,6 +116,9 @@ Test(issue, ssh_keygen_shows_what_was_asked_for)
 	f.rq.targets = "orders-prod";
 	f.rq.max_risk = "read";
 	f.rq.on_behalf_of = "carol";
+	f.rq.principals = etl;
+	f.rq.kind = "agent";
+	f.rq.parent = INT64_MAX;
 	f.rq.groups = groups;
 	f.rq.n_groups = 3;
 	f.rq.issuer = "https://idp.example";
@@ -235,6 +242,55 @@ Test(issue, refuses_bad_names)
 	f.rq.gateway = "gw-test";
 	f.rq.login_id = "a\nb";
 	must_refuse(&f, "login id with a newline");
+	fix_clear(&f);
+}
+
+/* Agents are told by name, act for somebody, have a limit; nobody else has any of that. */
+Test(issue, an_agent_has_all_of_it_or_nothing)
+{
+	static char *mixed[] = {(char *)"agent:etl", (char *)"alice"};
+	static const struct {
+		const char *what, *kind, *behalf, *max, *targets;
+		char **names;
+		size_t n;
+		uint64_t parent;
+		bool good;
+	} cases[] = {
+	    {"agent", "agent", "carol", "read", "orders", etl, 1, 7, true},
+	    {"agent with a risk limit", "agent", "carol", "read", NULL, etl, 1, 0, true},
+	    {"agent with targets", "agent", "carol", NULL, "orders", etl, 1, 0, true},
+	    {"service", "service", NULL, NULL, NULL, alice, 1, 0, true},
+	    {"limited person", "person", NULL, "read", "orders", alice, 1, 0, true},
+	    {"no kind", NULL, NULL, NULL, NULL, alice, 1, 0, true},
+	    {"unknown kind", "robot", NULL, NULL, NULL, alice, 1, 0, false},
+	    {"agent without limits", "agent", "carol", NULL, "", etl, 1, 0, false},
+	    {"agent for nobody", "agent", "", "read", "orders", etl, 1, 0, false},
+	    {"agent with a person's name", "agent", "carol", "read", NULL, alice, 1, 0, false},
+	    {"agent with a person's name, too", "agent", "carol", "read", NULL, mixed, 2, 0, false},
+	    {"person with an agent's name", "person", NULL, NULL, NULL, etl, 1, 0, false},
+	    {"person with an agent's name, too", "person", NULL, NULL, NULL, mixed, 2, 0, false},
+	    {"agent's name without kind", NULL, "carol", "read", NULL, etl, 1, 0, false},
+	    {"person for another", "person", "carol", NULL, NULL, alice, 1, 0, false},
+	    {"service for a person", "service", "carol", "read", NULL, alice, 1, 0, false},
+	    {"delegated person", NULL, NULL, NULL, NULL, alice, 1, 7, false},
+	    {"serial over 63 bits", "agent", "carol", "read", NULL, etl, 1, UINT64_MAX, false},
+	};
+	struct fixture f;
+
+	fix_init(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f.rq.kind = cases[i].kind;
+		f.rq.on_behalf_of = cases[i].behalf;
+		f.rq.max_risk = cases[i].max;
+		f.rq.targets = cases[i].targets;
+		f.rq.principals = cases[i].names;
+		f.rq.n_principals = cases[i].n;
+		f.rq.parent = cases[i].parent;
+		if (cases[i].good)
+			cr_assert_eq(issue_body(&f.rq, &f.body, &f.w), 0, "%s: %s", cases[i].what, f.w.text);
+		else
+			must_refuse(&f, cases[i].what);
+	}
 	fix_clear(&f);
 }
 

@@ -90,7 +90,8 @@ static void check_identity(
 	cr_assert_eq(id->max_risk, SQL_READ);
 	cr_assert(id->has_targets && id->targets.n == 2);
 	cr_assert_str_eq(id->targets.v[1], "crm");
-	cr_assert_str_eq(id->on_behalf_of, "carol");
+	cr_assert_str_eq(id->on_behalf_of, "");
+	cr_assert(!id->has_kind && id->parent == 0);
 	cr_assert_str_eq(id->login_id, "01ABC");
 	cr_assert_str_eq(id->issuer, "");
 }
@@ -121,8 +122,6 @@ Test(certcheck, accepts_what_ssh_keygen_signs)
 				continue;
 			for (size_t k = 0; more[k] != NULL; k++)
 				argv[n++] = more[k];
-			argv[n++] = "-O";
-			argv[n++] = "critical:on-behalf-of@sallyport=carol";
 			argv[n++] = "-O";
 			argv[n++] = "extension:groups@sallyport=dba,Domain Users";
 			argv[n++] = "-O";

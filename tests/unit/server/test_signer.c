@@ -281,6 +281,23 @@ static void c_wildcard(struct mint *m)
 
 	mint_principals(m, 2, names);
 }
+static void c_agent(struct mint *m)
+{
+	static const char *const names[] = {"agent:etl"};
+
+	mint_principals(m, 1, names);
+}
+static void c_agent_unlimited(struct mint *m)
+{
+	c_agent(m);
+	buf_reset(&m->extensions);
+	sshcert_put_option(&m->critical, SSHCERT_ON_BEHALF_OF, span_str("carol"));
+	sshcert_put_option(&m->extensions, SSHCERT_KIND, span_str("agent"));
+}
+static void c_behalf(struct mint *m)
+{
+	sshcert_put_option(&m->critical, SSHCERT_ON_BEHALF_OF, span_str("carol"));
+}
 static void c_no_gateway(struct mint *m)
 {
 	buf_reset(&m->critical);
@@ -365,6 +382,9 @@ static const struct {
     {"no principal", c_no_principal, "names no principal"},
     {"comma principal", c_bad_principal, "not a usable name"},
     {"wildcard principal", c_wildcard, "not a usable name"},
+    {"agent's name alone", c_agent, "not an agent's"},
+    {"agent without limits", c_agent_unlimited, "without any limit"},
+    {"person for another", c_behalf, "not an agent's"},
     {"no gateway", c_no_gateway, "not bound to a gateway"},
     {"other gateway", c_other_gateway, "not for this one"},
     {"gateway as extension", c_gateway_extension, "unknown extension \"gateway@sallyport\""},
