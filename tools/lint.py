@@ -19,7 +19,7 @@ DOORS = {
     'sqlite3.h': ['src/store/store_sqlite'],
     'yaml.h': ['src/conf/conf_yaml.c'],
     'pg_query.h': ['src/sql/pgparse.c'],
-    'jansson.h': ['src/ident/json.c', 'src/ident/jws.c', 'src/cmd/json'],
+    'jansson.h': ['src/ident/json.c'],
     'cjose/': ['src/ident/jws.c'],
     'curl/': ['src/server/fetch_http.c'],
     'microhttpd.h': ['src/server/web_http.c'],

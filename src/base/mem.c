@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-static void *checked(void *p)
+void *mem_check(void *p)
 {
 	static const char msg[] = "sallyport: out of memory\n";
 
@@ -24,22 +24,22 @@ static void *checked(void *p)
 
 void *xcalloc(size_t n, size_t size)
 {
-	return checked(calloc(n > 0 ? n : 1, size > 0 ? size : 1));
+	return mem_check(calloc(n > 0 ? n : 1, size > 0 ? size : 1));
 }
 
 void *xreallocarray(void *p, size_t n, size_t size)
 {
-	return checked(reallocarray(p, n > 0 ? n : 1, size > 0 ? size : 1));
+	return mem_check(reallocarray(p, n > 0 ? n : 1, size > 0 ? size : 1));
 }
 
 char *xstrdup(const char *s)
 {
-	return s != NULL ? checked(strdup(s)) : NULL;
+	return s != NULL ? mem_check(strdup(s)) : NULL;
 }
 
 char *xstrndup(const char *s, size_t n)
 {
-	return checked(strndup(s, n));
+	return mem_check(strndup(s, n));
 }
 
 void mem_wipe(void *p, size_t n)

@@ -12,6 +12,8 @@ void *xcalloc(size_t n, size_t size);
 void *xreallocarray(void *p, size_t n, size_t size);
 char *xstrdup(const char *s); /* NULL gives NULL */
 char *xstrndup(const char *s, size_t n);
+/* p itself; ends the process when it is NULL: for libraries that allocate and can only fail so. */
+void *mem_check(void *p);
 /* Overwrite memory in a way the compiler keeps. */
 void mem_wipe(void *p, size_t n);
 /* Copy a C string into a fixed array; always terminated. Returns 0, or E_TOOBIG when it was cut. */

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "cmd/json.h"
 #include "conf/conf.h"
+#include "ident/json.h"
 #include "policy/verdict.h"
 
 enum explain_dialect { EXPLAIN_PG, EXPLAIN_MYSQL };

@@ -8,8 +8,8 @@
 #define SP_CMD_VIEW_H
 
 #include "cmd/cli.h"
-#include "cmd/json.h"
 #include "cmd/table.h"
+#include "ident/json.h"
 
 enum view_kind {
 	VIEW_TEXT,

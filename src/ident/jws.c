@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Signed tokens.
+ */
+#include "ident/jws.h"

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tokens to identities.
+ */
+#include "ident/jwt.h"

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A provider's answers.
+ */
+#include "ident/oidc.h"
