@@ -92,7 +92,7 @@ lab_programs() {
     if [ "$(id -u)" -ne 0 ] || setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$build/sallyportd"; then
         echo "$build"
     else
-        mkdir -p "$dir/bin" && chmod 755 "$dir/bin" && install -m 755 "$build/sallyportd" "$build/sallyport" "$dir/bin" && echo "$dir/bin"
+        mkdir -p "$dir/bin" && chmod 755 "$dir/bin" && install -m 755 "$build/sallyportd" "$build/sallyport" "$build/sallyport-fetch" "$build/sallyport-web" "$dir/bin" && echo "$dir/bin"
     fi
 }
 

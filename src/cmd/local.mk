@@ -5,7 +5,7 @@ sallyportd_LDADD = src/server/libserver.a src/session/libsession.a $(STORE_LIBS)
 	$(BASE_TLS_LIBS) $(LIBSSH_LIBS) $(LIBPQ_LIBS) $(SECCOMP_LIBS)
 
 # executed by sallyportd; their libraries are not in it (doc/decisions/0005)
-HELPER_LIBS = src/server/libserver.a $(WIRE_LIBS) $(BASE_LIBS) $(SECCOMP_LIBS)
+HELPER_LIBS = src/server/libhelper.a $(WIRE_LIBS) $(BASE_LIBS) $(SECCOMP_LIBS)
 pkglibexec_PROGRAMS = sallyport-fetch sallyport-web
 sallyport_fetch_SOURCES = src/cmd/sallyport_fetch.c
 sallyport_fetch_LDADD = src/server/libfetch.a src/ident/libident.a $(HELPER_LIBS) $(CURL_LIBS) $(CJOSE_LIBS) $(JANSSON_LIBS)

@@ -3,7 +3,8 @@
  * The main process. Order of start: listening sockets (as root) → listener → signer → archiver → state, credentials and
  * the control socket (monitor). So the listener and every session forked from it never had a secret but the host
  * keys in their memory, and the signer never had the state. Losing the listener or the signer ends the gateway
- * (a service manager starts it again); without the archiver recordings stay unsealed, which the log says.
+ * (a service manager starts it again); without the archiver recordings stay unsealed, which the log says. Programs of
+ * their own (keeper.h) are executed last and again when they end.
  */
 #include "server/daemon.h"
 
@@ -26,6 +27,7 @@
 #include "config.h"
 #include "server/dsetup.h"
 #include "server/helper.h"
+#include "server/keeper.h"
 #include "server/listener.h"
 #include "server/monitor.h"
 #include "server/notify.h"
@@ -43,15 +45,17 @@ struct daemon {
 	const struct daemon_opts *o;
 	struct conf *conf;       /* until the monitor owns it */
 	struct dsetup s;
-	char state[256], cli[512], log_path[512];
+	char state[256], cli[512], log_path[512], fetch[512];
 	struct loop *loop;
 	struct monitor *monitor;
 	int sigfd, exe;
+	bool require_sandbox;
 	struct {
 		struct daemon *d;
 		pid_t pid;
 		int pidfd, sock;
 	} helper[HELPER_N];
+	struct keeper *fetcher;
 	int status;
 	bool stopping;
 };
@@ -286,6 +290,47 @@ static int start_helpers(struct daemon *d, struct why *w)
 	return rc;
 }
 
+/* --- programs of their own --- */
+
+static void fetcher_socket(void *ctx, int sock)
+{
+	struct daemon *d = ctx;
+
+	monitor_set_fetcher(d->monitor, sock);
+}
+
+/* At start and after each reload: the fetcher runs while an identity provider is configured. */
+static void on_epoch(void *ctx, const struct conf *c)
+{
+	struct daemon *d = ctx;
+	bool want = false;
+
+	for (size_t i = 0; i < c->n_identities; i++)
+		want = want || c->identities[i].type == IDENTITY_OIDC;
+	keeper_want(d->fetcher, want);
+	if (!want)
+		monitor_set_fetcher(d->monitor, -1); /* it ends with its socket */
+}
+
+static struct helper_exec program(const struct daemon *d, const char *path, const char *name)
+{
+	return (struct helper_exec){.path = path, .name = name, .uid = d->s.uid, .gid = d->s.gid, .log_fd = d->s.log_fd,
+		.log_level = d->s.log_level, .log_json = d->s.log_json, .require_sandbox = d->require_sandbox};
+}
+
+static int start_programs(struct daemon *d, struct why *w)
+{
+	struct helper_exec h = program(d, d->fetch, "fetcher");
+	int rc = helper_find("sallyport-fetch", d->fetch, sizeof(d->fetch));
+
+	if (rc != 0)
+		return why_set(w, rc, "the path of sallyport-fetch is too long");
+	d->fetcher = keeper_new(d->loop, &h, NULL, fetcher_socket, d);
+	monitor_on_epoch(d->monitor, on_epoch, d);
+	on_epoch(d, monitor_conf(d->monitor));
+	return 0;
+}
+
 /* --- signals --- */
 
 static void reload(struct daemon *d)
@@ -374,6 +419,7 @@ static int prepare(struct daemon *d, struct why *w)
 	int rc;
 
 	(void)str_copy(d->state, sizeof(d->state), d->conf->gateway.state);
+	d->require_sandbox = d->conf->gateway.require_sandbox;
 	(void)snprintf(d->log_path, sizeof(d->log_path), "%s/sallyportd.log", d->state);
 	find_cli(d);
 	d->exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
@@ -434,7 +480,9 @@ static int start(struct daemon *d, struct why *w)
 		rc = dsetup_control(&d->s, w);
 	if (rc == 0)
 		rc = become_monitor(d, w);
-	return rc == 0 ? helpers_watch(d, w) : rc;
+	if (rc == 0)
+		rc = helpers_watch(d, w);
+	return rc == 0 ? start_programs(d, w) : rc;
 }
 
 /* Descriptors 0 to 2 exist, so that nothing else gets their numbers; nothing else is inherited. */
@@ -477,6 +525,7 @@ int daemon_run(const struct daemon_opts *o)
 		d.status = 1;
 	}
 	monitor_free(d.monitor);
+	keeper_free(d.fetcher, END_MS);
 	helpers_end(&d);
 	log_info("stopped", "status", log_num(d.status));
 	loop_free(d.loop);

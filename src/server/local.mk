@@ -6,16 +6,26 @@ src_server_libserver_a_SOURCES += src/server/signer.c src/server/signer.h src/se
 src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h src/server/limage.c src/server/limage.h \
 	src/server/lstart.c src/server/listener.c src/server/listener.h src/server/daemon.c src/server/daemon.h \
 	src/server/dsetup.c src/server/dsetup.h src/server/helper.c src/server/helper.h src/server/notify.c \
-	src/server/notify.h src/server/title.c src/server/title.h
+	src/server/notify.h src/server/title.c src/server/title.h src/server/helper_exec.c src/server/helper_exec.h \
+	src/server/keeper.c src/server/keeper.h
 # the monitor
 src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
+	src/server/mon_issue.c src/server/mon_ca.c src/server/mon_login.c \
 	src/server/mon_target.c src/server/mon_view.c src/server/mon_cred.c src/server/mon_connect.c \
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
 	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
 	src/server/chan.h src/server/child.c src/server/child.h src/server/reaper.c src/server/reaper.h \
 	src/server/verbs.c src/server/verbs.h src/server/ctl.c src/server/ctl.h src/server/ctl_who.c \
 	src/server/ctl_cert.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c
+# what programs executed by sallyportd have in common with it
+noinst_LIBRARIES += src/server/libhelper.a
+src_server_libhelper_a_SOURCES = src/server/helper_main.c src/server/title.c src/server/chan.c src/server/sandbox.c \
+	src/server/sandbox_files.c src/server/sandbox_calls.c
+# the program sallyport-fetch; libcurl is nobody else's
+noinst_LIBRARIES += src/server/libfetch.a
+src_server_libfetch_a_SOURCES = src/server/fetcher.c src/server/fetcher.h
+src_server_libfetch_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 # what a program with the monitor links, in order
 MONITOR_LIBS = src/server/libserver.a $(STORE_LIBS) $(RECORD_LIBS) src/policy/libpolicy.a src/ident/libident.a \
 	$(CONF_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(BASE_TLS_LIBS) $(SECCOMP_LIBS)

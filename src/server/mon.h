@@ -74,6 +74,8 @@ struct monitor {
 	struct loop_timer *drain_timer;
 	loop_timer_fn *drained;
 	void *drained_ctx;
+	monitor_epoch_fn *epoch_fn;
+	void *epoch_ctx;
 };
 
 static inline const struct conf *mon_conf(const struct monitor *m)
@@ -222,8 +224,9 @@ void logins_tick(struct monitor *m);
 void logins_free(struct monitor *m);
 /* Configuration of the identity providers to the fetcher, at start and after every reload. */
 void idp_configure(struct monitor *m);
-void idp_message(struct monitor *m, const struct ipc_msg *msg); /* pushed by the fetcher */
-void web_message(struct monitor *m, const struct ipc_msg *msg);
+/* Pushed by the fetcher; NULL: it is gone (m->fetcher is NULL, open calls have failed), so every login there fails. */
+void idp_message(struct monitor *m, const struct ipc_msg *msg);
+void web_message(struct monitor *m, const struct ipc_msg *msg); /* a request */
 
 /* --- mon_target.c --- */
 struct grant { /* what a caller gets for (target, login, database); pointers into the epoch's

@@ -45,6 +45,11 @@ void epoch_unref(struct epoch *e)
 
 /* --- looking around --- */
 
+const struct conf *monitor_conf(const struct monitor *m)
+{
+	return mon_conf(m);
+}
+
 uint32_t monitor_epoch(const struct monitor *m)
 {
 	return m->epoch->n;
@@ -167,6 +172,74 @@ static void on_archiver(
 	chan_free(m->archiver);
 	m->archiver = NULL;
 	calls_fail(&m->archiver_calls);
+}
+
+/* Without the fetcher or the web process nobody logs in at a provider; all else goes on. */
+static void fetcher_end(struct monitor *m)
+{
+	if (m->fetcher == NULL)
+		return;
+	chan_free(m->fetcher);
+	m->fetcher = NULL;
+	calls_fail(&m->fetcher_calls);
+	idp_message(m, NULL);
+}
+
+static void on_fetcher(
+    void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+{
+	struct monitor *m = ctx;
+
+	(void)len;
+	(void)fds;
+	(void)nfds;
+	if (msg == NULL) {
+		log_warn("fetcher-lost", "why", err_str(err));
+		fetcher_end(m);
+	} else if (ipc_id(msg) == 0) {
+		idp_message(m, msg);
+	} else if (!calls_answer(&m->fetcher_calls, msg)) {
+		log_warn("fetcher-message", "type", log_num(ipc_type_of(msg)));
+	}
+}
+
+static void on_web(
+    void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
+{
+	struct monitor *m = ctx;
+
+	(void)len;
+	(void)fds;
+	(void)nfds;
+	if (msg != NULL) {
+		web_message(m, msg);
+		return;
+	}
+	log_warn("web-lost", "why", err_str(err));
+	chan_free(m->web);
+	m->web = NULL;
+}
+
+void monitor_set_fetcher(struct monitor *m, int fd)
+{
+	fetcher_end(m);
+	if (fd < 0)
+		return;
+	m->fetcher = chan_new(m->loop, fd, HELPER_QUEUE, on_fetcher, m);
+	if (m->fetcher != NULL)
+		idp_configure(m);
+}
+
+void monitor_set_web(struct monitor *m, int fd)
+{
+	chan_free(m->web);
+	m->web = fd >= 0 ? chan_new(m->loop, fd, HELPER_QUEUE, on_web, m) : NULL;
+}
+
+void monitor_on_epoch(struct monitor *m, monitor_epoch_fn *fn, void *ctx)
+{
+	m->epoch_fn = fn;
+	m->epoch_ctx = ctx;
 }
 
 /* Read the signer's answers until no call is open, without the loop: at start and at the very end.
@@ -351,6 +424,10 @@ static int epoch_switch(struct monitor *m, struct conf *c, struct buf *errs)
 		peer_rejudge(p);
 	holds_rejudge(m);
 	epoch_unref(was);
+	if (m->fetcher != NULL)
+		idp_configure(m);
+	if (m->epoch_fn != NULL)
+		m->epoch_fn(m->epoch_ctx, mon_conf(m));
 	return 0;
 }
 
@@ -586,6 +663,9 @@ void monitor_free(struct monitor *m)
 	chan_free(m->listener);
 	chan_free(m->archiver);
 	chan_free(m->signer);
+	chan_free(m->fetcher);
+	chan_free(m->web);
+	calls_drop(&m->fetcher_calls);
 	calls_drop(&m->archiver_calls);
 	calls_drop(&m->signer_calls);
 	mon_cas_free(m);

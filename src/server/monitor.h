@@ -41,12 +41,21 @@ struct monitor *monitor_new(const struct monitor_params *p, struct why *w);
 /* Load the configuration again: all or nothing. On failure errs holds the report and the old epoch
  * stays. */
 int monitor_reload(struct monitor *m, struct buf *errs) MUST_CHECK;
+/* Called with the configuration in force after each reload. */
+typedef void monitor_epoch_fn(void *ctx, const struct conf *c);
+void monitor_on_epoch(struct monitor *m, monitor_epoch_fn *fn, void *ctx);
+/* The socket (owned) of a process that starts later and perhaps again; -1: it is gone, and what
+ * waits for it fails. The fetcher gets its configuration at once. */
+void monitor_set_fetcher(struct monitor *m, int fd);
+void monitor_set_web(struct monitor *m, int fd);
 /* Refuse new sessions and tell the listener to stop; done(ctx) runs when the last session has ended
  * or after grace_ms (then what is left is ended). */
 void monitor_drain(struct monitor *m, int64_t grace_ms, loop_timer_fn *done, void *ctx);
 /* Ends every session process, writes the end leaves, closes the store. */
 void monitor_free(struct monitor *m);
 
+/* In force until the next reload. */
+const struct conf *monitor_conf(const struct monitor *m);
 /* For log lines and tests. */
 uint32_t monitor_epoch(const struct monitor *m);
 size_t monitor_n_sessions(const struct monitor *m); /* live database sessions */
