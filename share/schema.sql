@@ -1,10 +1,10 @@
--- Sallyport state store, schema version 1 (SQLite). The text in src/store/store_schema.c is the same; a test compares.
+-- Sallyport state store, schema version 2 (SQLite). The text in src/store/store_schema.c is the same; a test compares.
 -- Times: *_s seconds, *_us microseconds since 1970 UTC.
 
 CREATE TABLE schema_version (
 	version INTEGER NOT NULL
 ) STRICT;
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);
 
 -- Numbers that never repeat: certificate serials, session counters.
 CREATE TABLE counter (
@@ -21,12 +21,20 @@ CREATE TABLE cert (
 	source TEXT NOT NULL,
 	issued_s INTEGER NOT NULL,
 	valid_after_s INTEGER NOT NULL,
-	valid_before_s INTEGER NOT NULL
+	valid_before_s INTEGER NOT NULL,
+	issuer TEXT NOT NULL DEFAULT '',
+	on_behalf_of TEXT NOT NULL DEFAULT '',
+	ca_fp TEXT NOT NULL DEFAULT '',
+	parent INTEGER NOT NULL DEFAULT 0,
+	blob BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE INDEX cert_fingerprint ON cert (fingerprint);
+CREATE INDEX cert_user ON cert (user);
+CREATE INDEX cert_behalf ON cert (on_behalf_of) WHERE on_behalf_of <> '';
+CREATE INDEX cert_valid ON cert (valid_before_s);
 
 CREATE TABLE revocation (
-	kind TEXT NOT NULL CHECK (kind IN ('serial', 'user', 'key', 'ca')),
+	kind TEXT NOT NULL CHECK (kind IN ('serial', 'user', 'key', 'ca', 'id')),
 	value TEXT NOT NULL,
 	by_user TEXT NOT NULL,
 	why TEXT NOT NULL,
@@ -99,3 +107,53 @@ CREATE TABLE approval (
 	at_us INTEGER NOT NULL,
 	PRIMARY KEY (request, person)
 ) STRICT, WITHOUT ROWID;
+
+-- Users who may not log in until unlocked.
+CREATE TABLE lock (
+	user TEXT PRIMARY KEY,
+	by_user TEXT NOT NULL,
+	why TEXT NOT NULL,
+	at_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who an identity provider's subject is here; key_fp, groups: of the latest login.
+CREATE TABLE account (
+	iss TEXT NOT NULL,
+	sub TEXT NOT NULL,
+	issuer TEXT NOT NULL,
+	user TEXT NOT NULL UNIQUE,
+	groups TEXT NOT NULL,
+	key_fp TEXT NOT NULL,
+	first_s INTEGER NOT NULL,
+	last_s INTEGER NOT NULL,
+	PRIMARY KEY (iss, sub)
+) STRICT, WITHOUT ROWID;
+
+-- Keys an account logged in with.
+CREATE TABLE account_key (
+	iss TEXT NOT NULL,
+	sub TEXT NOT NULL,
+	key_fp TEXT NOT NULL,
+	PRIMARY KEY (iss, sub, key_fp),
+	FOREIGN KEY (iss, sub) REFERENCES account (iss, sub) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Tokens that were used and must not be used again.
+CREATE TABLE token (
+	hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+	expires_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX token_expires ON token (expires_s);
+
+-- Certificate authorities. state: 0 trusted, 1 active (signs), 2 retired.
+CREATE TABLE ca (
+	number INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
+	spec TEXT NOT NULL,
+	fingerprint TEXT NOT NULL UNIQUE,
+	blob BLOB NOT NULL,
+	state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+	added_s INTEGER NOT NULL,
+	changed_s INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX ca_active ON ca (state) WHERE state = 1;

@@ -19,7 +19,10 @@ static const char *const state_names[] = {[REQ_PENDING] = "pending",
     [REQ_EXPIRED] = "expired",
     [REQ_WITHDRAWN] = "withdrawn"};
 
-static const char *const revocation_kinds[] = {"serial", "user", "key", "ca"};
+static const char *const ca_state_names[] = {
+    [STORE_CA_TRUSTED] = "trusted", [STORE_CA_ACTIVE] = "active", [STORE_CA_RETIRED] = "retired"};
+
+static const char *const revocation_kinds[] = {"serial", "user", "key", "ca", "id"};
 
 const char *req_state_name(enum req_state st)
 {
@@ -50,7 +53,28 @@ int store_serial_next(struct store *s, uint64_t *serial)
 
 int store_cert_add(struct store *s, const struct store_cert *c)
 {
+	if (c->serial == 0 || c->serial > INT64_MAX || c->parent > INT64_MAX)
+		return E_FORMAT;
 	return s->ops->cert_add(s, c);
+}
+
+int store_cert_list(
+    struct store *s, const struct store_cert_filter *f, store_cert_fn *fn, void *ctx)
+{
+	return s->ops->cert_list(s, f, fn, ctx);
+}
+
+static bool empty(const char *s)
+{
+	return s == NULL || s[0] == '\0';
+}
+
+/* Serials are compared as text: only the one way to write a number can ever match. */
+static bool is_serial(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n > 0 && n <= 20 && s[n] == '\0' && s[0] != '0';
 }
 
 int store_revoke(struct store *s, const char *kind, const char *value, const char *by,
@@ -62,15 +86,95 @@ int store_revoke(struct store *s, const char *kind, const char *value, const cha
 		;
 	if (i == N(revocation_kinds))
 		return E_UNKNOWN;
-	if (value == NULL || value[0] == '\0')
+	if (empty(value) || (strcmp(kind, "serial") == 0 && !is_serial(value)))
 		return E_FORMAT;
 	return s->ops->revoke(s, kind, value, by, why, now_s);
+}
+
+int store_revocation_list(struct store *s, store_revocation_fn *fn, void *ctx)
+{
+	return s->ops->revocation_list(s, fn, ctx);
+}
+
+int store_standing(struct store *s, const struct store_subject *x)
+{
+	return s->ops->standing(s, x);
 }
 
 int store_is_revoked(
     struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp)
 {
-	return s->ops->is_revoked(s, serial, user, key_fp, ca_fp);
+	struct store_subject x = {.serial = serial, .user = user, .key_fp = key_fp, .ca_fp = ca_fp};
+
+	return store_standing(s, &x);
+}
+
+int store_lock(struct store *s, const char *user, const char *by, const char *why, int64_t now_s)
+{
+	return empty(user) ? E_FORMAT : s->ops->lock(s, user, by, why, now_s);
+}
+
+int store_unlock(struct store *s, const char *user)
+{
+	return s->ops->unlock(s, user);
+}
+
+int store_lock_list(struct store *s, store_lock_fn *fn, void *ctx)
+{
+	return s->ops->lock_list(s, fn, ctx);
+}
+
+int store_account_login(struct store *s, const struct store_account *a, bool *new_key)
+{
+	*new_key = false;
+	if (empty(a->iss) || empty(a->sub) || empty(a->user))
+		return E_FORMAT;
+	return s->ops->account_login(s, a, new_key);
+}
+
+int store_account_get(struct store *s, const char *user, store_account_fn *fn, void *ctx)
+{
+	return s->ops->account_get(s, user, fn, ctx);
+}
+
+int store_account_forget(struct store *s, const char *user)
+{
+	return s->ops->account_forget(s, user);
+}
+
+/* A token whose entry would be forgotten at once could be used twice. */
+int store_token_use(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s)
+{
+	if (expires_s < now_s - STORE_TOKEN_SLACK_S)
+		return E_EXPIRED;
+	return s->ops->token_use(s, hash, expires_s, now_s);
+}
+
+int store_prune(struct store *s, int64_t now_s)
+{
+	return s->ops->prune(s, now_s);
+}
+
+const char *store_ca_state_name(enum store_ca_state st)
+{
+	return (size_t)st < N(ca_state_names) ? ca_state_names[st] : "unknown";
+}
+
+int store_ca_put(struct store *s, const struct store_ca *ca)
+{
+	if (empty(ca->name) || empty(ca->fingerprint) || ca->blob.n == 0)
+		return E_FORMAT;
+	return s->ops->ca_put(s, ca);
+}
+
+int store_ca_move(struct store *s, const char *name, enum store_ca_state to, int64_t now_s)
+{
+	return s->ops->ca_move(s, name, to, now_s);
+}
+
+int store_ca_list(struct store *s, store_ca_fn *fn, void *ctx)
+{
+	return s->ops->ca_list(s, fn, ctx);
 }
 
 int store_session_start(struct store *s, const struct store_session *x, uint64_t *counter)

@@ -42,7 +42,8 @@ struct store_cert_filter {
 /* Newest first. */
 int store_cert_list(struct store *s, const struct store_cert_filter *f, store_cert_fn *fn, void *ctx) MUST_CHECK;
 
-/* kind: "serial" | "user" | "key" (fingerprint) | "ca" (fingerprint) | "id" (key id). E_EXISTS: was revoked before. */
+/* kind: "serial" (decimal, no leading zero) | "user" | "key" (fingerprint) | "ca" (fingerprint) | "id" (key id). E_EXISTS: was
+ * revoked before. */
 int store_revoke(struct store *s, const char *kind, const char *value, const char *by, const char *why, int64_t now_s) MUST_CHECK;
 struct store_revocation {
 	const char *kind, *value, *by, *why;
@@ -86,8 +87,13 @@ int store_account_get(struct store *s, const char *user, store_account_fn *fn, v
 int store_account_forget(struct store *s, const char *user) MUST_CHECK;
 
 /* --- tokens that may be used once --- */
-/* E_EXISTS: used before. Forgets those whose time is over. */
+/* E_EXISTS: used before. E_EXPIRED: its time was over longer ago than anybody's clock skew. Forgets those for which that is so. */
+#define STORE_TOKEN_SLACK_S 3600
 int store_token_use(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s) MUST_CHECK;
+
+/* Forgets certificates that expired long ago and tokens past their time; revocations stay. Now and then. */
+#define STORE_CERT_KEEP_S (90 * 86400)
+int store_prune(struct store *s, int64_t now_s) MUST_CHECK;
 
 /* --- certificate authorities --- */
 enum store_ca_state { STORE_CA_TRUSTED, STORE_CA_ACTIVE, STORE_CA_RETIRED };
@@ -99,10 +105,11 @@ struct store_ca {
 	enum store_ca_state state;
 	int64_t added_s, changed_s;
 };
-/* Insert, or replace spec and key of the same name. */
+/* Insert, or replace spec and key of the same name, whose state stays (ca->state counts for a new name only). E_EXISTS: another name
+ * has this key, or another one is active and the new one shall be. */
 int store_ca_put(struct store *s, const struct store_ca *ca) MUST_CHECK;
 /* At most one is active: activating one makes the former trusted. E_STATE: a retired one stays retired; the active one cannot be
- * retired. */
+ * retired or made trusted. E_NOTFOUND. 0 when it is in that state already. */
 int store_ca_move(struct store *s, const char *name, enum store_ca_state to, int64_t now_s) MUST_CHECK;
 typedef int store_ca_fn(void *ctx, const struct store_ca *ca);
 int store_ca_list(struct store *s, store_ca_fn *fn, void *ctx) MUST_CHECK; /* oldest first */

@@ -12,10 +12,24 @@ struct store_ops {
 	void (*close)(struct store *s);
 	int (*serial_next)(struct store *s, uint64_t *serial);
 	int (*cert_add)(struct store *s, const struct store_cert *c);
+	int (*cert_list)(
+	    struct store *s, const struct store_cert_filter *f, store_cert_fn *fn, void *ctx);
 	int (*revoke)(struct store *s, const char *kind, const char *value, const char *by,
 	    const char *why, int64_t now_s);
-	int (*is_revoked)(struct store *s, uint64_t serial, const char *user, const char *key_fp,
-	    const char *ca_fp);
+	int (*revocation_list)(struct store *s, store_revocation_fn *fn, void *ctx);
+	int (*standing)(struct store *s, const struct store_subject *x);
+	int (*lock)(
+	    struct store *s, const char *user, const char *by, const char *why, int64_t now_s);
+	int (*unlock)(struct store *s, const char *user);
+	int (*lock_list)(struct store *s, store_lock_fn *fn, void *ctx);
+	int (*account_login)(struct store *s, const struct store_account *a, bool *new_key);
+	int (*account_get)(struct store *s, const char *user, store_account_fn *fn, void *ctx);
+	int (*account_forget)(struct store *s, const char *user);
+	int (*token_use)(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s);
+	int (*prune)(struct store *s, int64_t now_s);
+	int (*ca_put)(struct store *s, const struct store_ca *ca);
+	int (*ca_move)(struct store *s, const char *name, enum store_ca_state to, int64_t now_s);
+	int (*ca_list)(struct store *s, store_ca_fn *fn, void *ctx);
 	int (*session_start)(struct store *s, const struct store_session *x, uint64_t *counter);
 	int (*session_end)(struct store *s, const char *id, const char *reason, int64_t end_us,
 	    uint64_t statements, uint64_t rows, uint64_t bytes);

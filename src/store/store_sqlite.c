@@ -22,9 +22,6 @@
 #define APPLICATION_ID    0x53505354 /* "SPST" */
 #define QUICK_CHECK_BYTES (64 << 20)
 
-/* From version i + 1 to i + 2. */
-static const char *const migrations[STORE_SCHEMA_VERSION] = {NULL};
-
 static int fail(struct why *w, const char *path, struct lite *l, int rc, const char *what)
 {
 	int code = lite_error(rc);
@@ -150,7 +147,7 @@ static int migrate(struct lite *l, int64_t from)
 	int rc = SQLITE_OK;
 
 	for (; rc == SQLITE_OK && from < STORE_SCHEMA_VERSION; from++)
-		rc = migrations[from - 1] != NULL ? exec(l, migrations[from - 1]) : SQLITE_CORRUPT;
+		rc = exec(l, store_migrations[from - 1]);
 	(void)snprintf(
 	    sql, sizeof(sql), "UPDATE schema_version SET version = %d", STORE_SCHEMA_VERSION);
 	return rc == SQLITE_OK ? exec(l, sql) : rc;
@@ -222,10 +219,36 @@ static void lite_close(struct store *s)
 	free(l);
 }
 
-const struct store_ops lite_ops = {lite_close, lite_serial_next, lite_cert_add, lite_revoke,
-    lite_is_revoked, lite_session_start, lite_session_end, lite_session_list, lite_request_add,
-    lite_request_get, lite_request_list, lite_request_find, lite_request_approve, lite_request_move,
-    lite_request_consume, lite_request_expire, lite_request_withdraw_orphans};
+const struct store_ops lite_ops = {.close = lite_close,
+    .serial_next = lite_serial_next,
+    .cert_add = lite_cert_add,
+    .cert_list = lite_cert_list,
+    .revoke = lite_revoke,
+    .revocation_list = lite_revocation_list,
+    .standing = lite_standing,
+    .lock = lite_lock,
+    .unlock = lite_unlock,
+    .lock_list = lite_lock_list,
+    .account_login = lite_account_login,
+    .account_get = lite_account_get,
+    .account_forget = lite_account_forget,
+    .token_use = lite_token_use,
+    .prune = lite_prune,
+    .ca_put = lite_ca_put,
+    .ca_move = lite_ca_move,
+    .ca_list = lite_ca_list,
+    .session_start = lite_session_start,
+    .session_end = lite_session_end,
+    .session_list = lite_session_list,
+    .request_add = lite_request_add,
+    .request_get = lite_request_get,
+    .request_list = lite_request_list,
+    .request_find = lite_request_find,
+    .request_approve = lite_request_approve,
+    .request_move = lite_request_move,
+    .request_consume = lite_request_consume,
+    .request_expire = lite_request_expire,
+    .request_withdraw_orphans = lite_request_withdraw_orphans};
 
 int store_sqlite_open(const char *path, struct store **out, struct why *w)
 {

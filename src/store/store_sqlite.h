@@ -16,8 +16,29 @@ enum lite_query {
 	Q_ROLLBACK,
 	Q_COUNTER_NEXT,
 	Q_CERT_ADD,
+	Q_CERT_BY_SERIAL,
+	Q_CERT_BY_KEY,
+	Q_CERT_BY_USER,
+	Q_CERT_BY_BEHALF,
+	Q_CERT_BY_TIME,
+	Q_CERT_ALL,
+	Q_CERT_PRUNE,
 	Q_REVOKE,
-	Q_IS_REVOKED,
+	Q_REVOCATION_LIST,
+	Q_LOCK,
+	Q_UNLOCK,
+	Q_LOCK_LIST,
+	Q_STANDING,
+	Q_ACCOUNT_PUT,
+	Q_ACCOUNT_KEY,
+	Q_ACCOUNT_GET,
+	Q_ACCOUNT_FORGET,
+	Q_TOKEN_ADD,
+	Q_TOKEN_PRUNE,
+	Q_CA_PUT,
+	Q_CA_STATE,
+	Q_CA_MOVE,
+	Q_CA_LIST,
 	Q_SESSION_ADD,
 	Q_SESSION_END,
 	Q_SESSION_EXISTS,
@@ -87,8 +108,21 @@ int lite_serial_next(struct store *s, uint64_t *serial);
 int lite_cert_add(struct store *s, const struct store_cert *c);
 int lite_revoke(struct store *s, const char *kind, const char *value, const char *by,
     const char *why, int64_t now_s);
-int lite_is_revoked(
-    struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp);
+int lite_cert_list(
+    struct store *s, const struct store_cert_filter *f, store_cert_fn *fn, void *ctx);
+int lite_revocation_list(struct store *s, store_revocation_fn *fn, void *ctx);
+int lite_standing(struct store *s, const struct store_subject *x);
+int lite_lock(struct store *s, const char *user, const char *by, const char *why, int64_t now_s);
+int lite_unlock(struct store *s, const char *user);
+int lite_lock_list(struct store *s, store_lock_fn *fn, void *ctx);
+int lite_account_login(struct store *s, const struct store_account *a, bool *new_key);
+int lite_account_get(struct store *s, const char *user, store_account_fn *fn, void *ctx);
+int lite_account_forget(struct store *s, const char *user);
+int lite_token_use(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s);
+int lite_prune(struct store *s, int64_t now_s);
+int lite_ca_put(struct store *s, const struct store_ca *ca);
+int lite_ca_move(struct store *s, const char *name, enum store_ca_state to, int64_t now_s);
+int lite_ca_list(struct store *s, store_ca_fn *fn, void *ctx);
 int lite_session_start(struct store *s, const struct store_session *x, uint64_t *counter);
 int lite_session_end(struct store *s, const char *id, const char *reason, int64_t end_us,
     uint64_t statements, uint64_t rows, uint64_t bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Certificates, revocations and the index of sessions.
+ * The index of sessions.
  */
 #include "store/store_sqlite.h"
 
@@ -12,71 +12,6 @@ static struct lite *lite_of(struct store *s)
 {
 	return (struct lite *)s;
 }
-
-/* --- certificates --- */
-
-int lite_serial_next(struct store *s, uint64_t *serial)
-{
-	struct lite *l = lite_of(s);
-	int64_t v = 0;
-	int rc = lite_tx_begin(l);
-
-	if (rc == 0)
-		rc = lite_tx_end(l, lite_counter_next(l, "serial", &v));
-	*serial = rc == 0 ? (uint64_t)v : 0;
-	return rc;
-}
-
-int lite_cert_add(struct store *s, const struct store_cert *c)
-{
-	struct lite_use u = lite_begin(lite_of(s), Q_CERT_ADD);
-
-	if (c->serial == 0 || c->serial > INT64_MAX) {
-		(void)lite_end(&u);
-		return E_FORMAT;
-	}
-	lite_bind_u64(&u, c->serial);
-	lite_bind_str(&u, c->user);
-	lite_bind_str(&u, c->key_id);
-	lite_bind_str(&u, c->fingerprint);
-	lite_bind_str(&u, c->source);
-	lite_bind_int(&u, c->issued_s);
-	lite_bind_int(&u, c->valid_after_s);
-	lite_bind_int(&u, c->valid_before_s);
-	return lite_run(&u, NULL);
-}
-
-int lite_revoke(struct store *s, const char *kind, const char *value, const char *by,
-    const char *why, int64_t now_s)
-{
-	struct lite_use u = lite_begin(lite_of(s), Q_REVOKE);
-
-	lite_bind_str(&u, kind);
-	lite_bind_str(&u, value);
-	lite_bind_str(&u, by);
-	lite_bind_str(&u, why);
-	lite_bind_int(&u, now_s);
-	return lite_run(&u, NULL);
-}
-
-int lite_is_revoked(
-    struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp)
-{
-	struct lite_use u = lite_begin(lite_of(s), Q_IS_REVOKED);
-	char number[32];
-	int rc;
-
-	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)serial);
-	lite_bind_str(&u, number);
-	lite_bind_str_or_null(&u, user);
-	lite_bind_str_or_null(&u, key_fp);
-	lite_bind_str_or_null(&u, ca_fp);
-	rc = lite_step(&u);
-	(void)lite_end(&u);
-	return rc;
-}
-
-/* --- sessions --- */
 
 static int session_insert(struct lite *l, const struct store_session *x, int64_t counter)
 {

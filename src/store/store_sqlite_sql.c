@@ -15,21 +15,103 @@
 	"waiting, created_us, deadline_us, decided_us, decided_by, decided_why, "                  \
 	"(SELECT count(*) FROM approval a WHERE a.request = request.id)"
 
+#define CERT_COLUMNS                                                                               \
+	"serial, user, key_id, fingerprint, source, issuer, on_behalf_of, ca_fp, parent, "         \
+	"issued_s, valid_after_s, valid_before_s, blob"
+
+/* Every query has the whole filter; the lead is the part with an index. */
+#define CERTS(lead)                                                                                \
+	"SELECT " CERT_COLUMNS " FROM cert WHERE " lead " AND (?1 = 0 OR serial = ?1) "            \
+	"AND (?2 IS NULL OR fingerprint = ?2) AND (?3 IS NULL OR user = ?3) "                      \
+	"AND (?4 IS NULL OR on_behalf_of = ?4) AND (?5 IS NULL OR source = ?5) "                   \
+	"AND (?6 = 0 OR (valid_after_s <= ?6 AND valid_before_s > ?6)) "                           \
+	"ORDER BY serial DESC LIMIT ?7"
+
+#define REVOKED(kind_is, value_is)                                                                 \
+	"EXISTS (SELECT 1 FROM revocation WHERE kind = " kind_is " AND value = " value_is ")"
+#define LOCKED(user_is) "EXISTS (SELECT 1 FROM lock WHERE user = " user_is ")"
+/* Something about the certificate that this one (?2) was delegated from. */
+#define PARENT(cond)                                                                               \
+	"EXISTS (SELECT 1 FROM cert c JOIN cert p ON p.serial = c.parent WHERE c.serial = ?2 AND " \
+	"c.parent > 0 AND " cond ")"
+
+#define ACCOUNT_COLUMNS "iss, sub, issuer, user, groups, key_fp, first_s, last_s"
+
 const char *const lite_sql[Q_N] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
     [Q_COUNTER_NEXT] = "UPDATE counter SET value = value + 1 WHERE name = ?1 RETURNING value",
 
-    [Q_CERT_ADD] =
-	"INSERT INTO cert (serial, user, key_id, fingerprint, source, issued_s, valid_after_s, "
-	"valid_before_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [Q_CERT_ADD] = "INSERT INTO cert (" CERT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+		   "?9, ?10, ?11, ?12, ?13)",
+    [Q_CERT_BY_SERIAL] = CERTS("serial = ?1"),
+    [Q_CERT_BY_KEY] = CERTS("fingerprint = ?2"),
+    [Q_CERT_BY_USER] = CERTS("user = ?3"),
+    [Q_CERT_BY_BEHALF] = CERTS("on_behalf_of = ?4 AND on_behalf_of <> ''"),
+    [Q_CERT_BY_TIME] = CERTS("valid_before_s > ?6"),
+    [Q_CERT_ALL] = CERTS("1"),
+    [Q_CERT_PRUNE] = "DELETE FROM cert WHERE valid_before_s < ?1",
     [Q_REVOKE] =
 	"INSERT INTO revocation (kind, value, by_user, why, at_s) VALUES (?1, ?2, ?3, ?4, ?5) "
 	"ON CONFLICT DO NOTHING",
-    [Q_IS_REVOKED] = "SELECT 1 FROM revocation WHERE (kind = 'serial' AND value = ?1) OR (kind = "
-		     "'user' AND value = ?2) "
-		     "OR (kind = 'key' AND value = ?3) OR (kind = 'ca' AND value = ?4) LIMIT 1",
+    [Q_REVOCATION_LIST] =
+	"SELECT kind, value, by_user, why, at_s FROM revocation ORDER BY at_s, kind, value",
+    [Q_LOCK] = "INSERT INTO lock (user, by_user, why, at_s) VALUES (?1, ?2, ?3, ?4) "
+	       "ON CONFLICT DO NOTHING",
+    [Q_UNLOCK] = "DELETE FROM lock WHERE user = ?1",
+    [Q_LOCK_LIST] = "SELECT 'user', user, by_user, why, at_s FROM lock ORDER BY at_s, user",
+    [Q_STANDING] =
+	"SELECT CASE"
+	" WHEN " REVOKED("'serial'",
+	    "?1") " THEN 1"
+		  " WHEN " REVOKED("'user'",
+		      "?3") " THEN 1"
+			    " WHEN " REVOKED("'id'",
+				"?4") " THEN 1"
+				      " WHEN " REVOKED("'key'",
+					  "?5") " THEN 1"
+						" WHEN " REVOKED("'ca'",
+						    "?6") " THEN 1"
+							  " WHEN " REVOKED("'user'",
+							      "?7") " THEN 1"
+								    " WHEN " PARENT("(" REVOKED(
+									"'serial'",
+									"CAST(p.serial AS TEXT)") " OR " REVOKED("'user'",
+									"p.user") " OR " REVOKED("'"
+												 "i"
+												 "d"
+												 "'",
+									"p.key_id") " OR " REVOKED("'key'", "p.fingerprint") " OR " REVOKED("'ca'",
+									"p.ca_fp") ")") " THEN 1"
+											" WHEN"
+											" " LOCKED(
+											    "?3") " THEN 2"
+												  " WHEN " LOCKED(
+												      "?7") " THEN 2"
+													    " WHEN " PARENT(LOCKED(
+														"p.user")) " THEN 2"
+															   " ELSE 0 END",
+
+    [Q_ACCOUNT_PUT] =
+	"INSERT INTO account (" ACCOUNT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) "
+	"ON CONFLICT (iss, sub) DO UPDATE SET issuer = ?3, groups = ?5, key_fp = ?6, last_s = ?7 "
+	"WHERE user = ?4",
+    [Q_ACCOUNT_KEY] = "INSERT INTO account_key (iss, sub, key_fp) VALUES (?1, ?2, ?3) "
+		      "ON CONFLICT DO NOTHING",
+    [Q_ACCOUNT_GET] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE user = ?1",
+    [Q_ACCOUNT_FORGET] = "DELETE FROM account WHERE user = ?1",
+    [Q_TOKEN_ADD] = "INSERT INTO token (hash, expires_s) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+    [Q_TOKEN_PRUNE] = "DELETE FROM token WHERE expires_s < ?1",
+
+    [Q_CA_PUT] = "INSERT INTO ca (name, spec, fingerprint, blob, state, added_s, changed_s) "
+		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET spec = ?2, "
+		 "fingerprint = ?3, blob = ?4, changed_s = ?7 WHERE spec <> ?2 OR blob <> ?4",
+    [Q_CA_STATE] = "SELECT state FROM ca WHERE name = ?1",
+    [Q_CA_MOVE] = "UPDATE ca SET state = ?3, changed_s = ?4 WHERE (?1 IS NULL OR name = ?1) AND "
+		  "state = ?2",
+    [Q_CA_LIST] = "SELECT name, spec, fingerprint, blob, state, added_s, changed_s FROM ca "
+		  "ORDER BY number",
 
     [Q_SESSION_ADD] =
 	"INSERT INTO session (counter, id, user, person, target, database, login, source, client, "

@@ -49,7 +49,7 @@ Test(store, revocation)
 	    "a value counts for its kind only");
 	cr_assert_eq(store_revoke(s, "ca", "SHA256:old", NULL, NULL, 1), 0);
 	cr_assert_eq(store_is_revoked(s, 9, "x", "y", "SHA256:old"), 1);
-	cr_assert_eq(store_revoke(s, "serial", "7", "bob", "again", 2), 0, "twice is fine");
+	cr_assert_eq(store_revoke(s, "serial", "7", "bob", "again", 2), E_EXISTS, "twice");
 	cr_assert_eq(store_revoke(s, "host", "7", "bob", "", 2), E_UNKNOWN);
 	cr_assert_eq(store_revoke(s, "user", "", "bob", "", 2), E_FORMAT);
 	store_close(s);
