@@ -132,7 +132,8 @@ static int take_risk(enum sql_class *cls, struct span value)
 {
 	char word[32];
 
-	if (take_word(word, value) != 0 || sql_class_parse(word, cls) != 0 || *cls == SQL_UNPARSABLE)
+	if (take_word(word, value) != 0 || sql_class_parse(word, cls) != 0 ||
+	    *cls == SQL_UNPARSABLE)
 		return E_FORMAT;
 	return 0;
 }
@@ -258,8 +259,8 @@ static int check_principals(const struct sshcert *c, struct why *w)
 	return 0;
 }
 
-/* An agent is told by its principals, acts for a person, and only within limits that the certificate names.
- * Nobody else has any of that. */
+/* An agent is told by its principals, acts for a person, and only within limits that the
+ * certificate names. Nobody else has any of that. */
 static int check_kind(const struct sshcert *c, const struct cert_identity *id, struct why *w)
 {
 	struct cur cur = cur_of(c->principals);
@@ -271,8 +272,9 @@ static int check_kind(const struct sshcert *c, const struct cert_identity *id, s
 		if (sshcert_is_agent_name(s) == agent)
 			continue;
 		span_escape(s, shown, sizeof(shown));
-		return why_set(w, E_DENIED, agent ? "the certificate is an agent's, but \"%s\" is no agent's name"
-						  : "the certificate is not an agent's, but \"%s\" is an agent's name",
+		return why_set(w, E_DENIED,
+		    agent ? "the certificate is an agent's, but \"%s\" is no agent's name"
+			  : "the certificate is not an agent's, but \"%s\" is an agent's name",
 		    shown);
 	}
 	if (agent && id->on_behalf_of[0] == '\0')
@@ -280,7 +282,8 @@ static int check_kind(const struct sshcert *c, const struct cert_identity *id, s
 	if (agent && !id->has_targets && !id->has_max_risk)
 		return why_set(w, E_DENIED, "the certificate is an agent's, but without any limit");
 	if (!agent && (id->on_behalf_of[0] != '\0' || id->parent != 0))
-		return why_set(w, E_DENIED, "the certificate acts for somebody else, but is not an agent's");
+		return why_set(
+		    w, E_DENIED, "the certificate acts for somebody else, but is not an agent's");
 	return 0;
 }
 
@@ -456,12 +459,28 @@ static int check_source(const struct cert_identity *id, const char *peer, struct
 	return E_DENIED;
 }
 
+static int refuse_locked(const char *user, const char *on_behalf_of, struct why *w)
+{
+	char shown[64], behind[64];
+
+	span_escape(span_str(user), shown, sizeof(shown));
+	span_escape(span_str(on_behalf_of), behind, sizeof(behind));
+	if (on_behalf_of[0] == '\0')
+		why_set(w, E_DENIED, "user \"%s\" is locked", shown);
+	else
+		why_set(w, E_DENIED, "user \"%s\" or \"%s\", for whom it acts, is locked", shown,
+		    behind);
+	why_hint(w, "an operator of the gateway can unlock: the certificate stays good");
+	return E_DENIED;
+}
+
 static int check_revoked(const struct certcheck_input *in, const struct sshcert *c,
     const struct cert_identity *id, struct why *w)
 {
 	struct cur cur = cur_of(c->principals);
 	char name[SSHCERT_PRINCIPAL_MAX + 1];
-	struct certcheck_revocable x = {id->serial, name, id->key_id, id->key_fp, id->ca_fp};
+	struct certcheck_revocable x = {
+	    id->serial, name, id->key_id, id->key_fp, id->ca_fp, id->on_behalf_of};
 	struct span s;
 	int r;
 
@@ -473,6 +492,8 @@ static int check_revoked(const struct certcheck_input *in, const struct sshcert 
 		r = in->revoked(in->revoked_ctx, &x);
 		if (r < 0)
 			return why_set(w, r, "revocation cannot be checked: %s", err_str(r));
+		if (r == CERTCHECK_LOCKED)
+			return refuse_locked(name, id->on_behalf_of, w);
 		if (r > 0)
 			return why_set(w, E_DENIED,
 			    "the certificate, its key, its user or its authority is revoked");

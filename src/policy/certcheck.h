@@ -17,11 +17,14 @@ struct certcheck_ca {
 				 outside one */
 };
 
-/* 1 = revoked, 0 = not, negative = cannot tell (counts as revoked). Called once per principal of
- * the certificate, so that revoking a user also ends certificates that carry another name first. */
+/* 0 = in good standing, 1 = revoked, 2 = its user (or who is behind it) is locked, negative = cannot
+ * tell (counts as revoked). Called once per principal of the certificate, so that revoking a user
+ * also ends certificates that carry another name first. */
+enum certcheck_standing { CERTCHECK_GOOD = 0, CERTCHECK_REVOKED = 1, CERTCHECK_LOCKED = 2 };
 struct certcheck_revocable {
 	uint64_t serial;
 	const char *user, *key_id, *key_fp, *ca_fp; /* key_id: "" when it is no plain text */
+	const char *on_behalf_of;                   /* "" = nobody */
 };
 typedef int certcheck_revoked_fn(void *ctx, const struct certcheck_revocable *x);
 

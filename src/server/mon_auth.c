@@ -52,8 +52,15 @@ static void cas_clear(struct cas *cas)
 static int revoked(void *ctx, const struct certcheck_revocable *x)
 {
 	struct monitor *m = ctx;
+	struct store_subject y = {.serial = x->serial,
+	    .user = x->user,
+	    .key_id = x->key_id,
+	    .key_fp = x->key_fp,
+	    .ca_fp = x->ca_fp,
+	    .on_behalf_of = x->on_behalf_of};
+	int rc = store_standing(m->store, &y);
 
-	return store_is_revoked(m->store, x->serial, x->user, x->key_fp, x->ca_fp);
+	return rc == STORE_LOCKED ? CERTCHECK_LOCKED : rc > 0 ? CERTCHECK_REVOKED : rc;
 }
 
 /* --- users --- */
@@ -240,7 +247,8 @@ static int check_key(struct peer *p, const char *user, struct span blob, struct 
 		return E_NOTFOUND;
 	from_user(id, u, p->addr);
 	sshpk_fingerprint(blob, id->key_fp);
-	if (store_is_revoked(p->m->store, 0, u->name, id->key_fp, "") != 0)
+	if (store_standing(p->m->store, &(struct store_subject){.user = u->name, .key_fp = id->key_fp}) !=
+	    STORE_GOOD)
 		return E_DENIED;
 	buf_put_span(&id->key, blob);
 	id->via = VIA_KEY;

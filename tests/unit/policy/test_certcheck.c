@@ -902,6 +902,10 @@ static int revoke_one(void *ctx, const struct certcheck_revocable *x)
 	snprintf(serial, sizeof(serial), "%llu", (unsigned long long)x->serial);
 	if (strcmp(r->what, "error") == 0)
 		return -EIO;
+	if (strcmp(r->what, "lock") == 0)
+		return strcmp(x->user, r->value) == 0 ? CERTCHECK_LOCKED : CERTCHECK_GOOD;
+	if (strcmp(r->what, "lock-behind") == 0)
+		return strcmp(x->on_behalf_of, r->value) == 0 ? CERTCHECK_LOCKED : CERTCHECK_GOOD;
 	if (strcmp(r->what, "serial") == 0)
 		return strcmp(serial, r->value) == 0;
 	if (strcmp(r->what, "user") == 0)
@@ -911,6 +915,13 @@ static int revoke_one(void *ctx, const struct certcheck_revocable *x)
 	if (strcmp(r->what, "key") == 0)
 		return strcmp(x->key_fp, r->value) == 0;
 	return strcmp(x->ca_fp, r->value) == 0;
+}
+
+static const char *says(const char *what)
+{
+	return strcmp(what, "error") == 0 ? "cannot be checked"
+	       : strcmp(what, "lock") == 0 ? "\" is locked"
+					   : "revoked";
 }
 
 Test(certcheck, revoked_by_serial_user_key_id_key_or_authority)
@@ -923,7 +934,8 @@ Test(certcheck, revoked_by_serial_user_key_id_key_or_authority)
 	} v[] = {{"serial", "7", true}, {"serial", "8", false}, {"user", "alice", true},
 	    {"user", "alice-old", true}, /* another principal of the same certificate */
 	    {"user", "bob", false}, {"key-id", "user=alice login=abc", true}, {"key", "", true},
-	    {"ca", "", true}, {"error", "", true}};
+	    {"ca", "", true}, {"error", "", true}, {"lock", "alice", true},
+	    {"lock", "alice-old", true}, {"lock", "bob", false}};
 	struct bad b;
 	struct buf blob;
 
@@ -950,9 +962,7 @@ Test(certcheck, revoked_by_serial_user_key_id_key_or_authority)
 		if (rc == 0)
 			cert_identity_clear(&id);
 		else
-			cr_assert(
-			    strstr(w.text, strcmp(v[i].what, "error") == 0 ? "cannot be checked"
-									   : "revoked") != NULL);
+			cr_assert_not_null(strstr(w.text, says(v[i].what)), "%s: %s", v[i].what, w.text);
 	}
 	buf_clear(&blob);
 	bad_clear(&b);
