@@ -66,6 +66,9 @@ bool ctl_arg_bool(const struct mp_val *args, const char *key);
 int64_t ctl_arg_int(const struct mp_val *args, const char *key, int64_t dflt);
 const char *ctl_who_is(const struct ctl *c); /* for logs and leaves: the user */
 
+/* ctl_cert.c: the item of a new certificate, and the end. */
+void ctl_put_cert(struct ctl *c, struct span line, const struct issued *x);
+const char *ctl_local_issuer(const struct conf *c); /* name of the block of type local */
 /* ctl_cert.c: answers that are still at the signer for a channel that ends. */
 void ctl_cert_gone(struct ctl *c);
 

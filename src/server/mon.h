@@ -39,6 +39,7 @@ struct mconnect; /* mon_connect.c */
 struct seal_job; /* mon_seal.c */
 struct recovery; /* mon_seal.c */
 struct login;    /* mon_login.c */
+struct issued;   /* mon_issue.c */
 struct mon_cas;  /* mon_ca.c */
 
 struct monitor {
@@ -140,6 +141,8 @@ struct peer {
 int64_t mon_disk_free(const struct monitor *m);
 struct msess *mon_session_find(struct monitor *m, const char *sid);
 size_t mon_user_sessions(const struct monitor *m, const char *user); /* live or being connected */
+/* What the user may do has changed (groups, locks): live connections of it and of agents that act for it are judged again. */
+void mon_rejudge_user(struct monitor *m, const char *user);
 /* A session or connection ended: a drain may be complete. */
 void mon_drain_check(struct monitor *m);
 
@@ -163,6 +166,10 @@ struct msess *peer_session(struct peer *p, const struct ipc_msg *m, int *rc);
 /* --- mon_auth.c --- */
 /* Identity of a local process. */
 void auth_local(struct monitor *m, uid_t uid, struct ident *out);
+/* A login at an identity provider ended well: the connection is who its new certificate says, after the same verification as any
+ * other certificate's. */
+int auth_login(struct peer *p, const struct issued *x, struct why *w) MUST_CHECK;
+void auth_leave_start(struct peer *p); /* it no longer counts as a connection that has not authenticated */
 /* Is this plain key blob one of the user's, from this address? */
 bool auth_key_known(const struct conf_user *u, struct span blob, const char *addr);
 
@@ -227,6 +234,11 @@ void idp_configure(struct monitor *m);
 /* Pushed by the fetcher; NULL: it is gone (m->fetcher is NULL, open calls have failed), so every login there fails. */
 void idp_message(struct monitor *m, const struct ipc_msg *msg);
 void web_message(struct monitor *m, const struct ipc_msg *msg); /* a request */
+/* The groups of a result of the fetcher, appended to out. E_FORMAT, E_TOOBIG. */
+int idp_groups(const struct ipc_msg *m, struct conf_list *out) MUST_CHECK;
+
+/* --- mon_web.c --- */
+void web_hosts(struct monitor *m, const struct ipc_msg *msg); /* answers IPC_WEB_HOSTS */
 
 /* --- mon_target.c --- */
 struct grant { /* what a caller gets for (target, login, database); pointers into the epoch's
@@ -264,6 +276,8 @@ void connect_refuse(struct mconnect *c, const struct why *w, const char *sqlstat
 struct cred_job;
 typedef void cred_fn(void *ctx, struct secret *password,
     const struct why *failed); /* password owned by the callee; may be NULL */
+/* env:, file: or credential:. */
+int cred_reference(const char *ref, struct secret **out, struct why *w) MUST_CHECK;
 /* Resolve a login's password. The callback may run before the return (then NULL is returned). */
 struct cred_job *cred_resolve(
     struct monitor *m, const struct conf_login *l, cred_fn *fn, void *ctx);

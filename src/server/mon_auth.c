@@ -105,6 +105,15 @@ static void from_user(struct ident *id, const struct conf_user *u, const char *a
 		list_add(&id->claimed, u->groups.v[i]);
 }
 
+/* One form of line for every way in: who, with what, from where. */
+static void log_login(const struct peer *p, const char *via)
+{
+	const struct ident *id = &p->id;
+
+	log_info("login", "conn", p->conn, "user", id->user, "person", id->person, "for", id->on_behalf_of, "source",
+	    p->addr, "via", via, "serial", log_num((long long)id->serial), "key", id->key_fp, "issuer", id->issuer);
+}
+
 /* --- certificate --- */
 
 /* Lists that do not fit are refused, never cut: a shorter list of restrictions would be a different
@@ -209,6 +218,25 @@ static void answer_cert(struct peer *p, uint32_t call, const struct ident *id)
 	ok_send(p, NULL, 0);
 }
 
+int auth_login(struct peer *p, const struct issued *x, struct why *w)
+{
+	struct ident id;
+	int rc;
+
+	ident_init(&id);
+	rc = check_cert(p, x->user, x->blob, &id, w);
+	if (rc == 0) {
+		id.login = true;
+		ident_copy(&p->id, &id);
+		peer_enter(p, PEER_FULL);
+		log_login(p, "login");
+	}
+	ident_clear(&id);
+	ident_clear(&p->cand_cert);
+	ident_clear(&p->cand_key);
+	return rc;
+}
+
 int do_auth_cert(struct peer *p, const struct ipc_msg *m)
 {
 	char user[NAME_CAP];
@@ -233,52 +261,170 @@ int do_auth_cert(struct peer *p, const struct ipc_msg *m)
 
 /* --- plain key --- */
 
-static int check_key(struct peer *p, const char *user, struct span blob, struct ident *id)
+/* What a proven plain key is good for. Each decides whether it is the one; the first wins. */
+struct key_way {
+	const char *how;
+	int (*fits)(struct peer *p, const char *user, struct span blob);
+};
+
+static void from_key(struct ident *id, const char *user, struct span blob, const char *addr)
+{
+	(void)str_copy(id->user, sizeof(id->user), user);
+	(void)str_copy(id->source, sizeof(id->source), addr);
+	sshpk_fingerprint(blob, id->key_fp);
+	buf_put_span(&id->key, blob);
+}
+
+static int key_good(struct peer *p, const char *user)
+{
+	struct store_subject x = {.user = user,
+	    .key_id = "",
+	    .key_fp = p->cand_key.key_fp,
+	    .ca_fp = "",
+	    .on_behalf_of = ""};
+
+	return store_standing(p->m->store, &x) == STORE_GOOD ? 0 : E_DENIED;
+}
+
+/* "enroll": any key, which a token will have to vouch for. */
+static int fits_enroll(struct peer *p, const char *user, struct span blob)
+{
+	if (strcmp(user, "enroll") != 0)
+		return E_NOTFOUND;
+	from_key(&p->cand_key, user, blob, p->addr);
+	p->cand_key.via = VIA_ENROLL;
+	return key_good(p, "");
+}
+
+struct window {
+	struct peer *p;
+	const char *user;
+	bool found;
+};
+
+static int window_cert(void *ctx, const struct store_cert *c)
+{
+	struct window *x = ctx;
+	struct why w = {0};
+
+	if (c->blob.n == 0 || strcmp(c->user, x->user) != 0 ||
+	    check_cert(x->p, x->user, c->blob, &x->p->cand_cert, &w) != 0) {
+		ident_clear(&x->p->cand_cert);
+		return 0;
+	}
+	x->found = true;
+	return 1;
+}
+
+static bool window_allowed(const struct ident *id, const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (c->roles[i].plain_key && ident_in_role(id, &c->roles[i]))
+			return true;
+	return false;
+}
+
+/* "full": for tools that cannot send certificates. An unexpired certificate of ours for exactly this key, asked for
+ * from this address, stands for it if a role of its user allows that; it is verified like one that was sent. */
+static int fits_window(struct peer *p, const char *user, struct span blob)
+{
+	struct window x = {p, user, false};
+	char fp[FP_CAP];
+	struct store_cert_filter f = {.fingerprint = fp, .source = p->addr, .valid_at_s = clock_wall_s(), .limit = 8};
+	bool any = false;
+
+	for (size_t i = 0; i < mon_conf(p->m)->n_roles; i++)
+		any = any || mon_conf(p->m)->roles[i].plain_key;
+	sshpk_fingerprint(blob, fp);
+	if (!any || store_cert_list(p->m->store, &f, window_cert, &x) < 0 || !x.found ||
+	    !window_allowed(&p->cand_cert, mon_conf(p->m))) {
+		ident_clear(&p->cand_cert);
+		return E_NOTFOUND;
+	}
+	from_key(&p->cand_key, user, blob, p->addr);
+	return 0;
+}
+
+/* "cert": a local user's configured key. */
+static int fits_local(struct peer *p, const char *user, struct span blob)
 {
 	const struct conf_user *u = conf_user_find(mon_conf(p->m), user);
-	struct sshpk key;
-	int rc = sshpk_parse(blob, &key, NULL);
+	struct ident *id = &p->cand_key;
 
-	if (rc == 0)
-		rc = sshpk_check_strength(&key, NULL);
-	if (rc != 0)
-		return rc;
 	if (u == NULL || !auth_key_known(u, blob, p->addr))
 		return E_NOTFOUND;
 	from_user(id, u, p->addr);
-	sshpk_fingerprint(blob, id->key_fp);
-	if (store_standing(p->m->store, &(struct store_subject){.user = u->name, .key_fp = id->key_fp}) !=
-	    STORE_GOOD)
+	from_key(id, u->name, blob, p->addr);
+	if (key_good(p, u->name) != 0)
 		return E_DENIED;
-	buf_put_span(&id->key, blob);
 	id->via = VIA_KEY;
 	return ident_regroup(id, mon_conf(p->m)) ? 0 : E_DENIED;
+}
+
+/* "login": an identity provider will say who it is. Nothing to adopt yet: via stays VIA_NOTHING. */
+static int fits_login(struct peer *p, const char *user, struct span blob)
+{
+	if (conf_identity_login(mon_conf(p->m)) == NULL)
+		return E_NOTFOUND;
+	from_key(&p->cand_key, user, blob, p->addr);
+	p->cand_key.login = true;
+	return key_good(p, "");
+}
+
+static const struct key_way key_ways[] = {
+    {"enroll", fits_enroll},
+    {"full", fits_window},
+    {"cert", fits_local},
+    {"login", fits_login},
+};
+
+static const char *key_way_for(struct peer *p, const char *user, struct span blob)
+{
+	struct sshpk key;
+
+	if (sshpk_parse(blob, &key, NULL) != 0 || sshpk_check_strength(&key, NULL) != 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(key_ways) / sizeof(*key_ways); i++) {
+		int rc = key_ways[i].fits(p, user, blob);
+
+		if (rc == 0)
+			return key_ways[i].how;
+		ident_clear(&p->cand_key);
+		if (rc != E_NOTFOUND)
+			break; /* it is this one, and refused */
+	}
+	return NULL;
 }
 
 int do_auth_key(struct peer *p, const struct ipc_msg *m)
 {
 	char user[NAME_CAP];
 	struct span blob = ipc_get_span(m, "key");
+	const char *how;
 	struct buf *b;
 	int rc = ipc_get_str(m, "user", user, sizeof(user));
 
 	if (rc != 0 || blob.n == 0 || blob.n > CERT_MAX)
 		return rc != 0 ? rc : E_FORMAT;
+	if (p->login != NULL)
+		return E_STATE; /* that login is for the key proven before */
 	ident_clear(&p->cand_key);
-	rc = check_key(p, user, blob, &p->cand_key);
-	if (rc != 0)
+	ident_clear(&p->cand_cert);
+	how = key_way_for(p, user, blob);
+	if (how == NULL)
 		ident_clear(&p->cand_key);
 	b = ok_begin(p, ipc_id(m));
-	ipc_bool(b, "known", rc == 0);
+	ipc_bool(b, "known", how != NULL);
 	ipc_str(b, "user", p->cand_key.user);
 	ipc_bool(b, "service", p->cand_key.service);
+	ipc_str(b, "how", how != NULL ? how : "");
 	ok_send(p, NULL, 0);
 	return 0;
 }
 
 /* --- done --- */
 
-static void tell_listener(struct peer *p)
+void auth_leave_start(struct peer *p)
 {
 	struct buf *b = &p->m->out;
 
@@ -293,6 +439,7 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 	bool key_only = ipc_get_bool(m, "key_only", false);
 	struct ident *cand = key_only ? &p->cand_key : &p->cand_cert;
 	struct why w = {0};
+	struct buf *b;
 
 	if (cand->via == VIA_NOTHING)
 		return E_STATE;
@@ -306,11 +453,13 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 		return 0;
 	}
 	peer_enter(p, key_only ? PEER_KEY : PEER_FULL);
-	log_info("login", "conn", p->conn, "user", p->id.user, "person", p->id.person, "source",
-	    p->addr, "via", key_only ? "key" : "certificate", "serial",
-	    log_num((long long)p->id.serial), "key", p->id.key_fp);
-	answer_ok(p, ipc_id(m));
-	tell_listener(p);
+	log_login(p, key_only ? "key" : "certificate");
+	b = ok_begin(p, ipc_id(m));
+	ipc_str(b, "user", p->id.user);
+	ipc_bool(b, "forward", p->id.forward);
+	ipc_bool(b, "pty", p->id.pty);
+	ok_send(p, NULL, 0);
+	auth_leave_start(p);
 	return 0;
 }
 

@@ -68,7 +68,7 @@ static int from_credential(const char *name, struct secret **out, struct why *w)
 	return from_file(path, true, out, w);
 }
 
-static int from_reference(const char *ref, struct secret **out, struct why *w)
+int cred_reference(const char *ref, struct secret **out, struct why *w)
 {
 	if (strncmp(ref, "env:", 4) == 0)
 		return from_env(ref + 4, out, w);
@@ -133,7 +133,7 @@ struct cred_job *cred_resolve(struct monitor *m, const struct conf_login *l, cre
 
 	if (l->password_command.n > 0)
 		return run_command(m, l, fn, ctx);
-	if (l->password == NULL || from_reference(l->password, &s, &w) == 0)
+	if (l->password == NULL || cred_reference(l->password, &s, &w) == 0)
 		fn(ctx, s, NULL);
 	else
 		fn(ctx, NULL, &w);

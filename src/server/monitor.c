@@ -322,6 +322,7 @@ static void on_tick(void *ctx)
 	ctl_resume(m);
 	peers_bury(m);
 	expire_certificates(m);
+	logins_tick(m);
 	holds_tick(m);
 	msess_tick(m);
 	mon_log_checkpoint(m);
@@ -406,6 +407,13 @@ static void peer_rejudge(struct peer *p)
 	}
 	for (struct msess *s = p->sessions; s != NULL; s = s->next)
 		session_rejudge(s);
+}
+
+void mon_rejudge_user(struct monitor *m, const char *user)
+{
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		if (strcmp(p->id.user, user) == 0 || strcmp(p->id.on_behalf_of, user) == 0)
+			peer_rejudge(p);
 }
 
 static int epoch_switch(struct monitor *m, struct conf *c, struct buf *errs)
@@ -652,6 +660,7 @@ void monitor_free(struct monitor *m)
 	ctls_free(m);
 	while (m->peers != NULL)
 		peer_end(m->peers, "the gateway stops");
+	logins_free(m);
 	peers_bury(m);
 	msess_free_all(m);
 	final_checkpoint(m);

@@ -123,6 +123,7 @@ void peer_end(struct peer *p, const char *reason)
 	p->ch = NULL;
 	loop_cancel(m->loop, p->kill_timer);
 	p->kill_timer = NULL;
+	login_gone(p);
 	while (p->connects != NULL)
 		connect_cancel(p->connects);
 	execs_free(p);

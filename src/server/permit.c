@@ -15,6 +15,7 @@ static const struct permit table[] = {
 	{IPC_AUTH_CERT,     P,         64,    48 * KI,    do_auth_cert},
 	{IPC_AUTH_KEY,      P,         64,    48 * KI,    do_auth_key},
 	{IPC_AUTH_DONE,     P,         1,     256,        do_auth_done},
+	{IPC_LOGIN_START,   P,         4,     256,        do_login_start},
 	{IPC_TARGET,        F,         0,     1 * KI,     do_target},
 	{IPC_CONNECT,       F,         0,     4 * KI,     do_connect},
 	{IPC_BACKEND,       F,         0,     256,        do_backend},

@@ -39,6 +39,8 @@ const struct permit *permit_check(
 
 /* Handlers. mon_auth.c: */
 permit_fn do_auth_cert, do_auth_key, do_auth_done;
+/* mon_login.c: */
+permit_fn do_login_start;
 /* mon_target.c, mon_connect.c: */
 permit_fn do_target, do_connect;
 /* mon_session.c: */
