@@ -59,7 +59,8 @@ CREATE TABLE session (
 	end_reason TEXT NOT NULL DEFAULT '',
 	statements INTEGER NOT NULL DEFAULT 0,
 	row_count INTEGER NOT NULL DEFAULT 0,
-	byte_count INTEGER NOT NULL DEFAULT 0
+	byte_count INTEGER NOT NULL DEFAULT 0,
+	on_behalf_of TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX session_live ON session (counter) WHERE end_us = 0;
 

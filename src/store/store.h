@@ -122,12 +122,15 @@ struct store_session {
 	int64_t start_us, end_us;  /* end 0 = live */
 	const char *end_reason;    /* "" while live */
 	uint64_t statements, rows, bytes;
+	const char *on_behalf_of;  /* person an agent acts for; "" = the user itself */
 };
 /* Assigns the next gap-free counter. */
 int store_session_start(struct store *s, const struct store_session *x, uint64_t *counter) MUST_CHECK;
 int store_session_end(struct store *s, const char *id, const char *reason, int64_t end_us, uint64_t statements, uint64_t rows, uint64_t bytes) MUST_CHECK;
 struct store_session_filter {
-	const char *id_prefix, *user, *target; /* NULL = any */
+	const char *id_prefix, *target; /* NULL = any */
+	const char *user;               /* also sessions of agents that act for this user */
+	const char *on_behalf_of;       /* exactly; "" = nobody */
 	int64_t since_us;
 	bool live_only;
 	size_t limit;                          /* 0 = 1000 */

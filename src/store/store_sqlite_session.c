@@ -28,6 +28,7 @@ static int session_insert(struct lite *l, const struct store_session *x, int64_t
 	lite_bind_str(&u, x->client);
 	lite_bind_str(&u, x->cert_serial);
 	lite_bind_int(&u, x->start_us);
+	lite_bind_str(&u, x->on_behalf_of);
 	return lite_run(&u, NULL);
 }
 
@@ -100,6 +101,7 @@ static void session_row(struct lite_use *u, struct store_session *x)
 	x->statements = (uint64_t)lite_col_int(u, 13);
 	x->rows = (uint64_t)lite_col_int(u, 14);
 	x->bytes = (uint64_t)lite_col_int(u, 15);
+	x->on_behalf_of = lite_col_str(u, 16);
 }
 
 int lite_session_list(
@@ -118,6 +120,7 @@ int lite_session_list(
 	lite_bind_int(&u, f->since_us);
 	lite_bind_str_or_null(&u, f->user);
 	lite_bind_str_or_null(&u, f->target);
+	lite_bind_str_or_null(&u, f->on_behalf_of);
 	lite_bind_u64(&u, f->limit != 0 ? f->limit : 1000);
 	while ((rc = lite_step(&u)) > 0) {
 		session_row(&u, &x);

@@ -7,7 +7,7 @@
 
 #define SESSION_COLUMNS                                                                            \
 	"id, counter, user, person, target, database, login, source, client, cert_serial, "        \
-	"start_us, end_us, end_reason, statements, row_count, byte_count"
+	"start_us, end_us, end_reason, statements, row_count, byte_count, on_behalf_of"
 
 #define REQUEST_COLUMNS                                                                            \
 	"id, state, session, user, person, on_behalf_of, target, database, login, sql, params, "   \
@@ -115,19 +115,21 @@ const char *const lite_sql[Q_N] = {
 
     [Q_SESSION_ADD] =
 	"INSERT INTO session (counter, id, user, person, target, database, login, source, client, "
-	"cert_serial, start_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	"cert_serial, start_us, on_behalf_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+	"?12)",
     [Q_SESSION_END] =
 	"UPDATE session SET end_reason = ?2, end_us = ?3, statements = ?4, row_count = ?5, "
 	"byte_count = ?6 WHERE id = ?1 AND end_us = 0",
     [Q_SESSION_EXISTS] = "SELECT 1 FROM session WHERE id = ?1",
     [Q_SESSION_LIST] =
 	"SELECT " SESSION_COLUMNS " FROM session WHERE id >= ?1 AND id < ?2 AND start_us >= ?3 "
-	"AND (?4 IS NULL OR user = ?4) AND (?5 IS NULL OR target = ?5) ORDER BY counter DESC LIMIT "
-	"?6",
+	"AND (?4 IS NULL OR user = ?4 OR on_behalf_of = ?4) AND (?5 IS NULL OR target = ?5) "
+	"AND (?6 IS NULL OR on_behalf_of = ?6) ORDER BY counter DESC LIMIT ?7",
     [Q_SESSION_LIVE] =
 	"SELECT " SESSION_COLUMNS " FROM session WHERE end_us = 0 AND id >= ?1 AND id < ?2 "
-	"AND start_us >= ?3 AND (?4 IS NULL OR user = ?4) AND (?5 IS NULL OR target = ?5) "
-	"ORDER BY counter DESC LIMIT ?6",
+	"AND start_us >= ?3 AND (?4 IS NULL OR user = ?4 OR on_behalf_of = ?4) "
+	"AND (?5 IS NULL OR target = ?5) AND (?6 IS NULL OR on_behalf_of = ?6) "
+	"ORDER BY counter DESC LIMIT ?7",
 
     [Q_REQUEST_ADD] = "INSERT INTO request (id, state, session, user, person, on_behalf_of, "
 		      "target, database, login, "

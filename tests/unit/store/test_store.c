@@ -85,6 +85,36 @@ static const char *list_sessions(struct store *s, struct store_session_filter f)
 	return v.text;
 }
 
+/* An agent's sessions are also the person's; two agents of one name are told apart by the person. */
+Test(store, sessions_of_agents)
+{
+	struct store *s = open_fresh();
+	struct store_session x = a_session("A1"), y = a_session("A2"), z = a_session("A3");
+	uint64_t n;
+
+	x.user = "carol";
+	y.user = z.user = "agent:etl";
+	y.on_behalf_of = "carol";
+	z.on_behalf_of = "bob";
+	cr_assert_eq(store_session_start(s, &x, &n), 0);
+	cr_assert_eq(store_session_start(s, &y, &n), 0);
+	cr_assert_eq(store_session_start(s, &z, &n), 0);
+	for (int live = 0; live < 2; live++) {
+		struct store_session_filter f = {.user = "carol", .live_only = live};
+
+		cr_assert_str_eq(list_sessions(s, f), "A2:2 A1:1 ");
+		f.on_behalf_of = "";
+		cr_assert_str_eq(list_sessions(s, f), "A1:1 ");
+		f.user = "agent:etl";
+		f.on_behalf_of = "carol";
+		cr_assert_str_eq(list_sessions(s, f), "A2:2 ");
+		f.on_behalf_of = NULL;
+		cr_assert_str_eq(list_sessions(s, f), "A3:3 A2:2 ");
+	}
+	store_close(s);
+	remove_all();
+}
+
 static int check_fields(void *ctx, const struct store_session *x)
 {
 	(void)ctx;
