@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "server/daemon.h"
 #include "server/listener.h"
 #include "server/title.h"
@@ -34,6 +35,12 @@ int main(int argc, char **argv)
 	bool test = false, dump = false;
 	int c;
 
+#ifdef SP_ATTACK
+	if (clock_test_open() != 0) {
+		fprintf(stderr, "sallyportd: the test clock cannot be mapped\n");
+		return 1;
+	}
+#endif
 	title_init(argc, &argv);
 	/* how the listener is executed; see server/lstart.c */
 	if (argc == 2 && strncmp(argv[1], "--listener=", 11) == 0)

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "server/dsetup.h"
@@ -30,12 +31,20 @@ int listener_exec(const struct listener_settings *s, int image, struct why *w)
 	static char arg0[] = "sallyportd: listener, room for a session's id";
 	char arg1[32], asan[512];
 	char *argv[] = {arg0, arg1, NULL};
-	char *envp[] = {env_path, env_home, env_lang, env_krb, env_kt, NULL, NULL};
+	char *envp[8] = {env_path, env_home, env_lang, env_krb, env_kt};
+	size_t n = 5;
 	const char *opts = getenv("ASAN_OPTIONS");
+#ifdef SP_ATTACK
+	char moved[512];
+	const char *file = getenv(CLOCK_TEST_ENV);
+
+	if (file != NULL && snprintf(moved, sizeof(moved), CLOCK_TEST_ENV "=%s", file) < (int)sizeof(moved))
+		envp[n++] = moved;
+#endif
 
 	(void)snprintf(arg1, sizeof(arg1), "--listener=%d", image);
 	if (opts != NULL && snprintf(asan, sizeof(asan), "ASAN_OPTIONS=%s", opts) < (int)sizeof(asan))
-		envp[5] = asan;
+		envp[n++] = asan;
 	if (fd_set_cloexec(image, false) == 0)
 		(void)fexecve(s->exe, argv, envp);
 	return why_set(w, -errno, "cannot execute the listener: %s", err_str(-errno));
