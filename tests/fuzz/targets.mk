@@ -26,6 +26,11 @@ tests_fuzz_fuzz_sshkey_SOURCES = tests/fuzz/fuzz_sshkey.c
 tests_fuzz_fuzz_sshkey_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_sshkey/private tests/fuzz/corpus/fuzz_sshkey/public tests/fuzz/corpus/fuzz_sshkey/certificate \
 	tests/fuzz/corpus/fuzz_sshkey/protected
+FUZZ_TARGETS += tests/fuzz/fuzz_sshagent
+tests_fuzz_fuzz_sshagent_SOURCES = tests/fuzz/fuzz_sshagent.c
+tests_fuzz_fuzz_sshagent_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_sshagent/keys tests/fuzz/corpus/fuzz_sshagent/none tests/fuzz/corpus/fuzz_sshagent/signature \
+	tests/fuzz/corpus/fuzz_sshagent/failure tests/fuzz/corpus/fuzz_sshagent/head
 FUZZ_TARGETS += tests/fuzz/fuzz_recreader
 tests_fuzz_fuzz_recreader_SOURCES = tests/fuzz/fuzz_recreader.c
 tests_fuzz_fuzz_recreader_LDADD = $(FUZZ_MAIN) $(RECORD_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
