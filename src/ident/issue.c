@@ -113,6 +113,18 @@ static int check_texts(const struct issue_request *r, struct why *w)
 	return 0;
 }
 
+int issue_ca_ok(const struct sshpk *ca, struct why *w)
+{
+	switch (ca->kind->alg) {
+	case SSHPK_ED25519:
+	case SSHPK_ECDSA:
+	case SSHPK_RSA:
+		return sshpk_check_strength(ca, w);
+	default: /* its signatures are over more than the certificate */
+		return why_set(w, E_DENIED, "a FIDO key cannot be a certificate authority");
+	}
+}
+
 static int check_keys(const struct issue_request *r, struct sshpk *user, struct why *w)
 {
 	struct sshpk ca;
@@ -122,8 +134,8 @@ static int check_keys(const struct issue_request *r, struct sshpk *user, struct 
 		rc = sshpk_check_strength(user, w);
 	if (rc == 0)
 		rc = sshpk_parse(r->ca, &ca, w);
-	if (rc == 0 && ca.kind->alg != SSHPK_ED25519)
-		rc = why_set(w, E_DENIED, "the certificate authority's key is not Ed25519");
+	if (rc == 0)
+		rc = issue_ca_ok(&ca, w);
 	if (rc == 0 && span_eq(r->user_key, r->ca))
 		rc =
 		    why_set(w, E_DENIED, "the certificate authority's own key cannot be certified");

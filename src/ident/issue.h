@@ -16,7 +16,7 @@
 /* Strings are borrowed; NULL or "" means absent. */
 struct issue_request {
 	struct span user_key;    /* plain public-key blob, possession proven by the caller */
-	struct span ca;          /* the CA's plain public-key blob (Ed25519) */
+	struct span ca;          /* the CA's plain public-key blob */
 	uint64_t serial;         /* unique for ever, not 0 */
 	char *const *principals; /* at least one; the first is the user */
 	size_t n_principals;
@@ -39,6 +39,8 @@ struct issue_request {
 /* Append the to-be-signed body. Errors (E_DENIED, E_FORMAT, E_TOOBIG) with why; body is reset then.
  * The key id is "user=FIRST-PRINCIPAL login=LOGIN-ID". */
 int issue_body(const struct issue_request *r, struct buf *body, struct why *w) MUST_CHECK;
+/* May this key be an authority? Ed25519, ECDSA, RSA of at least SSHPK_RSA_MIN_BITS. */
+int issue_ca_ok(const struct sshpk *ca, struct why *w) MUST_CHECK;
 /* Append the certificate made of body and the CA's signature blob. The signature is verified
  * against the CA key inside the body first, so that a broken signer cannot hand out waste. */
 int issue_finish(
