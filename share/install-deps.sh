@@ -13,7 +13,7 @@ BUILD="gcc make autoconf automake pkg-config libssh-dev libssl-dev libpq-dev lib
  libsqlite3-dev libyaml-dev libjansson-dev libcjose-dev libcurl4-openssl-dev libmicrohttpd-dev libseccomp-dev libedit-dev
  libcriterion-dev linux-libc-dev libc6-dev"
 RUN="openssh-client postgresql-15 postgresql-client-15 openssl util-linux procps e2fsprogs ca-certificates"
-TEST="openssh-server python3 python3-psycopg python3-asyncpg libpostgresql-jdbc-java nodejs mandoc git"
+TEST="openssh-server python3 python3-psycopg python3-asyncpg libpostgresql-jdbc-java libjsch-java nodejs mandoc git curl chromium"
 MORE="clang clang-format libclang-rt-14-dev"
 
 what=${1:-all}
@@ -48,8 +48,19 @@ if [ "$what" = test ] || [ "$what" = all ]; then
     case $(dpkg-query -W -f '${Maintainer}' nodejs 2> /dev/null || command -v node || echo Debian) in
     *Debian*) installed node-pg || missing="$missing node-pg" ;;
     esac
+    command -v npm > /dev/null 2>&1 || missing="$missing npm"
+    # An identity provider; without the second package it wants a database server.
+    installed glewlwyd || missing="$missing glewlwyd dbconfig-no-thanks"
 fi
-[ -n "$missing" ] || exit 0
+# npm's packages: what needs them says that it was skipped.
+more() {
+    [ "$what" = build ] || [ "$what" = run ] || "$(dirname "$0")/../tests/idp/install.sh" > /dev/null ||
+        echo "install-deps: tests with the identity provider of npm will be skipped" >&2
+}
+[ -n "$missing" ] || {
+    more
+    exit 0
+}
 if [ "$(id -u)" -ne 0 ]; then
     echo "install-deps: packages are missing, and only root can install them; run this as root, or first: apt-get install$missing" >&2
     exit 1
@@ -86,3 +97,4 @@ get install --no-install-recommends "$@" || {
     echo "install-deps: apt-get could not install the packages; the reason is above" >&2
     exit 1
 }
+more
