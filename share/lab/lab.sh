@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# A throw-away lab: PostgreSQL, gateway, three users with certificates. A library for bash, used by share/demo.sh, the
+# A throw-away lab: PostgreSQL, gateway, three people with certificates. A library for bash, used by share/demo.sh, the
 # integration tests and the benchmarks.
 #
 #   . share/lab/lab.sh
@@ -9,12 +9,16 @@
 #   lab_runs DIR                             is a gateway running there?
 #   lab_clean DIR                            removes what an ended lab left
 # Variables that change the lab: LAB_PG_TLS (yes|no, default yes), LAB_EXTRA (a file with further top-level YAML keys),
-# LAB_GATEWAY_EXTRA (further keys of `gateway`, as ", key: value").
+# LAB_GATEWAY_EXTRA (further keys of `gateway`, as ", key: value"), LAB_IDENTITY and LAB_ROLES (files with further entries of `identity` and,
+# ahead of the others, of `roles`), LAB_PEOPLE (who has a key and an entry in ssh_config), LAB_USERS (who of them is a user of the
+# configuration; the others have to come from an identity provider).
 
 # A lab speaks to its own servers only.
 unset PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGPASSWORD PGPASSFILE PGSERVICE PGSERVICEFILE PGOPTIONS PGSSLMODE PGSSLROOTCERT \
     PGAPPNAME PGCLIENTENCODING PGTARGETSESSIONATTRS PGREQUIREAUTH
 LAB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+LAB_PEOPLE=${LAB_PEOPLE:-alice bob carol}
+LAB_USERS=${LAB_USERS-$LAB_PEOPLE}
 . "$LAB_TOP/tests/support/pgtmp.sh"
 
 lab_free_port() {
@@ -42,13 +46,23 @@ lab_pg() {
 lab_keys() {
     local u
     mkdir -p "$1/keys"
-    for u in alice bob carol; do
+    for u in $LAB_PEOPLE; do
         ssh-keygen -q -t ed25519 -N '' -C "$u" -f "$1/keys/$u" < /dev/null || return 1
     done
 }
 
+# A user of the configuration; the lab's story gives the groups.
+lab_user() { # DIR NAME
+    local groups=dba
+    case $2 in
+    alice) groups=analysts ;;
+    bob) groups="dba, approver" ;;
+    esac
+    echo "  $2: {groups: [$groups], keys: [\"$(cat "$1/keys/$2.pub")\"]}"
+}
+
 lab_conf() {
-    local dir=$1 tls=verify-full
+    local dir=$1 tls=verify-full u
     [ "${LAB_PG_TLS:-yes}" = yes ] || tls=disable
     mkdir -p "$dir/secrets"
     printf lab-ro > "$dir/secrets/app_ro"
@@ -59,10 +73,9 @@ lab_conf() {
         echo "gateway: {name: lab, listen: [\"127.0.0.1:$LAB_SSH_PORT\"], state: $dir/state${LAB_GATEWAY_EXTRA:-}}"
         echo "identity:"
         echo "  local: {type: local}"
-        echo "users:"
-        echo "  alice: {groups: [analysts], keys: [\"$(cat "$dir/keys/alice.pub")\"]}"
-        echo "  bob:   {groups: [dba, approver], keys: [\"$(cat "$dir/keys/bob.pub")\"]}"
-        echo "  carol: {groups: [dba], keys: [\"$(cat "$dir/keys/carol.pub")\"]}"
+        [ -z "${LAB_IDENTITY:-}" ] || cat "$LAB_IDENTITY"
+        [ -z "$LAB_USERS" ] || echo "users:"
+        for u in $LAB_USERS; do lab_user "$dir" "$u"; done
         echo "targets:"
         echo "  orders-prod:"
         echo "    type: postgres"
@@ -76,6 +89,7 @@ lab_conf() {
         echo "      app_rw: {password: \"file:$dir/secrets/app_rw\"}"
         echo "      app_ro: {password: \"file:$dir/secrets/app_ro\"}"
         echo "roles:"
+        [ -z "${LAB_ROLES:-}" ] || cat "$LAB_ROLES"
         echo "  analyst:  {groups: [analysts], targets: [env=prod], logins: [app_rw, app_ro], mask: full}"
         echo "  dba:      {groups: [dba], targets: [\"*\"], logins: [\"*\"], mask: partial, verbs: [audit, watch, kill]}"
         echo "  approver: {groups: [approver], targets: [\"*\"], logins: [app_ro], mask: full, verbs: [approve]}"
@@ -88,7 +102,7 @@ lab_conf() {
 # The folder of the gateway's programs. Its processes are unprivileged when they execute them: where they cannot reach the
 # build (a checkout in /root, an umask of 077) they get copies.
 lab_programs() {
-    local dir=$1 build=$2
+    local dir=$1 build=$2 p
     if [ "$(id -u)" -ne 0 ] || setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$build/sallyportd"; then
         echo "$build"
     else
@@ -137,7 +151,7 @@ lab_gateway_stop() {
 
 lab_ssh_config() {
     local dir=$1 u
-    for u in alice bob carol; do
+    for u in $LAB_PEOPLE; do
         echo "Host bastion-$u"
         echo "    User $u"
         echo "    IdentityFile $dir/keys/$u"
@@ -164,7 +178,7 @@ lab_ssh_config() {
 # Certificates last for hours; lab_login fetches new ones.
 lab_login() {
     local u
-    for u in alice bob carol; do
+    for u in $LAB_USERS; do
         ssh -F "$1/ssh_config" "bastion-$u-login" cert < /dev/null > "$1/keys/$u-cert.pub" 2> "$1/login.err" || {
             echo "lab: no certificate for $u" >&2
             cat "$1/login.err" >&2
