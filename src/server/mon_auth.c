@@ -99,7 +99,8 @@ static void from_user(struct ident *id, const struct conf_user *u, const char *a
 	(void)str_copy(id->user, sizeof(id->user), u->name);
 	(void)str_copy(id->person, sizeof(id->person), u->person != NULL ? u->person : u->name);
 	(void)str_copy(id->source, sizeof(id->source), addr);
-	id->service = u->kind == USER_SERVICE;
+	id->kind = u->kind == USER_SERVICE ? KIND_SERVICE : KIND_PERSON;
+	id->service = id->kind != KIND_PERSON;
 	list_clear(&id->claimed);
 	for (size_t i = 0; i < u->groups.n; i++)
 		list_add(&id->claimed, u->groups.v[i]);
@@ -149,8 +150,12 @@ static int from_cert(
 		for (size_t i = 0; i < c->groups.n; i++)
 			list_add(&id->claimed, c->groups.v[i]);
 	}
+	if (c->has_kind && id->kind == KIND_PERSON) /* no certificate makes a person of a service */
+		id->kind = c->kind;
+	id->service = id->kind != KIND_PERSON;
 	id->via = VIA_CERT;
 	id->own_ca = !c->outside;
+	id->parent = c->parent;
 	id->serial = c->serial;
 	id->expires_s = c->valid_before_s == INT64_MAX ? 0 : c->valid_before_s;
 	id->forward = c->forward;
@@ -158,17 +163,40 @@ static int from_cert(
 	id->max = c->max_risk;
 	(void)str_copy(id->key_fp, sizeof(id->key_fp), c->key_fp);
 	(void)str_copy(id->ca_fp, sizeof(id->ca_fp), c->ca_fp);
+	(void)str_copy(id->key_id, sizeof(id->key_id), c->key_id);
 	if (str_copy(id->on_behalf_of, sizeof(id->on_behalf_of), c->on_behalf_of) != 0 ||
+	    str_copy(id->issuer, sizeof(id->issuer), c->outside ? "" : c->issuer) != 0 ||
 	    join_targets(id, c) != 0)
 		return why_set(w, E_TOOBIG, "the certificate's restrictions are too long");
 	return 0;
+}
+
+/* Whom the certificate names: a user of the configuration, else somebody an identity provider vouched for. */
+static int from_name(
+    struct peer *p, const struct cert_identity *c, struct ident *id, struct why *w)
+{
+	const struct conf_user *u =
+	    c->kind != KIND_AGENT ? conf_user_find(mon_conf(p->m), c->user) : NULL;
+
+	if (u == NULL && c->outside)
+		return why_set(w, E_DENIED, "user \"%s\" is not configured on this gateway", c->user);
+	if (u != NULL && !source_ok(u, p->addr))
+		return why_set(w, E_DENIED, "user \"%s\" may not log in from %s", c->user, p->addr);
+	if (u != NULL) {
+		from_user(id, u, p->addr);
+		return 0;
+	}
+	(void)str_copy(id->source, sizeof(id->source), p->addr);
+	(void)str_copy(id->person, sizeof(id->person), c->user);
+	return str_copy(id->user, sizeof(id->user), c->user) == 0
+		   ? 0
+		   : why_set(w, E_TOOBIG, "the certificate's user name is too long");
 }
 
 static int check_cert(
     struct peer *p, const char *user, struct span blob, struct ident *id, struct why *w)
 {
 	struct monitor *m = p->m;
-	const struct conf_user *u;
 	struct cert_identity c;
 	struct cas cas;
 	struct certcheck_input in = {.cert = blob,
@@ -187,17 +215,11 @@ static int check_cert(
 	cas_clear(&cas);
 	if (rc != 0)
 		return rc;
-	u = conf_user_find(mon_conf(m), c.user);
-	if (u == NULL)
-		rc = why_set(w, E_DENIED, "user \"%s\" is not configured on this gateway", user);
-	else if (!source_ok(u, p->addr))
-		rc = why_set(w, E_DENIED, "user \"%s\" may not log in from %s", user, p->addr);
-	if (rc == 0) {
-		from_user(id, u, p->addr);
+	rc = from_name(p, &c, id, w);
+	if (rc == 0)
 		rc = from_cert(id, &c, blob, w);
-	}
-	if (rc == 0 && !ident_regroup(id, mon_conf(m)))
-		rc = why_set(w, E_DENIED, "user \"%s\" is not configured on this gateway", user);
+	if (rc == 0)
+		rc = who_regroup(m, id, w);
 	cert_identity_clear(&c);
 	return rc;
 }
@@ -208,7 +230,7 @@ static void answer_cert(struct peer *p, uint32_t call, const struct ident *id)
 
 	ipc_str(b, "user", id->user);
 	ipc_str(b, "person", id->person);
-	ipc_str(b, "kind", id->service ? "service" : "person");
+	ipc_str(b, "kind", ident_kind_name(id->kind));
 	ipc_strs(b, "groups", id->groups.v, id->groups.n);
 	ipc_int(b, "serial", (int64_t)id->serial);
 	ipc_int(b, "expires", id->expires_s);
@@ -358,7 +380,7 @@ static int fits_local(struct peer *p, const char *user, struct span blob)
 	if (key_good(p, u->name) != 0)
 		return E_DENIED;
 	id->via = VIA_KEY;
-	return ident_regroup(id, mon_conf(p->m)) ? 0 : E_DENIED;
+	return who_regroup(p->m, id, NULL) == 0 ? 0 : E_DENIED;
 }
 
 /* "login": an identity provider will say who it is. Nothing to adopt yet: via stays VIA_NOTHING. */
@@ -443,11 +465,11 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 
 	if (cand->via == VIA_NOTHING)
 		return E_STATE;
+	login_gone(p); /* it came in another way */
 	ident_copy(&p->id, cand);
 	ident_clear(&p->cand_cert);
 	ident_clear(&p->cand_key);
-	if (!ident_regroup(&p->id, mon_conf(p->m))) {
-		why_set(&w, E_DENIED, "user \"%s\" is not configured on this gateway", p->id.user);
+	if (who_regroup(p->m, &p->id, &w) != 0) {
 		answer_fail(p, ipc_id(m), &w, "28000");
 		peer_end(p, "user removed");
 		return 0;
@@ -482,7 +504,7 @@ void auth_local(struct monitor *m, uid_t uid, struct ident *out)
 			continue;
 		from_user(out, &c->users[i], "local");
 		out->via = VIA_LOCAL;
-		(void)ident_regroup(out, c);
+		(void)who_regroup(m, out, NULL);
 		return;
 	}
 	snprintf(out->user, sizeof(out->user), "uid %u", (unsigned)uid);

@@ -223,6 +223,12 @@ static void idle_over(void *ctx)
 	edge_end(e, EDGE_EXIT_OK, "idle for too long");
 }
 
+void edge_grace(struct edge *e, int64_t ms)
+{
+	loop_cancel(e->loop, e->grace);
+	e->grace = loop_after(e->loop, ms, grace_over, e);
+}
+
 void edge_idle_update(struct edge *e)
 {
 	bool idle = e->p.idle_ms > 0 && auth_done(e) && chans_live(e) == 0;
@@ -298,7 +304,8 @@ static int start(struct edge *e)
 	if (edge_host_attach(e->p.host, e->ssh, e->fd) != 0 || ssh_handle_key_exchange(e->ssh) == SSH_ERROR)
 		return E_INTERNAL;
 	loop_set_after(e->loop, after, e);
-	e->grace = loop_after(e->loop, e->p.login_grace_ms, grace_over, e);
+	monclient_on(e->mon, IPC_LOGIN_RESULT, auth_login_result, e);
+	edge_grace(e, e->p.login_grace_ms);
 	return loop_add(e->loop, e->fd, LOOP_IN, ssh_ready, e);
 }
 

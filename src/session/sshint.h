@@ -31,6 +31,7 @@ enum auth_state {
 	AUTH_START,     /* nothing proven */
 	AUTH_KEY,       /* possession of a known plain key is proven; partial success was sent */
 	AUTH_ASKED,     /* keyboard-interactive: the request without prompts is out */
+	AUTH_LOGIN,     /* the same while an identity provider decides; an answer in msg is held */
 	AUTH_DONE_KEY,  /* succeeded with the key only: may fetch a certificate and nothing else */
 	AUTH_DONE_CERT, /* succeeded with a certificate that the monitor verified */
 	AUTH_STATE_N
@@ -44,12 +45,19 @@ struct auth {
 	int tries, probes;
 	char name[EDGE_USER_MAX]; /* the identity, as the monitor gave it */
 	bool forward, pty;
+	bool provider;           /* the proven key belongs to nobody yet: keyboard-interactive is a login */
+	bool held;               /* msg is an answer that is held while the login goes on */
+	bool result;             /* LOGIN_RESULT is here: failure.code tells */
+	struct why failure;
+	struct loop_timer *heartbeat;
 };
 
 struct edge;
 
 bool auth_done(const struct edge *e);
 bool auth_waiting(const struct edge *e);
+/* IPC_LOGIN_RESULT; ctx is the edge. */
+void auth_login_result(void *ctx, const struct ipc_msg *m);
 /* Takes the message. */
 void auth_message(struct edge *e, ssh_message m);
 void auth_clear(struct edge *e);
@@ -142,6 +150,8 @@ struct edge {
 void edge_end(struct edge *e, enum edge_exit code, const char *reason);
 /* From libssh's callbacks: the connection ends in the next step. */
 void edge_doom(struct edge *e, enum edge_exit code, const char *reason);
+/* Time left to authenticate, from now on. */
+void edge_grace(struct edge *e, int64_t ms);
 /* A line for the user before authentication is over; ASCII. */
 void edge_banner(struct edge *e, const char *text);
 /* Re-start or stop the timer of connections without channels. */
