@@ -15,7 +15,7 @@
 
 /* --- answers --- */
 
-void web_fail(struct monitor *m, uint32_t call, const struct why *w)
+static void fail_tries(struct monitor *m, uint32_t call, const struct why *w, int tries)
 {
 	struct buf *b = &m->out;
 
@@ -25,8 +25,13 @@ void web_fail(struct monitor *m, uint32_t call, const struct why *w)
 	ipc_int(b, "code", w->code);
 	ipc_str(b, "text", w->text);
 	ipc_str(b, "hint", w->hint);
-	ipc_str(b, "sqlstate", "");
+	ipc_int(b, "tries", tries);
 	chan_send(m->web, b, NULL, 0);
+}
+
+void web_fail(struct monitor *m, uint32_t call, const struct why *w)
+{
+	fail_tries(m, call, w, 0);
 }
 
 static void fail_call(struct monitor *m, uint32_t call, int code, const char *text)
@@ -49,6 +54,13 @@ static void web_send(struct login *l)
 		chan_send(l->m->web, &l->m->out, NULL, 0);
 }
 
+static int64_t seconds_left(const struct login *l)
+{
+	int64_t left = (l->until_us - clock_mono_us()) / 1000000;
+
+	return left > 0 ? left : 0;
+}
+
 void web_known(struct login *l)
 {
 	struct buf *b;
@@ -60,6 +72,8 @@ void web_known(struct login *l)
 	ipc_str(b, "user", l->user);
 	ipc_str(b, "fingerprint", l->peer->cand_key.key_fp);
 	ipc_str(b, "source", l->peer->addr);
+	ipc_str(b, "gateway", mon_conf(l->m)->gateway.name);
+	ipc_int(b, "expires_s", seconds_left(l));
 	web_send(l);
 }
 
@@ -132,31 +146,17 @@ static const char *state_name(const struct login *l)
 	}
 }
 
-/* "https://id.example.com" of an issuer. */
-static void origin_of(const char *issuer, char *out, size_t cap)
-{
-	const char *host = strstr(issuer, "://");
-	size_t n = host != NULL ? (size_t)(host - issuer) + 3 : 0;
-
-	n += strcspn(issuer + n, "/");
-	snprintf(out, cap, "%.*s", (int)n, issuer);
-}
-
 static void on_look(struct login *l, const struct ipc_msg *m)
 {
 	const struct conf_identity *b = login_block(l);
 	struct buf *out = web_ok(l, ipc_id(m));
-	char provider[300] = "";
-
-	if (b != NULL)
-		origin_of(b->issuer, provider, sizeof(provider));
 	ipc_str(out, "state", state_name(l));
 	ipc_str(out, "fingerprint", l->peer->cand_key.key_fp);
 	ipc_str(out, "source", l->peer->addr);
 	ipc_str(out, "asked", l->peer->cand_key.user);
 	ipc_str(out, "gateway", mon_conf(l->m)->gateway.name);
-	ipc_str(out, "provider", provider);
-	ipc_int(out, "expires_s", (l->until_us - clock_mono_us()) / 1000000);
+	ipc_str(out, "provider", b != NULL ? b->issuer : "");
+	ipc_int(out, "expires_s", seconds_left(l));
 	ipc_str(out, "user", l->state == LOGIN_KNOWN ? l->user : "");
 	web_send(l);
 }
@@ -187,7 +187,6 @@ static void on_callback(struct login *l, const struct ipc_msg *m)
 		return;
 	}
 	l->web_call = ipc_id(m);
-	l->token[0] = '\0'; /* once */
 	if (error[0] != '\0' || ipc_get_str(m, "answer", answer, sizeof(answer)) != 0 || answer[0] == '\0') {
 		(void)span_escape(span_str(error), shown, sizeof(shown));
 		snprintf(text, sizeof(text), "the identity provider refused the login: %s",
@@ -210,10 +209,14 @@ static bool same_digits(const char *a, const char *b)
 
 static void on_confirm(struct login *l, const struct ipc_msg *m)
 {
-	char digits[8], text[120];
+	char digits[8], token[256];
+	struct why w = {0};
 
-	if (l->state != LOGIN_KNOWN || l->web_call != 0) {
-		fail_call(l->m, ipc_id(m), E_STATE, "this login is not waiting for a confirmation");
+	/* Who started the ssh command knows the page's address and the digits: only the browser that logged in also has the
+	 * token. */
+	ipc_take_str(m, "state", token, sizeof(token));
+	if (l->state != LOGIN_KNOWN || l->web_call != 0 || strcmp(token, l->token) != 0) {
+		fail_call(l->m, ipc_id(m), E_STATE, "this login is not waiting for a confirmation by this browser");
 		return;
 	}
 	ipc_take_str(m, "digits", digits, sizeof(digits));
@@ -230,9 +233,9 @@ static void on_confirm(struct login *l, const struct ipc_msg *m)
 		login_failf(l, E_LIMIT, "the code of the terminal was wrong three times", "run ssh again for a new one");
 		return;
 	}
-	snprintf(text, sizeof(text), "that is not the code in the terminal; %d more %s", LOGIN_TRIES - l->tries,
+	why_set(&w, E_DENIED, "that is not the code in the terminal; %d more %s", LOGIN_TRIES - l->tries,
 	    l->tries + 1 == LOGIN_TRIES ? "try" : "tries");
-	fail_call(l->m, ipc_id(m), E_DENIED, text);
+	fail_tries(l->m, ipc_id(m), &w, LOGIN_TRIES - l->tries);
 }
 
 static void on_refuse(struct login *l, const struct ipc_msg *m)
