@@ -33,6 +33,13 @@ const char *list_join(const struct conf_list *l, char *out, size_t cap)
 	return out;
 }
 
+static void list_copy(struct conf_list *dst, const struct conf_list *src)
+{
+	*dst = (struct conf_list){0};
+	for (size_t i = 0; i < src->n; i++)
+		list_add(dst, src->v[i]);
+}
+
 void ident_init(struct ident *id)
 {
 	*id = (struct ident){.max = SQL_ESCAPE};
@@ -43,6 +50,7 @@ void ident_clear(struct ident *id)
 {
 	list_clear(&id->groups);
 	list_clear(&id->claimed);
+	list_clear(&id->behind);
 	buf_clear(&id->key);
 	ident_init(id);
 }
@@ -51,29 +59,11 @@ void ident_copy(struct ident *dst, const struct ident *src)
 {
 	ident_clear(dst);
 	*dst = *src;
-	dst->groups = dst->claimed = (struct conf_list){0};
-	for (size_t i = 0; i < src->groups.n; i++)
-		list_add(&dst->groups, src->groups.v[i]);
-	for (size_t i = 0; i < src->claimed.n; i++)
-		list_add(&dst->claimed, src->claimed.v[i]);
+	list_copy(&dst->groups, &src->groups);
+	list_copy(&dst->claimed, &src->claimed);
+	list_copy(&dst->behind, &src->behind);
 	buf_init(&dst->key, IDENT_KEY_MAX);
 	buf_put_span(&dst->key, buf_span(&src->key));
-}
-
-bool ident_regroup(struct ident *id, const struct conf *c)
-{
-	const struct conf_user *u;
-
-	if (id->via == VIA_OPERATOR)
-		return true;
-	list_clear(&id->groups);
-	u = conf_user_find(c, id->user);
-	if (u == NULL)
-		return false;
-	for (size_t i = 0; i < id->claimed.n; i++)
-		if (conf_list_has(&u->groups, id->claimed.v[i]))
-			list_add(&id->groups, id->claimed.v[i]);
-	return true;
 }
 
 bool ident_in_role(const struct ident *id, const struct conf_role *r)
@@ -94,6 +84,15 @@ bool ident_right(const struct ident *id, const struct conf *c, const char *right
 	return false;
 }
 
+void ident_behind(const struct ident *id, struct ident *out)
+{
+	ident_init(out);
+	out->via = VIA_CERT;
+	out->groups = id->behind;
+	(void)str_copy(out->user, sizeof(out->user), id->on_behalf_of);
+	(void)str_copy(out->person, sizeof(out->person), id->person);
+}
+
 const char *ident_who(const struct ident *id, char *out, size_t cap)
 {
 	if (id->on_behalf_of[0] != '\0')
@@ -106,6 +105,11 @@ const char *ident_who(const struct ident *id, char *out, size_t cap)
 static bool same(const char *a, const char *b)
 {
 	return a != NULL && b != NULL && a[0] != '\0' && strcmp(a, b) == 0;
+}
+
+bool ident_is(const struct ident *id, const char *user, const char *on_behalf_of)
+{
+	return same(id->user, user) && strcmp(id->on_behalf_of, on_behalf_of != NULL ? on_behalf_of : "") == 0;
 }
 
 bool ident_is_behind(

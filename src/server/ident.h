@@ -53,16 +53,18 @@ void ident_clear(struct ident *id);
 /* Deep copy; dst is cleared first. */
 void ident_copy(struct ident *dst, const struct ident *src);
 
-/* groups = claimed ∩ what the configuration gives the user now. False when the user is gone from
- * it. */
-bool ident_regroup(struct ident *id, const struct conf *c);
 /* Does a role apply: do its groups meet the caller's? */
 bool ident_in_role(const struct ident *id, const struct conf_role *r);
 /* A role with this verb. The operator has every right but "approve", which nobody has by uid alone.
  */
 bool ident_right(const struct ident *id, const struct conf *c, const char *right);
+/* The person behind an agent, as a caller of its own right: what of the two may both, the agent may. groups is borrowed
+ * from id. Not for ident_clear(). */
+void ident_behind(const struct ident *id, struct ident *out);
 /* "alice@example.com", or "agent:etl for carol" when acting for somebody. */
 const char *ident_who(const struct ident *id, char *out, size_t cap);
+/* The very same user: agents of two people may have one name. */
+bool ident_is(const struct ident *id, const char *user, const char *on_behalf_of);
 /* Same human or machine behind both? By user and by person, in either direction. */
 bool ident_is_behind(
     const struct ident *id, const char *user, const char *person, const char *on_behalf_of);

@@ -173,6 +173,16 @@ void auth_leave_start(struct peer *p); /* it no longer counts as a connection th
 /* Is this plain key blob one of the user's, from this address? */
 bool auth_key_known(const struct conf_user *u, struct span blob, const char *addr);
 
+/* --- mon_who.c --- */
+/* What is left of an identity now: its groups (claimed ∩ what the configuration or the account gives), and of an agent the person
+ * behind it. E_DENIED with why: it is nobody any more. */
+int who_regroup(struct monitor *m, struct ident *id, struct why *w) MUST_CHECK;
+/* A person by user name, local or an account, neither locked nor revoked: its groups in force are appended. E_DENIED with why. */
+int who_person(struct monitor *m, const char *user, struct conf_list *groups, char person[NAME_CAP], struct why *w) MUST_CHECK;
+/* After a revocation or a lock: live connections that are no longer in good standing end, also those of agents whose person, or
+ * whose person's certificate or key, is hit. How many. */
+int who_end_unfit(struct monitor *m);
+
 /* --- mon_issue.c --- */
 /* Strings are borrowed during the call; NULL or "" = absent. */
 struct issue_ask {

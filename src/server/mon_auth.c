@@ -504,7 +504,8 @@ void auth_local(struct monitor *m, uid_t uid, struct ident *out)
 			continue;
 		from_user(out, &c->users[i], "local");
 		out->via = VIA_LOCAL;
-		(void)who_regroup(m, out, NULL);
+		if (who_regroup(m, out, NULL) != 0)
+			out->via = VIA_NOTHING;
 		return;
 	}
 	snprintf(out->user, sizeof(out->user), "uid %u", (unsigned)uid);

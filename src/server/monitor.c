@@ -396,13 +396,14 @@ static void peer_rejudge(struct peer *p)
 {
 	static const struct why changed = {
 	    E_STATE, "the configuration changed meanwhile", "connect again"};
+	struct why w = {0};
 
 	while (p->connects != NULL) /* decided under the old epoch */
 		connect_refuse(p->connects, &changed, "57P03");
 	if (p->state != PEER_KEY && p->state != PEER_FULL)
 		return;
-	if (!ident_regroup(&p->id, mon_conf(p->m))) {
-		peer_kick(p, "you are no longer a user of this gateway", "28000");
+	if (who_regroup(p->m, &p->id, &w) != 0) {
+		peer_kick(p, w.text, "28000");
 		return;
 	}
 	for (struct msess *s = p->sessions; s != NULL; s = s->next)
