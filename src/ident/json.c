@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jansson's values under our names. Its parser takes what RFC 8259 allows and recurses; size, depth, encoding and
- * NUL are judged before it sees the text.
+ * jansson's values under our names. Its parser takes what RFC 8259 allows and recurses; size,
+ * depth, encoding and NUL are judged before it sees the text.
  */
 #include "ident/json.h"
 
@@ -53,8 +53,8 @@ static bool too_deep(struct span text, size_t max)
 static int load(struct span text, size_t flags, const char *what, struct js **out, struct why *w)
 {
 	json_error_t e;
-	json_t *v = json_loadb(text.p != NULL ? (const char *)text.p : "", text.n,
-	    flags | JSON_REJECT_DUPLICATES, &e);
+	json_t *v = json_loadb(
+	    text.p != NULL ? (const char *)text.p : "", text.n, flags | JSON_REJECT_DUPLICATES, &e);
 	char safe[120];
 
 	if (v == NULL) {
@@ -82,11 +82,13 @@ int js_read_object(struct span text, size_t max_bytes, size_t max_depth, const c
 
 	*out = NULL;
 	if (text.n > max_bytes)
-		return why_set(w, E_TOOBIG, "%s is too large (%zu bytes, at most %zu)", what, text.n, max_bytes);
+		return why_set(w, E_TOOBIG, "%s is too large (%zu bytes, at most %zu)", what,
+		    text.n, max_bytes);
 	if (!span_is_utf8(text))
 		return why_set(w, E_FORMAT, "%s is not JSON: it is not UTF-8", what);
 	if (too_deep(text, max_depth))
-		return why_set(w, E_TOOBIG, "%s is nested too deep (more than %zu levels)", what, max_depth);
+		return why_set(
+		    w, E_TOOBIG, "%s is nested too deep (more than %zu levels)", what, max_depth);
 	(void)snprintf(is, sizeof(is), "%s is ", what);
 	rc = load(text, 0, is, out, w);
 	if (rc == 0 && js_type(*out) != JS_OBJECT) {
