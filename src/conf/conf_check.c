@@ -158,7 +158,7 @@ static void check_refs(struct conf_build *b, int s)
 
 /* --- contradictions --- */
 
-static const struct conf_where *place(const struct conf_build *b, int s, size_t i, const char *key)
+const struct conf_where *conf_place(const struct conf_build *b, int s, size_t i, const char *key)
 {
 	const struct cnode *k = NULL;
 
@@ -174,25 +174,13 @@ static void check_gateway(struct conf_build *b)
 	if (g->cert_ttl_s > g->cert_max_ttl_s)
 		conf_err(&b->errs, &b->one[SEC_GATEWAY].at,
 		    "gateway: \"cert_ttl\" is longer than \"cert_max_ttl\"");
+	if (g->max_pending_logins_per_source > g->max_pending_logins)
+		conf_err(&b->errs, &b->one[SEC_GATEWAY].at,
+		    "gateway: \"max_pending_logins_per_source\" is more than "
+		    "\"max_pending_logins\"");
 	if (g->state != NULL && g->control == NULL && strlen(g->state) > 86)
 		conf_err(&b->errs, &b->one[SEC_GATEWAY].at,
 		    "gateway: \"state\" is too long for the control socket in it: set \"control\"");
-}
-
-static void check_identities(struct conf_build *b)
-{
-	const struct conf *c = b->c;
-	size_t i, locals = 0;
-
-	for (i = 0; i < c->n_identities; i++) {
-		const struct conf_identity *x = &c->identities[i];
-
-		if (x->type == IDENTITY_LOCAL && ++locals == 2)
-			conf_err(&b->errs, &x->where,
-			    "identity \"%s\": a second block of type local could name the same "
-			    "people",
-			    conf_quote(x->name).s);
-	}
 }
 
 /* Blob of a key line: its second word (types were checked). */
@@ -225,11 +213,11 @@ static void check_user_pair(struct conf_build *b, size_t i, size_t j)
 	const struct conf_user *u = &b->c->users[i], *o = &b->c->users[j];
 
 	if (u->uid >= 0 && u->uid == o->uid)
-		conf_err(&b->errs, place(b, SEC_USERS, i, "uid"),
+		conf_err(&b->errs, conf_place(b, SEC_USERS, i, "uid"),
 		    "user \"%s\": uid %lld is already user \"%s\"", conf_quote(u->name).s,
 		    (long long)u->uid, conf_quote(o->name).s);
 	if (strcmp(person_of(u), person_of(o)) != 0 && shares_key(u, o))
-		conf_err(&b->errs, place(b, SEC_USERS, i, "keys"),
+		conf_err(&b->errs, conf_place(b, SEC_USERS, i, "keys"),
 		    "user \"%s\": a key is also user \"%s\"'s; say \"person\" if they are one "
 		    "human",
 		    conf_quote(u->name).s, conf_quote(o->name).s);
@@ -242,12 +230,16 @@ static void check_users(struct conf_build *b)
 
 	for (i = 0; i < c->n_users; i++) {
 		const struct conf_user *u = &c->users[i];
+		const char *what = conf_name_reserved(u->name);
 
+		if (what != NULL)
+			conf_err(&b->errs, &u->where, "user \"%s\": the name %s",
+			    conf_quote(u->name).s, what);
 		if (u->kind == USER_SERVICE && u->keys.n == 0)
 			conf_err(&b->errs, &u->where, "user \"%s\": a service needs \"keys\"",
 			    conf_quote(u->name).s);
 		if (u->kind == USER_SERVICE && u->uid >= 0)
-			conf_err(&b->errs, place(b, SEC_USERS, i, "uid"),
+			conf_err(&b->errs, conf_place(b, SEC_USERS, i, "uid"),
 			    "user \"%s\": a service has no \"uid\"", conf_quote(u->name).s);
 		for (j = 0; j < i; j++)
 			check_user_pair(b, i, j);
@@ -263,12 +255,12 @@ static void check_targets(struct conf_build *b)
 		const struct conf_target *t = &c->targets[i];
 
 		if (t->tls_ca != NULL && t->tls != NULL && strcmp(t->tls, "disable") == 0)
-			conf_err(&b->errs, place(b, SEC_TARGETS, i, "tls_ca"),
+			conf_err(&b->errs, conf_place(b, SEC_TARGETS, i, "tls_ca"),
 			    "target \"%s\": \"tls_ca\" has no effect with tls: disable",
 			    conf_quote(t->name).s);
 		for (j = 0; j < t->n_logins; j++)
 			if (t->logins[j].password != NULL && t->logins[j].password_command.n > 0)
-				conf_err(&b->errs, place(b, SEC_TARGETS, i, "logins"),
+				conf_err(&b->errs, conf_place(b, SEC_TARGETS, i, "logins"),
 				    "target \"%s\": login \"%s\": give \"password\" or "
 				    "\"password_command\", not both",
 				    conf_quote(t->name).s, conf_quote(t->logins[j].name).s);
@@ -282,7 +274,7 @@ static void check_roles(struct conf_build *b)
 
 	for (i = 0; i < c->n_roles; i++)
 		if (c->roles[i].ttl_s > c->gateway.cert_max_ttl_s)
-			conf_err(&b->errs, place(b, SEC_ROLES, i, "session"),
+			conf_err(&b->errs, conf_place(b, SEC_ROLES, i, "session"),
 			    "role \"%s\": \"session.ttl\" is longer than \"cert_max_ttl\" of the "
 			    "gateway",
 			    conf_quote(c->roles[i].name).s);
@@ -298,11 +290,11 @@ static void check_rules(struct conf_build *b)
 		const char *name = r->name != NULL ? r->name : "?";
 
 		if (r->approval != NULL && r->action != VERDICT_HOLD)
-			conf_err(&b->errs, place(b, SEC_RULES, i, "approval"),
+			conf_err(&b->errs, conf_place(b, SEC_RULES, i, "approval"),
 			    "rule \"%s\": \"approval\" is only for action: hold",
 			    conf_quote(name).s);
 		if (r->overrides_base && r->classes.n == 0)
-			conf_err(&b->errs, place(b, SEC_RULES, i, "overrides"),
+			conf_err(&b->errs, conf_place(b, SEC_RULES, i, "overrides"),
 			    "rule \"%s\": \"overrides\" needs \"classes\": name what it may loosen",
 			    conf_quote(name).s);
 	}
@@ -313,7 +305,8 @@ void conf_check(struct conf_build *b)
 	int s;
 
 	check_gateway(b);
-	check_identities(b);
+	conf_check_ident(b);
+	conf_check_web(b);
 	check_users(b);
 	check_targets(b);
 	check_roles(b);
@@ -400,6 +393,10 @@ static void finish_base(struct conf_mem *m, struct conf_base *b)
 
 static void finish_identity(struct conf_mem *m, struct conf *c)
 {
+	size_t i;
+
+	for (i = 0; i < c->n_identities; i++)
+		conf_finish_ident(m, &c->identities[i]);
 	if (c->n_identities > 0)
 		return;
 	c->identities = conf_alloc(m, 1, sizeof(c->identities[0]));

@@ -46,7 +46,8 @@ void conf_dump_element(
 	for (i = 0; i < sec->n_keys; i++) {
 		const struct conf_key *k = &sec->keys[i];
 
-		if (k->type == CT_UNSUPPORTED)
+		if (k->type == CT_UNSUPPORTED ||
+		    (sec == &conf_sections[SEC_IDENTITY] && !conf_identity_uses(base, k->name)))
 			continue;
 		buf_reset(&value);
 		conf_types[k->type].dump(k, base, &value);

@@ -55,6 +55,15 @@ struct conf_type_ops {
 };
 extern const struct conf_type_ops conf_types[CT_N];
 
+/* Where a key of an element stands, else the element. */
+const struct conf_where *conf_place(const struct conf_build *b, int s, size_t i, const char *key);
+/* Has this key a meaning for this kind of block? */
+bool conf_identity_uses(const struct conf_identity *x, const char *key);
+/* Parts of the two below, about identity and web. */
+void conf_check_ident(struct conf_build *b);
+void conf_check_web(struct conf_build *b);
+void conf_finish_ident(struct conf_mem *m, struct conf_identity *x);
+
 /* Whole-configuration checks; with no error at all also the computed defaults. */
 void conf_check(struct conf_build *b);
 void conf_finish(struct conf_build *b);

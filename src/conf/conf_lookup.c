@@ -32,27 +32,19 @@ const struct conf_identity *conf_identity_login(const struct conf *c)
 	return NULL;
 }
 
-/* "name", "*suffix" or "prefix*"; the star stands for at least one byte. */
-static bool name_matches(const char *pattern, const char *name)
-{
-	size_t p = strlen(pattern), n = strlen(name);
-
-	if (pattern[0] == '*')
-		return n >= p && strcmp(name + n - (p - 1), pattern + 1) == 0;
-	if (pattern[p - 1] == '*')
-		return n >= p && strncmp(name, pattern, p - 1) == 0;
-	return strcmp(name, pattern) == 0;
-}
-
 bool conf_identity_names(const struct conf *c, const struct conf_identity *x, const char *user)
 {
 	size_t i;
 
+	if (x->type == IDENTITY_LOCAL)
+		return conf_user_find(c, user) != NULL;
 	if (conf_name_principal(user) != NULL || conf_user_find(c, user) != NULL ||
-	    strncmp(user, "agent:", 6) == 0 || strcmp(user, "enroll") == 0)
+	    conf_name_reserved(user) != NULL)
 		return false;
+	if (x->user != NULL)
+		return strcmp(x->user, user) == 0;
 	for (i = 0; i < x->names.n; i++)
-		if (name_matches(x->names.v[i], user))
+		if (conf_name_matches(x->names.v[i], user))
 			return true;
 	return x->names.n == 0;
 }

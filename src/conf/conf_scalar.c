@@ -372,3 +372,53 @@ const char *conf_name_free(const char *s)
 
 	return n == 0 ? "must not be empty" : n > 255 ? "is too long" : NULL;
 }
+
+const char *conf_name_reserved(const char *s)
+{
+	if (strncmp(s, "agent:", 6) == 0)
+		return "is reserved: \"agent:\" names are made by the verb delegate";
+	return strcmp(s, "enroll") == 0
+		   ? "is reserved: it is how services and agents hand in tokens"
+		   : NULL;
+}
+
+bool conf_name_matches(const char *pattern, const char *name)
+{
+	size_t p = strlen(pattern), n = strlen(name);
+
+	if (pattern[0] == '*')
+		return n >= p && strcmp(name + n - (p - 1), pattern + 1) == 0;
+	if (pattern[p - 1] == '*')
+		return n >= p && strncmp(name, pattern, p - 1) == 0;
+	return strcmp(name, pattern) == 0;
+}
+
+/* --- this machine --- */
+
+bool conf_host_is_v4_loopback(const char *host, size_t n)
+{
+	char text[INET_ADDRSTRLEN];
+	struct in_addr a;
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, host, n);
+	text[n] = '\0';
+	return inet_pton(AF_INET, text, &a) == 1 && ntohl(a.s_addr) >> 24 == 127;
+}
+
+bool conf_url_is_loopback(const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n;
+
+	if (host == NULL)
+		return false;
+	host += 3;
+	n = host[0] == '[' ? strcspn(host, "]") : strcspn(host, ":/");
+	n += host[n] == ']';
+	if (strchr(":/", host[n]) == NULL) /* which finds the end, too */
+		return false;
+	return (n == 9 && strncmp(host, "localhost", n) == 0) ||
+	       (n == 5 && strncmp(host, "[::1]", n) == 0) || conf_host_is_v4_loopback(host, n);
+}

@@ -35,5 +35,13 @@ const char *conf_name_target(const char *s);    /* [a-z0-9.-]+ */
 const char *conf_name_plain(const char *s);     /* letters, digits and -_.@:/+ */
 const char *conf_name_principal(const char *s); /* printable, no comma, blank, * or quotes */
 const char *conf_name_free(const char *s);      /* any text of at most 255 bytes */
+/* User names that the gateway itself gives a meaning: "agent:..." and "enroll". */
+const char *conf_name_reserved(const char *s);
+/* "name", "*suffix" or "prefix*"; the star stands for at least one byte. */
+bool conf_name_matches(const char *pattern, const char *name);
+
+/* Numeric addresses and URLs of this machine itself. */
+bool conf_host_is_v4_loopback(const char *host, size_t n);
+bool conf_url_is_loopback(const char *url);
 
 #endif

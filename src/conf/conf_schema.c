@@ -334,9 +334,11 @@ static const struct conf_key identity_keys[] = {
 	.desc = "Groups that everybody of this block has."},
     {"names", CT_LIST, I(names), .check = check_names,
 	.desc = "User names the block may give: whole names, *SUFFIX or PREFIX*. Required as soon as "
-		"another block or the users section could give the same name."},
+		"another block or the users section could give the same name; no name may be given by "
+		"two. Default: any."},
     {"claims", CT_LIST, I(claims), .check = check_pin,
-	.desc = "Claims that must hold, as /POINTER=VALUE, for example /repository_id=1234."},
+	.desc = "Claims that must hold, as /POINTER=VALUE, for example /repository_id=1234. Of several "
+		"blocks with one issuer, the first whose audience and claims fit takes the token."},
     {"algs", CT_LIST, I(algs), .words = &words_alg,
 	.desc = "Signature algorithms. Default: RS256, PS256, ES256."},
     {"audience", CT_TEXT, I(audience), .check = conf_name_free,

@@ -217,8 +217,6 @@ Test(errors, values)
 		"f:1:25: gateway: \"trusted_cas\": \"ssh-rsa x\" is cut or damaged"},
 	    {"gateway: {log_levl: info}\n",
 		"f:1:11: gateway: unknown key \"log_levl\" (did you mean \"log_level\"?)"},
-	    {"identity: {okta: {type: oidc}}\n",
-		"f:1:19: identity \"okta\": type \"oidc\" is not supported by this version"},
 	    {"identity: {a: {type: local}, b: {type: local}}\n",
 		"f:1:30: identity \"b\": a second block of type local could name the same people"},
 	    {"users: {\"a b\": {}}\n", NULL},
@@ -330,8 +328,9 @@ Test(errors, targets_and_roles)
 		    "{ttl: 2h}}}\n",
 		"f:3:66: role \"dev\": unknown key \"sesion\" (did you mean \"session\"?)"},
 	    {TARGET "roles: {dev: {groups: [d], targets: [orders-prod], logins: [ro], session: "
-		    "{on_expiry: cancel}}}\n",
-		"f:3:76: role \"dev\": \"session.on_expiry\" is not supported by this version"},
+		    "{on_expiry: later}}}\n",
+		"f:3:87: role \"dev\": \"session.on_expiry\": \"later\" is not cancel or "
+		"finish-transaction"},
 	    {TARGET "roles: {dev: {groups: [d], targets: [orders-prod], logins: [ro], limits: "
 		    "{pending: 3}}}\n",
 		"f:3:75: role \"dev\": \"limits.pending\" is not supported by this version"},
