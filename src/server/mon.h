@@ -29,6 +29,7 @@ struct epoch {
 	uint32_t n;
 	unsigned refs;
 };
+struct epoch *epoch_new(struct conf *c, uint32_t n);
 void epoch_unref(struct epoch *e);
 
 struct mon_log;  /* mon_log.c */
@@ -255,9 +256,13 @@ struct grant { /* what a caller gets for (target, login, database); pointers int
 		  configuration */
 	const struct conf_target *target;
 	const struct conf_role *role;
+	const struct conf_role *behind; /* agents: the role of the person; else NULL */
 	const char *login, *database;
 	bool login_mapped;
 };
+/* Limits of the grant, the stricter of both roles; 0 = none. */
+int64_t grant_max_rows(const struct grant *g);
+int64_t grant_idle_ms(const struct grant *g);
 /* The target by name, if the caller may reach it; else NULL with why (and its "did you mean"). */
 const struct conf_target *target_for(
     const struct conf *c, const struct ident *id, const char *name, struct why *w);
@@ -273,8 +278,6 @@ void target_databases(const struct conf *c, const struct ident *id, const struct
 void view_for(
     const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out);
 void view_put(struct buf *b, const struct policy_view *v);
-/* Is cls more severe than max? The order of policy/verdict.c. */
-bool class_beyond(enum sql_class cls, enum sql_class max);
 
 /* --- mon_connect.c --- */
 void connect_cancel(struct mconnect *c);
