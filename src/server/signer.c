@@ -11,55 +11,65 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/certcheck.h"
 #include "record/checkpoint.h"
+#include "server/signca.h"
 #include "server/signhead.h"
 #include "wire/ipc.h"
+#include "wire/sshagent.h"
 #include "wire/sshcert.h"
 
 #define NONCE_MIN      16
 #define KEY_ID_MAX     1024
 #define BACKDATE_MAX_S 300
 #define ROOT_B64_LEN   44
+#define SPEC_MAX       512
 #define BROKEN         1 /* a handler's word for "end the process" */
+#define FIRST          "default"
 
 struct signer {
 	const struct signer_params *p;
-	struct signkey ca, log;
-	struct buf ca_blob;
+	struct signkey log;
+	struct signcas cas;
 	struct signhead head;
-	uint64_t last_serial;
+	uint64_t last_serial; /* over all authorities */
+	int fd;               /* came with the message; -1 = none */
 };
 
 /* --- start --- */
 
+/* The configuration's authority, when it is a file. An agent's comes later, by CA_LOAD: the monitor
+ * can connect it again, we cannot. */
 static int open_ca(struct signer *s, struct why *w)
 {
 	const char *path = s->p->ca;
+	struct signkey key = {0};
+	struct signca *ca;
 	int r;
 
-	if (strncmp(path, "agent:", 6) == 0) {
-		why_set(w, E_CONFIG, "a certificate authority in an agent is not available");
-		why_hint(w, "set ca to file:PATH");
-		return E_CONFIG;
-	}
+	if (strncmp(path, "agent:", 6) == 0)
+		return 0;
 	if (strncmp(path, "file:", 5) != 0)
 		return why_set(
 		    w, E_CONFIG, "the certificate authority \"%s\" is not file:PATH", path);
 	path += 5;
-	r = signkey_load(path, &s->ca, w);
+	r = signkey_load(path, &key, w);
 	if (r == -ENOENT) {
-		r = signkey_generate(&s->ca, w);
+		r = signkey_generate(&key, w);
 		if (r == 0)
-			r = signkey_save(path, &s->ca, "sallyport certificate authority", w);
+			r = signkey_save(path, &key, "sallyport certificate authority", w);
 		if (r == 0)
 			log_warn("ca-key-created", "path", path);
 	}
-	if (r == 0)
-		sshpk_put_ed25519_blob(&s->ca_blob, s->ca.pub);
-	return r == 0 ? buf_err(&s->ca_blob) : r;
+	ca = r == 0 ? signca_of_key(FIRST, &key, w) : NULL;
+	signkey_clear(&key);
+	if (ca == NULL)
+		return r != 0 ? r : E_NOMEM;
+	r = signcas_put(&s->cas, ca, w);
+	return r == 0 ? signcas_activate(&s->cas, FIRST, w) : r;
 }
 
 /* A new log key starts with a head that says "nothing signed", written before the key: a key
@@ -93,8 +103,7 @@ static int signer_open(struct signer *s, const struct signer_params *p, struct w
 {
 	int r;
 
-	*s = (struct signer){.p = p, .head.fd = -1};
-	buf_init(&s->ca_blob, SSHPK_BLOB_MAX);
+	*s = (struct signer){.p = p, .head.fd = -1, .fd = -1};
 	if (p->max_ttl_s <= 0 || !sshcert_name_ok(span_str(p->gateway)) ||
 	    !checkpoint_name_ok(span_str(p->origin)))
 		return why_set(w, E_CONFIG,
@@ -109,10 +118,9 @@ static int signer_open(struct signer *s, const struct signer_params *p, struct w
 
 static void signer_close(struct signer *s)
 {
-	signkey_clear(&s->ca);
+	signcas_clear(&s->cas);
 	signkey_clear(&s->log);
 	signhead_close(&s->head);
-	buf_clear(&s->ca_blob);
 }
 
 /* --- certificates --- */
@@ -135,12 +143,25 @@ static int check_life(const struct signer *s, const struct sshcert *c, struct wh
 	return 0;
 }
 
+static bool is_authority(const struct signer *s, const struct sshpk *k)
+{
+	struct buf blob;
+	bool is;
+
+	buf_init(&blob, SSHPK_BLOB_MAX);
+	sshpk_put_blob(&blob, k);
+	is = buf_err(&blob) != 0 || signcas_has(&s->cas, buf_span(&blob));
+	buf_clear(&blob);
+	return is;
+}
+
 static int check_fields(const struct signer *s, const struct sshcert *c, struct why *w)
 {
-	if (!span_eq(c->ca, buf_span(&s->ca_blob)))
-		return why_set(w, E_DENIED, "the certificate names another authority");
-	if (c->key.kind->alg == SSHPK_ED25519 &&
-	    span_eq(c->key.q, span_of(s->ca.pub, sizeof(s->ca.pub))))
+	if (s->cas.active == NULL)
+		return why_set(w, E_STATE, "no authority is active");
+	if (!span_eq(c->ca, buf_span(&s->cas.active->blob)))
+		return why_set(w, E_STATE, "the certificate names another authority");
+	if (is_authority(s, &c->key))
 		return why_set(w, E_DENIED, "the authority's own key cannot be certified");
 	if (c->nonce.n < NONCE_MIN)
 		return why_set(w, E_DENIED, "the certificate's nonce is too short");
@@ -169,7 +190,7 @@ static int check_cert(const struct signer *s, struct span tbs, struct sshcert *c
 	return r;
 }
 
-static void log_signed(const struct sshcert *c)
+static void log_signed(const struct sshcert *c, const char *ca)
 {
 	char id[256], fp[SSHPK_FP_CAP];
 
@@ -177,13 +198,12 @@ static void log_signed(const struct sshcert *c)
 	if (sshpk_key_fingerprint(&c->key, fp) != 0)
 		fp[0] = '\0';
 	log_info("certificate-signed", "serial", log_num((long long)c->serial), "key-id", id, "key",
-	    fp, "before", log_num((long long)c->valid_before));
+	    fp, "before", log_num((long long)c->valid_before), "ca", ca);
 }
 
 static int on_sign_cert(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
 {
 	const struct mp_val *v = ipc_get(m, "tbs");
-	uint8_t sig[ED25519_SIG_LEN];
 	struct sshcert c;
 	struct buf blob;
 	int r;
@@ -193,17 +213,76 @@ static int on_sign_cert(struct signer *s, const struct ipc_msg *m, struct buf *o
 	r = check_cert(s, mp_span(v), &c, w);
 	if (r != 0)
 		return r;
-	r = signkey_sign(&s->ca, mp_span(v), sig);
-	if (r != 0)
-		return why_set(w, r, "the certificate could not be signed");
-	s->last_serial = c.serial;
-	log_signed(&c);
-	buf_init(&blob, 256);
-	sshpk_put_ed25519_sig(&blob, sig);
-	ipc_begin(out, IPC_OK, ipc_id(m));
-	ipc_bin(out, "sig", buf_span(&blob));
+	buf_init(&blob, SSHAGENT_SIG_MAX);
+	r = signca_sign(s->cas.active, mp_span(v), &blob, w);
+	if (r == 0) {
+		s->last_serial = c.serial;
+		log_signed(&c, s->cas.active->name);
+		ipc_begin(out, IPC_OK, ipc_id(m));
+		ipc_bin(out, "sig", buf_span(&blob));
+	}
 	buf_clear(&blob);
+	return r;
+}
+
+/* --- authorities --- */
+
+static bool take_name(const struct ipc_msg *m, char name[SIGNCA_NAME_CAP])
+{
+	return ipc_get_str(m, "name", name, SIGNCA_NAME_CAP) == 0 && name[0] != '\0';
+}
+
+static int on_ca_load(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
+{
+	char name[SIGNCA_NAME_CAP], spec[SPEC_MAX];
+	struct signca *ca;
+	const char *fp;
+	int r;
+
+	if (!take_name(m, name) || ipc_get_str(m, "spec", spec, sizeof(spec)) != 0 || s->fd < 0)
+		return BROKEN;
+	fp = strrchr(spec, '#');
+	if (strncmp(spec, "agent:", 6) == 0 && fp != NULL)
+		ca = signca_of_agent(name, s->fd, fp + 1, w);
+	else if (strncmp(spec, "file:", 5) == 0)
+		ca = signca_of_file(name, s->fd, ipc_get_bool(m, "create", false), w);
+	else
+		return BROKEN;
+	if (ca == NULL)
+		return w->code != 0 ? w->code : E_INTERNAL;
+	r = signcas_put(&s->cas, ca, w);
+	if (r != 0)
+		return r;
+	log_info("ca-loaded", "name", name);
+	ipc_begin(out, IPC_OK, ipc_id(m));
+	ipc_bin(out, "ca", buf_span(&ca->blob));
 	return 0;
+}
+
+static int on_ca_activate(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
+{
+	char name[SIGNCA_NAME_CAP];
+	int r;
+
+	if (!take_name(m, name))
+		return BROKEN;
+	r = signcas_activate(&s->cas, name, w);
+	if (r == 0)
+		ipc_begin(out, IPC_OK, ipc_id(m));
+	return r;
+}
+
+static int on_ca_drop(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
+{
+	char name[SIGNCA_NAME_CAP];
+	int r;
+
+	if (!take_name(m, name))
+		return BROKEN;
+	r = signcas_drop(&s->cas, name, w);
+	if (r == 0)
+		ipc_begin(out, IPC_OK, ipc_id(m));
+	return r;
 }
 
 /* --- checkpoints --- */
@@ -259,7 +338,8 @@ static int on_keys(struct signer *s, const struct ipc_msg *m, struct buf *out, s
 {
 	(void)w;
 	ipc_begin(out, IPC_OK, ipc_id(m));
-	ipc_bin(out, "ca", buf_span(&s->ca_blob));
+	ipc_bin(out, "ca",
+	    s->cas.active != NULL ? buf_span(&s->cas.active->blob) : span_str(""));
 	ipc_bin(out, "log", span_of(s->log.pub, sizeof(s->log.pub)));
 	return 0;
 }
@@ -274,6 +354,9 @@ static const struct {
     {IPC_SIGN_CERT, on_sign_cert, "certificate-refused"},
     {IPC_SIGN_CHECKPOINT, on_sign_checkpoint, "checkpoint-refused"},
     {IPC_SIGNER_KEYS, on_keys, "keys-refused"},
+    {IPC_CA_LOAD, on_ca_load, "ca-not-loaded"},
+    {IPC_CA_ACTIVATE, on_ca_activate, "ca-not-activated"},
+    {IPC_CA_DROP, on_ca_drop, "ca-not-dropped"},
 };
 
 static void put_fail(struct buf *out, uint32_t id, const struct why *w)
@@ -295,6 +378,8 @@ static int handle(struct signer *s, const struct ipc_msg *m, struct buf *out)
 
 		if (ipc_type_of(m) != (int)handlers[i].type || ipc_id(m) == 0)
 			continue;
+		if (s->fd >= 0 && handlers[i].type != IPC_CA_LOAD)
+			return BROKEN;
 		r = handlers[i].fn(s, m, out, &w);
 		if (r == BROKEN)
 			return BROKEN;
@@ -332,7 +417,11 @@ static int serve(struct signer *s, int sock)
 	buf_init(&in, IPC_MAX);
 	buf_init(&out, IPC_MAX);
 	do {
-		r = ipc_recv(sock, &in, &m, NULL, NULL);
+		size_t nfds = 1;
+
+		r = ipc_recv(sock, &in, &m, &s->fd, &nfds);
+		if (r != 0)
+			s->fd = -1; /* closed with the failure */
 		if (r == E_MORE) {
 			wait_for(sock, POLLIN);
 			r = 0;
@@ -340,6 +429,7 @@ static int serve(struct signer *s, int sock)
 		}
 		if (r == 0)
 			r = handle(s, m, &out);
+		fd_close(&s->fd);
 		ipc_free(m);
 		m = NULL;
 		if (r == 0)

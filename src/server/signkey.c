@@ -133,6 +133,75 @@ int signkey_save(const char *path, const struct signkey *k, const char *comment,
 	return r == 0 ? 0 : why_set(w, r, "cannot write the key %s: %s", path, err_str(r));
 }
 
+/* --- by descriptor --- */
+
+static int check_fd(int fd, off_t *size, struct why *w)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return why_set(w, E_FORMAT, "the authority's key is not a regular file");
+	if ((st.st_mode & 077) != 0)
+		return why_set(w, E_DENIED, "the authority's key file is readable by others (mode %03o)",
+		    (unsigned)(st.st_mode & 0777));
+	*size = st.st_size;
+	return 0;
+}
+
+static int read_fd(int fd, struct signkey *out, struct why *w)
+{
+	struct sshkey plain;
+	struct buf text;
+	uint8_t *room;
+	int r;
+
+	buf_init(&text, SSHKEY_FILE_MAX);
+	r = buf_reserve(&text, SSHKEY_FILE_MAX, &room); /* once: growing would leave copies behind */
+	if (r == 0 && lseek(fd, 0, SEEK_SET) != 0)
+		r = -errno;
+	if (r == 0)
+		r = file_read_fd(fd, &text);
+	if (r != 0)
+		why_set(w, r, "the authority's key file cannot be read: %s", err_str(r));
+	else
+		r = sshkey_parse(buf_span(&text), &plain, w);
+	if (r == 0)
+		r = adopt(&plain, out, w);
+	buf_wipe(&text);
+	return r;
+}
+
+static int fill_fd(int fd, struct signkey *out, struct why *w)
+{
+	struct buf text;
+	int r = signkey_generate(out, w);
+
+	if (r != 0)
+		return r;
+	buf_init(&text, SSHKEY_FILE_MAX);
+	r = put_text(&text, out, "sallyport certificate authority");
+	if (r == 0)
+		r = file_write_all(fd, buf_span(&text).p, buf_len(&text));
+	if (r == 0 && fsync(fd) != 0)
+		r = -errno;
+	buf_wipe(&text);
+	if (r == 0)
+		return 0;
+	signkey_clear(out);
+	return why_set(w, r, "the authority's key file cannot be written: %s", err_str(r));
+}
+
+int signkey_load_fd(int fd, bool create, struct signkey *out, struct why *w)
+{
+	off_t size = 0;
+	int r = check_fd(fd, &size, w);
+
+	*out = (struct signkey){0};
+	if (r != 0)
+		return r;
+	return size == 0 && create ? fill_fd(fd, out, w) : read_fd(fd, out, w);
+}
+
 int signkey_sign(const struct signkey *k, struct span msg, uint8_t sig[ED25519_SIG_LEN])
 {
 	return ed25519_sign(secret_span(k->seed).p, msg, sig);

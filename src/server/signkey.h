@@ -17,6 +17,8 @@ struct signkey {
 
 /* -ENOENT when there is no such file; other failures (mode, form, passphrase) with why. */
 int signkey_load(const char *path, struct signkey *out, struct why *w) MUST_CHECK;
+/* From an open file, which must be ours alone. An empty one is filled with a fresh key when create. */
+int signkey_load_fd(int fd, bool create, struct signkey *out, struct why *w) MUST_CHECK;
 /* A fresh key, in memory only. */
 int signkey_generate(struct signkey *out, struct why *w) MUST_CHECK;
 /* Write the key to path and path.pub; comment goes into both. */

@@ -5,6 +5,12 @@ tests_unit_server_test_signer_SOURCES = tests/unit/server/test_signer.c tests/su
 tests_unit_server_test_signer_CFLAGS = $(TEST_CFLAGS)
 tests_unit_server_test_signer_LDADD = src/server/libserver.a $(RECORD_LIBS) src/policy/libpolicy.a $(IDENT_LIBS) $(WIRE_LIBS) \
 	$(BASE_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/server/test_signer_ca
+TESTS += tests/unit/server/test_signer_ca
+tests_unit_server_test_signer_ca_SOURCES = tests/unit/server/test_signer_ca.c tests/support/keygen.c tests/support/keygen.h
+tests_unit_server_test_signer_ca_CFLAGS = $(TEST_CFLAGS)
+tests_unit_server_test_signer_ca_LDADD = src/server/libserver.a $(RECORD_LIBS) src/policy/libpolicy.a $(IDENT_LIBS) $(WIRE_LIBS) \
+	$(BASE_LIBS) $(SECCOMP_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/server/test_archiver
 TESTS += tests/unit/server/test_archiver
 tests_unit_server_test_archiver_SOURCES = tests/unit/server/test_archiver.c tests/support/keygen.c tests/support/keygen.h
@@ -55,3 +61,8 @@ TESTS += tests/unit/server/test_reaper
 tests_unit_server_test_reaper_SOURCES = tests/unit/server/test_reaper.c tests/support/pgserver.c tests/support/pgserver.h
 tests_unit_server_test_reaper_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir) -DPGTMP_SH='"$(abs_top_srcdir)/tests/support/pgtmp.sh"'
 tests_unit_server_test_reaper_LDADD = src/server/libserver.a $(BASE_LIBS) $(BASE_TLS_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/server/test_login
+TESTS += tests/unit/server/test_login
+tests_unit_server_test_login_SOURCES = tests/unit/server/test_login.c $(MONRIG)
+tests_unit_server_test_login_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
+tests_unit_server_test_login_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)

@@ -681,8 +681,6 @@ Test(signer, does_not_start_with_bad_keys_or_parameters)
 	struct rig r;
 
 	rig_open(&r);
-	r.p.ca = "agent:/run/agent.sock#SHA256:x";
-	must_not_start(&r, "in an agent is not available");
 	r.p.ca = tmp_path(r.dir, "ca");
 	must_not_start(&r, "is not file:PATH");
 	r.p.ca = "file:/nonexistent/ca";
