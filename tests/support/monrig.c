@@ -89,7 +89,7 @@ void rig_conf(struct rig *r, const char *more)
 	buf_printf(&b,
 	    "gateway: {name: gw-test, state: %s, ca: \"file:%s/ca\", require_sandbox: false%s%s}\n",
 	    r->dir, r->dir, r->conf_extra[0] != '\0' ? ", " : "", r->conf_extra);
-	buf_put_str(&b, "identity: {local: {type: local}}\nusers:\n");
+	buf_printf(&b, "identity: %s\nusers:\n", r->identity != NULL ? r->identity : "{local: {type: local}}");
 	put_user(r, &b, ALICE, "groups: [dev]");
 	put_user(r, &b, BOB, "groups: [dba]");
 	put_user(r, &b, ALICE_TOO, "groups: [dba], person: alice");
@@ -402,6 +402,81 @@ int client_call(struct client *c)
 			break;
 	cr_assert_neq(t, -1, "no answer");
 	return t;
+}
+
+/* --- a helper --- */
+
+void side_open(struct rig *r, struct side *s, void (*set)(struct monitor *m, int fd))
+{
+	int sv[2];
+
+	*s = (struct side){.r = r, .id = 1000};
+	buf_init(&s->in, IPC_MAX);
+	buf_init(&s->out, IPC_MAX);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
+	s->sock = sv[0];
+	cr_assert_eq(fd_set_nonblock(s->sock, true), 0);
+	set(r->m, sv[1]);
+}
+
+void side_close(struct side *s)
+{
+	ipc_free(s->m);
+	s->m = NULL;
+	fd_close(&s->sock);
+	buf_clear(&s->in);
+	buf_clear(&s->out);
+	rig_spin(s->r, 20);
+}
+
+int side_next(struct side *s, int ms)
+{
+	ipc_free(s->m);
+	s->m = NULL;
+	for (int64_t until = clock_mono_us() + ms * 1000;;) {
+		int rc = ipc_recv(s->sock, &s->in, &s->m, NULL, NULL);
+
+		if (rc == 0)
+			return ipc_type_of(s->m);
+		if (rc != E_MORE)
+			return 0;
+		if (clock_mono_us() > until)
+			return -1;
+		rig_spin(s->r, 2);
+	}
+}
+
+void side_want(struct side *s, enum ipc_type t)
+{
+	int got;
+
+	while ((got = side_next(s, 5000)) > 0)
+		if (got == (int)t)
+			return;
+	cr_assert_fail("message %d did not come", (int)t);
+}
+
+const char *side_str(struct side *s, const char *key)
+{
+	static char ring[4][4096];
+	static int at;
+	char *out = ring[at = (at + 1) % 4];
+
+	out[0] = '\0';
+	if (s->m != NULL)
+		ipc_take_str(s->m, key, out, sizeof(ring[0]));
+	return out;
+}
+
+struct buf *side_msg(struct side *s, enum ipc_type t, uint32_t id)
+{
+	ipc_begin(&s->out, t, id);
+	return &s->out;
+}
+
+void side_send(struct side *s)
+{
+	cr_assert_eq(ipc_send(s->sock, &s->out, NULL, 0), 0);
 }
 
 const char *client_str(struct client *c, const char *key)

@@ -18,6 +18,7 @@ struct rig {
 	char dir[64];
 	char conf_path[128];
 	char conf_extra[512]; /* lines for the gateway block, set before rig_start() */
+	const char *identity;  /* instead of the local block alone; set between rig_init() and rig_conf() */
 	struct loop *loop;
 	struct monitor *m;
 	int listener; /* the listener's end */
@@ -73,6 +74,25 @@ int64_t client_int(struct client *c, const char *key);
 int client_fd(struct client *c, size_t i); /* take a descriptor */
 /* Was the process killed with SIGKILL by now? */
 bool client_killed(struct client *c);
+
+/* A helper process of the monitor, played by the test: fetcher or web. */
+struct side {
+	struct rig *r;
+	int sock;
+	uint32_t id;
+	struct buf in, out;
+	struct ipc_msg *m;
+};
+void side_open(struct rig *r, struct side *s, void (*set)(struct monitor *m, int fd));
+void side_close(struct side *s);
+/* The next message: its type; -1 when none came within ms, 0 at the end. */
+int side_next(struct side *s, int ms);
+/* Skip to a message of this type; fails the test when it does not come. */
+void side_want(struct side *s, enum ipc_type t);
+const char *side_str(struct side *s, const char *key);
+/* Build with side_msg() (a push has id 0, a request a new one, an answer the received one) and ipc_*, then side_send(). */
+struct buf *side_msg(struct side *s, enum ipc_type t, uint32_t id);
+void side_send(struct side *s);
 
 /* A certificate for the user's key, issued by the gateway through the verb `cert`. */
 void rig_cert(struct rig *r, enum rig_user u, const char *addr, struct buf *cert);
