@@ -10,7 +10,7 @@ pkglibexec_PROGRAMS = sallyport-fetch sallyport-web
 sallyport_fetch_SOURCES = src/cmd/sallyport_fetch.c
 sallyport_fetch_LDADD = src/server/libfetch.a src/ident/libident.a $(HELPER_LIBS) $(CURL_LIBS) $(CJOSE_LIBS) $(JANSSON_LIBS)
 sallyport_web_SOURCES = src/cmd/sallyport_web.c
-sallyport_web_LDADD = $(HELPER_LIBS) $(MICROHTTPD_LIBS)
+sallyport_web_LDADD = $(WEB_LIBS)
 
 # the command: everything but main, so that tests link it, too
 noinst_LIBRARIES += src/cmd/libcmd.a

@@ -2,11 +2,9 @@
  *
  * sallyport-web: the gateway's pages for browsers. The work is in server/web*.
  */
-#include "server/helper_exec.h"
+#include "server/web.h"
 
 int main(int argc, char **argv)
 {
-	struct helper_opts o;
-
-	return helper_begin(argc, argv, "web", &o) != 0 ? 2 : 0;
+	return web_main(argc, argv);
 }

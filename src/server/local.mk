@@ -24,6 +24,14 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 noinst_LIBRARIES += src/server/libhelper.a
 src_server_libhelper_a_SOURCES = src/server/helper_main.c src/server/title.c src/server/chan.c src/server/sandbox.c \
 	src/server/sandbox_files.c src/server/sandbox_calls.c
+# the program sallyport-web; libmicrohttpd is nobody else's
+noinst_LIBRARIES += src/server/libweb.a
+src_server_libweb_a_SOURCES = src/server/web.c src/server/web.h src/server/web_main.c src/server/web_http.c \
+	src/server/web_http.h src/server/web_page.c src/server/web_page.h src/server/web_token.c src/server/web_token.h \
+	src/server/web_form.c src/server/web_form.h src/server/throttle.c
+src_server_libweb_a_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS)
+WEB_LIBS = src/server/libweb.a src/server/libhelper.a src/policy/libpolicy.a $(WIRE_LIBS) $(BASE_LIBS) $(SECCOMP_LIBS) \
+	$(MICROHTTPD_LIBS)
 # the program sallyport-fetch; libcurl is nobody else's
 noinst_LIBRARIES += src/server/libfetch.a
 src_server_libfetch_a_SOURCES = src/server/fetcher.c src/server/fetcher.h

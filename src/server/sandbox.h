@@ -21,6 +21,7 @@ enum sandbox_role {
 	SANDBOX_SIGNER,   /* keys in memory, one head file open */
 	SANDBOX_ARCHIVER, /* files below write_paths */
 	SANDBOX_VERB,     /* an exec'd command of the CLI: terminal, reads below read_paths */
+	SANDBOX_WEB,      /* accepts on sockets that it was given; no files */
 	SANDBOX_LISTENER, /* forks sessions: identity, limits and a list of calls nobody here needs; no Landlock */
 };
 

@@ -31,8 +31,9 @@
 #define G (1u << SANDBOX_SIGNER)
 #define A (1u << SANDBOX_ARCHIVER)
 #define V (1u << SANDBOX_VERB)
+#define W (1u << SANDBOX_WEB)
 #define L (1u << SANDBOX_LISTENER)
-#define INNER (S | G | A | V) /* the roles with an allow-list */
+#define INNER (S | G | A | V | W) /* the roles with an allow-list */
 
 #ifndef SCMP_ACT_KILL_PROCESS
 #error "libseccomp is too old"
@@ -82,7 +83,7 @@ static const struct call calls[] = {
 	{C(statx), INNER, ALLOW, ANY},
 
 	/* files by name; Landlock says which */
-	{C(open), INNER, ALLOW, 1, {NONE_OF(1, OPEN_WRITES)}},
+	{C(open), S | G | A | V, ALLOW, 1, {NONE_OF(1, OPEN_WRITES)}},
 	{C(openat), S | G | V, ALLOW, 1, {NONE_OF(2, OPEN_WRITES)}},
 	{C(openat), A, ALLOW, ANY},
 	{C(access), V, ALLOW, ANY},
@@ -98,7 +99,8 @@ static const struct call calls[] = {
 	{C(ioctl), A, ALLOW, 1, {EQ(1, FS_GETFLAGS)}},
 	{C(ioctl), A, ALLOW, 1, {EQ(1, FS_SETFLAGS)}},
 
-	/* connected sockets that others made */
+	/* sockets that others made */
+	{C(accept4), W, ALLOW, ANY},
 	{C(recvfrom), INNER, ALLOW, ANY},
 	{C(sendto), INNER, ALLOW, ANY},
 	{C(recvmsg), INNER, ALLOW, ANY},
@@ -107,8 +109,8 @@ static const struct call calls[] = {
 	{C(getsockopt), INNER, ALLOW, ANY},
 	{C(getsockname), INNER, ALLOW, ANY},
 	{C(getpeername), INNER, ALLOW, ANY},
-	{C(setsockopt), S | V, ALLOW, 1, {EQ(1, SOL_SOCKET)}},
-	{C(setsockopt), S | V, ALLOW, 1, {EQ(1, IPPROTO_TCP)}},
+	{C(setsockopt), S | V | W, ALLOW, 1, {EQ(1, SOL_SOCKET)}},
+	{C(setsockopt), S | V | W, ALLOW, 1, {EQ(1, IPPROTO_TCP)}},
 	{C(setsockopt), S | V, ALLOW, 1, {EQ(1, IPPROTO_IP)}},
 	{C(setsockopt), S | V, ALLOW, 1, {EQ(1, IPPROTO_IPV6)}},
 
@@ -183,7 +185,7 @@ static const struct call calls[] = {
 	{C(fcntl), INNER, ALLOW, 1, {EQ(1, F_SETFD)}},
 	{C(fcntl), S, ALLOW, 2, {LT(0, SANDBOX_RECORD_FD), EQ(1, F_SETFL)}},
 	{C(fcntl), S, ALLOW, 2, {EQ(1, F_DUPFD_CLOEXEC), EQ(2, SANDBOX_RECORD_FD)}},
-	{C(fcntl), G | A | V, ALLOW, 1, {EQ(1, F_SETFL)}},
+	{C(fcntl), G | A | V | W, ALLOW, 1, {EQ(1, F_SETFL)}},
 	{C(fcntl), G | A | V, ALLOW, 1, {EQ(1, F_DUPFD_CLOEXEC)}},
 	{C(dup), V, ALLOW, ANY},
 	{C(dup2), V, ALLOW, ANY},
@@ -206,16 +208,16 @@ static const struct call calls[] = {
 
 #ifdef SP_ASAN
 	{C(prctl), INNER, ALLOW, ANY},
-	{C(readlink), S | G | A, ALLOW, ANY},
-	{C(getcwd), S | G | A, ALLOW, ANY},
+	{C(readlink), S | G | A | W, ALLOW, ANY},
+	{C(getcwd), S | G | A | W, ALLOW, ANY},
 #endif
 
 	/* attacks: on the recording */
 	{C(fallocate), INNER, KILL, ANY},
 	{C(pwritev2), INNER, KILL, ANY},
 	{C(pwritev), INNER, KILL, ANY},
-	{C(pwrite64), S | V, KILL, ANY},
-	{C(ftruncate), S | V, KILL, ANY},
+	{C(pwrite64), S | V | W, KILL, ANY},
+	{C(ftruncate), S | V | W, KILL, ANY},
 	{C(truncate), INNER, KILL, ANY},
 	{C(copy_file_range), INNER, KILL, ANY},
 	{C(splice), INNER, KILL, ANY},
@@ -223,17 +225,17 @@ static const struct call calls[] = {
 	{C(vmsplice), INNER, KILL, ANY},
 	{C(sendfile), INNER, KILL, ANY},
 	{C(unlink), INNER, KILL, ANY},
-	{C(unlinkat), S | G | V, KILL, ANY},
+	{C(unlinkat), S | G | V | W, KILL, ANY},
 	{C(rmdir), INNER, KILL, ANY},
 	{C(rename), INNER, KILL, ANY},
-	{C(renameat), S | G | V, KILL, ANY},
-	{C(renameat2), S | G | V, KILL, ANY},
+	{C(renameat), S | G | V | W, KILL, ANY},
+	{C(renameat2), S | G | V | W, KILL, ANY},
 	{C(link), INNER, KILL, ANY},
 	{C(linkat), INNER, KILL, ANY},
 	{C(symlink), INNER, KILL, ANY},
 	{C(symlinkat), INNER, KILL, ANY},
 	{C(chmod), INNER, KILL, ANY},
-	{C(fchmod), S | G | V, KILL, ANY},
+	{C(fchmod), S | G | V | W, KILL, ANY},
 	{C(fchmodat), INNER, KILL, ANY},
 	{C(chown), INNER, KILL, ANY},
 	{C(fchown), INNER, KILL, ANY},
@@ -263,7 +265,7 @@ static const struct call calls[] = {
 	{C(bind), INNER, KILL, ANY},
 	{C(listen), INNER, KILL, ANY},
 	{C(accept), INNER, KILL, ANY},
-	{C(accept4), INNER, KILL, ANY},
+	{C(accept4), S | G | A | V, KILL, ANY},
 
 	/* on the system: nobody here, the listener included */
 	{C(mount), INNER | L, KILL, ANY},
