@@ -167,7 +167,8 @@ void log_event(enum log_level level, const char *event, ...)
 		if (key == NULL)
 			break;
 		value = va_arg(ap, const char *);
-		line_pair(&l, key, value != NULL ? value : "");
+		if (value != NULL)
+			line_pair(&l, key, value);
 	}
 	va_end(ap);
 	n = (size_t)snprintf(l.text + l.n, CUT_TEXT, "%s%s\n", !l.cut ? "" : cfg.json ? ",\"cut\":\"yes\"" : " cut=yes",

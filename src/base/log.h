@@ -19,7 +19,7 @@ void log_set_fd(int fd);
 void log_set_session(const char *id);
 
 /* Pairs are `key, value` C strings ended by NULL: LOG_INFO("session-start", "user", u, "target", t).
- * Values are escaped. Keys and event names are literals. A line has at most 4 KiB: values that do not fit are
+ * A pair with the value NULL is left out. Values are escaped. Keys and event names are literals. A line has at most 4 KiB: values that do not fit are
  * shortened or left out whole, and the line ends with cut=yes. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 #define log_debug(...) log_event(LOG_DEBUG_, __VA_ARGS__, (char *)0)

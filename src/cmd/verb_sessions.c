@@ -13,7 +13,7 @@
 static const struct view_col cols[] = {
     {{"id", false, false}, "id", VIEW_SHORT_ID},
     {{"start", false, false}, "start_us", VIEW_TIME_US},
-    {{"user", false, true}, "user", VIEW_TEXT},
+    {{"user", false, true}, "who", VIEW_TEXT},
     {{"target", false, false}, "target", VIEW_TEXT},
     {{"database", false, true}, "database", VIEW_TEXT},
     {{"login", false, false}, "login", VIEW_TEXT},

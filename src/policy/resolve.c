@@ -100,6 +100,19 @@ static void set_approval(const struct conf *c, struct policy_view *out)
 		    i > 0 ? ", " : "", a->approvers.v[i]);
 }
 
+void policy_view_narrow(struct policy_view *v, const struct policy_view *by)
+{
+	for (int k = 0; k < SQL_CLASS_N; k++)
+		if (by->line[k].verdict < v->line[k].verdict ||
+		    (by->line[k].verdict == v->line[k].verdict && v->line[k].approval[0] == '\0' &&
+			by->line[k].approval[0] != '\0'))
+			v->line[k] = by->line[k];
+	if (class_beyond(v->max, by->max))
+		v->max = by->max;
+	if (by->mask < v->mask)
+		v->mask = by->mask;
+}
+
 static bool reaches(const struct conf_role *role, const struct conf_target *t, const char *login)
 {
 	if (role == NULL || t == NULL || !conf_selects(&role->targets, t))

@@ -16,4 +16,9 @@
 void policy_view_resolve(const struct conf *c, uint32_t epoch, const struct conf_role *role, const struct conf_target *t,
 			 const char *login, struct policy_view *out);
 
+/* The stricter of both, in everything: the verdict on each class (the rule and approval of the stricter; v's when they are
+ * equal, unless only the other one says who approves), the most severe class, the mask. Who approves by default and how long a
+ * hold waits stay v's. */
+void policy_view_narrow(struct policy_view *v, const struct policy_view *by);
+
 #endif

@@ -63,7 +63,7 @@ void policy_view_default(struct policy_view *v, const char *env)
 
 /* Beyond the role's most severe class? Inside a level the later class is the wider one; level 0 is
  * one. */
-static bool beyond(enum sql_class cls, enum sql_class max)
+bool class_beyond(enum sql_class cls, enum sql_class max)
 {
 	int a = sql_class_level(cls), b = sql_class_level(max);
 
@@ -73,7 +73,7 @@ static bool beyond(enum sql_class cls, enum sql_class max)
 static enum verdict verdict_of(const struct policy_view *v, enum sql_class cls)
 {
 	if (cls == SQL_UNPARSABLE || cls == SQL_ESCAPE || (unsigned)cls >= SQL_CLASS_N ||
-	    beyond(cls, v->max))
+	    class_beyond(cls, v->max))
 		return VERDICT_DENY;
 	return v->line[cls].verdict;
 }
@@ -83,7 +83,7 @@ static void name_rule(const struct policy_view *v, struct judgement *out)
 {
 	const char *rule = v->line[out->cls].rule;
 
-	if (out->cls != SQL_UNPARSABLE && beyond(out->cls, v->max))
+	if (out->cls != SQL_UNPARSABLE && class_beyond(out->cls, v->max))
 		(void)snprintf(out->rule, sizeof(out->rule), "role:max=%s", sql_class_name(v->max));
 	else if (strncmp(rule, "base ", 5) == 0)
 		(void)snprintf(
@@ -107,7 +107,7 @@ static void set_hint(const struct policy_view *v, struct judgement *out)
 	out->hint[0] = '\0';
 	if (out->verdict == VERDICT_ALLOW)
 		return;
-	if (out->cls != SQL_UNPARSABLE && beyond(out->cls, v->max))
+	if (out->cls != SQL_UNPARSABLE && class_beyond(out->cls, v->max))
 		(void)snprintf(out->hint, sizeof(out->hint),
 		    "this role may ask for nothing beyond class %s", sql_class_name(v->max));
 	else if (hint != NULL)

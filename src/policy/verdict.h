@@ -32,6 +32,9 @@ struct policy_view {
 /* The built-in base for a label set: env=prod (also when there is no env), env=staging. */
 void policy_view_default(struct policy_view *v, const char *env);
 
+/* Is cls more severe than max? Inside a level the later class is the wider one; level 0 is one. */
+bool class_beyond(enum sql_class cls, enum sql_class max);
+
 struct judgement {
 	enum verdict verdict;
 	enum sql_class cls;

@@ -237,7 +237,7 @@ static void dispatch(struct ctl *c, const struct ipc_msg *m)
 	if (c->peer == NULL)
 		auth_local(c->m, c->uid, &c->local);
 	if (may(c, v, &w) != 0) {
-		log_info("verb-refused", "user", c->id->user, "verb", v->name);
+		log_info("verb-refused", "user", c->id->user, "for", ident_for(c->id), "verb", v->name);
 		ctl_fail(c, &w);
 		return;
 	}

@@ -29,10 +29,15 @@ static bool sees_all(const struct ctl *c)
 
 static void put_session(struct item *it, const struct store_session *x)
 {
+	char who[2 * NAME_CAP + 16];
+
+	snprintf(who, sizeof(who), x->on_behalf_of[0] != '\0' ? "%s for %s" : "%s", x->user, x->on_behalf_of);
 	item_str(it, "id", x->id);
 	item_int(it, "counter", (int64_t)x->counter);
 	item_str(it, "user", x->user);
 	item_str(it, "person", x->person);
+	item_str(it, "on_behalf_of", x->on_behalf_of);
+	item_str(it, "who", who);
 	item_str(it, "target", x->target);
 	item_str(it, "database", x->database);
 	item_str(it, "login", x->login);
@@ -84,7 +89,9 @@ void ctl_sessions(struct ctl *c, const struct mp_val *args)
 			    "others need a role with the verb audit or watch");
 			return;
 		}
-		f.user = c->id->user;
+		f.user = c->id->user; /* and those of agents that act for this user */
+		if (c->id->kind == KIND_AGENT)
+			f.on_behalf_of = c->id->on_behalf_of;
 	}
 	if (store_session_list(c->m->store, &f, list_one, c) < 0)
 		ctl_end(c, CTL_FAILED, "the state store failed", "");
@@ -98,7 +105,7 @@ struct found {
 	size_t n;
 	char id[REC_SID_LEN + 1];
 	bool own, live;
-	const char *user; /* the caller's */
+	const struct ident *by; /* the caller */
 	struct item it;   /* of the first */
 };
 
@@ -109,7 +116,8 @@ static int note(void *ctx, const struct store_session *x)
 	if (f->n++ > 0)
 		return 1;
 	(void)str_copy(f->id, sizeof(f->id), x->id);
-	f->own = strcmp(x->user, f->user) == 0;
+	f->own = ident_is(f->by, x->user, x->on_behalf_of) ||
+		 (x->on_behalf_of[0] != '\0' && ident_is(f->by, x->on_behalf_of, ""));
 	f->live = x->end_us == 0;
 	put_session(&f->it, x);
 	return 0;
@@ -122,7 +130,7 @@ static bool session_arg(struct ctl *c, const struct mp_val *args, struct found *
 	struct store_session_filter filter = {.id_prefix = id, .limit = 2};
 	int rc = ctl_arg(args, "id", id, sizeof(id));
 
-	*f = (struct found){.user = c->id->user};
+	*f = (struct found){.by = c->id};
 	item_init(&f->it);
 	if (rc != 0 || strlen(id) < PREFIX_MIN) {
 		ctl_end(c, CTL_USAGE,
@@ -228,6 +236,7 @@ static void kill_one(struct ctl *c, struct msess *s, const char *why)
 	item_init(&it);
 	item_str(&it, "id", s->sid);
 	item_str(&it, "user", s->peer->id.user);
+	item_str(&it, "on_behalf_of", s->peer->id.on_behalf_of);
 	item_str(&it, "target", s->target);
 	ctl_item(c, &it);
 	snprintf(reason, sizeof(reason), "ended by %s%s%s", ctl_who_is(c),

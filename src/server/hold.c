@@ -164,6 +164,7 @@ static int ask_policy(struct ask *a, struct why *w)
 
 struct known { /* what the store has of this user */
 	const uint8_t *binding;
+	const char *on_behalf_of;
 	char id[HOLD_ID_LEN + 1];
 	char by[NAME_CAP], why[256];
 	size_t pending;
@@ -183,7 +184,7 @@ static int note_pending(void *ctx, const struct store_request *r)
 {
 	struct known *k = ctx;
 
-	if (r->state != REQ_PENDING)
+	if (r->state != REQ_PENDING || strcmp(r->on_behalf_of, k->on_behalf_of) != 0)
 		return 0;
 	k->pending++;
 	if (r->outlives && memcmp(r->binding, k->binding, SHA256_LEN) == 0)
@@ -266,7 +267,7 @@ static int hold_new(struct ask *a, struct why *w)
 {
 	struct monitor *m = a->s->peer->m;
 	struct store_request_filter mine = {.user = a->subject.user, .open_only = true};
-	struct known k = {.binding = a->binding};
+	struct known k = {.binding = a->binding, .on_behalf_of = a->subject.on_behalf_of};
 	char id[HOLD_ID_LEN + 1];
 	int rc = store_request_find(m->store, a->binding, clock_wall_us(), note_id, &k);
 
@@ -295,7 +296,8 @@ static int hold_new(struct ask *a, struct why *w)
 	rc = request_new(a, id);
 	if (rc != 0)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
-	log_info("hold", "sid", a->s->sid, "request", id, "user", a->subject.user, "target",
+	log_info("hold", "sid", a->s->sid, "request", id, "user", a->subject.user,
+	    "for", ident_for(&a->s->peer->id), "target",
 	    a->s->target, "class", sql_class_name(a->cls), "rule", a->rule, "approvers",
 	    a->approvers);
 	attach(a, id);
@@ -367,7 +369,9 @@ static int consume_leaf(void *ctx, const struct store_request *r)
 {
 	struct msess *s = ctx;
 
-	return hold_leaf(s->peer->m, r, REQ_CONSUMED, s->peer->id.user);
+	char who[2 * NAME_CAP + 16];
+
+	return hold_leaf(s->peer->m, r, REQ_CONSUMED, ident_who(&s->peer->id, who, sizeof(who)));
 }
 
 static int consume(struct msess *s, const struct hold *h, struct span settings, struct why *w)

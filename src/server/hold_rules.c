@@ -238,7 +238,8 @@ void holds_tick(struct monitor *m)
 	if (store_request_expire(m->store, now, gather, &g) < 0)
 		log_error("store-failed", "what", "expire");
 	for (size_t i = 0; i < g.n; i++) {
-		log_info("hold-expired", "request", g.v[i]->r.id, "user", g.v[i]->r.user);
+		log_info("hold-expired", "request", g.v[i]->r.id, "user", g.v[i]->r.user,
+		    "for", g.v[i]->r.on_behalf_of[0] != '\0' ? g.v[i]->r.on_behalf_of : NULL);
 		(void)hold_leaf(m, &g.v[i]->r, REQ_EXPIRED, "gateway");
 		hold_decided(m, g.v[i]->r.id, REQ_EXPIRED, "", "nobody decided in time");
 	}
@@ -250,12 +251,12 @@ void holds_tick(struct monitor *m)
 
 /* --- after a reload --- */
 
-/* Would the new configuration still let this user ask for it? As the user is configured now;
- * sessions that go on with a narrower certificate were cut to that before. */
-static bool still_allowed(const struct monitor *m, const struct store_request *r)
+/* Would the new configuration still let this user ask for it? Who asks in a live session was judged again
+ * before; of the others only the name is left. */
+static bool still_allowed(struct monitor *m, const struct store_request *r)
 {
 	const struct conf *c = mon_conf(m);
-	const struct conf_user *u = conf_user_find(c, r->user);
+	const struct msess *s = mon_session_find(m, r->session);
 	struct policy_view view;
 	enum sql_class cls = SQL_UNPARSABLE;
 	struct ident id;
@@ -263,13 +264,11 @@ static bool still_allowed(const struct monitor *m, const struct store_request *r
 	char state[6];
 	bool ok;
 
-	if (u == NULL)
-		return false;
 	ident_init(&id);
-	id.via = VIA_CERT;
-	(void)str_copy(id.user, sizeof(id.user), u->name);
-	for (size_t i = 0; i < u->groups.n; i++)
-		list_add(&id.groups, u->groups.v[i]);
+	if (s != NULL)
+		ident_copy(&id, &s->peer->id);
+	else
+		who_named(m, r->user, r->on_behalf_of, &id);
 	ok = grant_for(c, &id, r->target, r->login, r->database, &g, NULL, state) == 0 &&
 	     strcmp(g.login, r->login) == 0 && sql_class_parse(r->cls, &cls) == 0;
 	if (ok) {

@@ -74,14 +74,28 @@ bool ident_in_role(const struct ident *id, const struct conf_role *r)
 	return false;
 }
 
-bool ident_right(const struct ident *id, const struct conf *c, const char *right)
+static bool right_by_role(const struct ident *id, const struct conf *c, const char *right)
 {
-	if (id->via == VIA_OPERATOR)
-		return strcmp(right, "approve") != 0;
 	for (size_t i = 0; i < c->n_roles; i++)
 		if (ident_in_role(id, &c->roles[i]) && conf_list_has(&c->roles[i].verbs, right))
 			return true;
 	return false;
+}
+
+bool ident_right(const struct ident *id, const struct conf *c, const char *right)
+{
+	struct ident behind;
+
+	if (strcmp(right, "approve") == 0 && (id->via == VIA_OPERATOR || id->service))
+		return false;
+	if (id->via == VIA_OPERATOR)
+		return true;
+	if (!right_by_role(id, c, right))
+		return false;
+	if (id->kind != KIND_AGENT)
+		return true;
+	ident_behind(id, &behind);
+	return right_by_role(&behind, c, right);
 }
 
 void ident_behind(const struct ident *id, struct ident *out)
@@ -105,6 +119,11 @@ const char *ident_who(const struct ident *id, char *out, size_t cap)
 static bool same(const char *a, const char *b)
 {
 	return a != NULL && b != NULL && a[0] != '\0' && strcmp(a, b) == 0;
+}
+
+const char *ident_for(const struct ident *id)
+{
+	return id->on_behalf_of[0] != '\0' ? id->on_behalf_of : NULL;
 }
 
 bool ident_is(const struct ident *id, const char *user, const char *on_behalf_of)

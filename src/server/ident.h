@@ -63,6 +63,8 @@ bool ident_right(const struct ident *id, const struct conf *c, const char *right
 void ident_behind(const struct ident *id, struct ident *out);
 /* "alice@example.com", or "agent:etl for carol" when acting for somebody. */
 const char *ident_who(const struct ident *id, char *out, size_t cap);
+/* For log lines, beside the user: whom it acts for, NULL = nobody else. */
+const char *ident_for(const struct ident *id);
 /* The very same user: agents of two people may have one name. */
 bool ident_is(const struct ident *id, const char *user, const char *on_behalf_of);
 /* Same human or machine behind both? By user and by person, in either direction. */

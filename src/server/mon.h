@@ -180,6 +180,8 @@ bool auth_key_known(const struct conf_user *u, struct span blob, const char *add
 int who_regroup(struct monitor *m, struct ident *id, struct why *w) MUST_CHECK;
 /* A person by user name, local or an account, neither locked nor revoked: its groups in force are appended. E_DENIED with why. */
 int who_person(struct monitor *m, const char *user, struct conf_list *groups, char person[NAME_CAP], struct why *w) MUST_CHECK;
+/* Fill an identity of which only the name is left (its session ended): as wide as it could be now. Nobody any more: no groups. */
+void who_named(struct monitor *m, const char *user, const char *on_behalf_of, struct ident *id);
 /* After a revocation or a lock: live connections that are no longer in good standing end, also those of agents whose person, or
  * whose person's certificate or key, is hit. How many. */
 int who_end_unfit(struct monitor *m);

@@ -111,7 +111,7 @@ static void log_login(const struct peer *p, const char *via)
 {
 	const struct ident *id = &p->id;
 
-	log_info("login", "conn", p->conn, "user", id->user, "person", id->person, "for", id->on_behalf_of, "source",
+	log_info("login", "conn", p->conn, "user", id->user, "person", id->person, "for", ident_for(id), "source",
 	    p->addr, "via", via, "serial", log_num((long long)id->serial), "key", id->key_fp, "issuer", id->issuer);
 }
 

@@ -85,7 +85,7 @@ void connect_cancel(struct mconnect *c)
 
 void connect_refuse(struct mconnect *c, const struct why *w, const char *sqlstate)
 {
-	log_warn("connect-failed", "conn", c->peer->conn, "user", c->peer->id.user, "target",
+	log_warn("connect-failed", "conn", c->peer->conn, "user", c->peer->id.user, "for", ident_for(&c->peer->id), "target",
 	    c->grant.target->name, "why", w->text);
 	answer_fail(c->peer, c->call, w, sqlstate);
 	connect_cancel(c);
@@ -112,10 +112,12 @@ static void put_connect(struct mconnect *c, struct buf *b, const struct msess *s
     const uint8_t prev[SHA256_LEN], bool ca)
 {
 	const struct conf_recording *r = &c->epoch->conf->recording;
-	char name[NAME_CAP + 48];
+	char who[2 * NAME_CAP + 16], name[sizeof(who) + 48];
 	struct buf view;
 
-	snprintf(name, sizeof(name), "sallyport:%s:%s", s->sid, c->peer->id.person);
+	snprintf(name, sizeof(name), "sallyport:%s:%s", s->sid,
+	    c->peer->id.kind == KIND_AGENT ? ident_who(&c->peer->id, who, sizeof(who))
+					   : c->peer->id.person);
 	buf_init(&view, 64 * 1024);
 	view_put(&view, &s->view);
 	ipc_str(b, "sid", s->sid);
@@ -134,8 +136,8 @@ static void put_connect(struct mconnect *c, struct buf *b, const struct msess *s
 	ipc_str(b, "database", s->database);
 	ipc_bool(b, "login_mapped", c->grant.login_mapped);
 	ipc_bool(b, "ca", ca);
-	ipc_int(b, "idle_ms", c->grant.role->idle_ms);
-	ipc_int(b, "max_rows", c->grant.role->max_rows);
+	ipc_int(b, "idle_ms", grant_idle_ms(&c->grant));
+	ipc_int(b, "max_rows", grant_max_rows(&c->grant));
 	buf_clear(&view);
 }
 
@@ -495,7 +497,7 @@ int do_connect(struct peer *p, const struct ipc_msg *m)
 	if (rc == 0)
 		rc = limits(p, &w, &sqlstate);
 	if (rc != 0) {
-		log_info("connect-refused", "conn", p->conn, "user", p->id.user, "target", target,
+		log_info("connect-refused", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "target", target,
 		    "why", w.text);
 		answer_fail(p, ipc_id(m), &w, sqlstate);
 		return 0;

@@ -95,7 +95,8 @@ static int store_start(struct msess *s, const struct msess_start *st)
 	    .client = st->app,
 	    .cert_serial = serial,
 	    .start_us = s->start_us,
-	    .end_reason = ""};
+	    .end_reason = "",
+	    .on_behalf_of = id->on_behalf_of};
 
 	snprintf(serial, sizeof(serial), "%llu", (unsigned long long)id->serial);
 	return store_session_start(s->peer->m->store, &row, &s->counter);
@@ -107,6 +108,8 @@ static int start_leaf(const struct msess *s, const uint8_t hash[SHA256_LEN])
 
 	(void)str_copy(l.sid, sizeof(l.sid), s->sid);
 	memcpy(l.hash, hash, SHA256_LEN);
+	if (s->peer->id.kind == KIND_AGENT)
+		(void)ident_who(&s->peer->id, l.who, sizeof(l.who));
 	return mon_leaf(s->peer->m, &l);
 }
 
@@ -206,7 +209,7 @@ struct msess *msess_new(struct peer *p, const struct msess_start *st, int *segme
 		return NULL;
 	}
 	memcpy(s->head, prev, SHA256_LEN);
-	log_info("session-start", "sid", s->sid, "conn", p->conn, "user", p->id.user, "target",
+	log_info("session-start", "sid", s->sid, "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "target",
 	    s->target, "database", s->database, "login", s->login, "role", s->role, "source",
 	    p->addr);
 	return s;
@@ -393,7 +396,7 @@ int do_cancel(struct peer *p, const struct ipc_msg *m)
 
 static void end_common(struct msess *s, const char *reason, bool cancel)
 {
-	log_info("session-end", "sid", s->sid, "user", s->peer->id.user, "target", s->target,
+	log_info("session-end", "sid", s->sid, "user", s->peer->id.user, "for", ident_for(&s->peer->id), "target", s->target,
 	    "reason", reason);
 	s->cancel_us = 0;
 	if (cancel)
@@ -478,7 +481,7 @@ void msess_kill(struct msess *s, const char *reason, const char *sqlstate)
 
 	if (s->kill_timer != NULL)
 		return;
-	log_info("session-kill", "sid", s->sid, "user", s->peer->id.user, "reason", reason);
+	log_info("session-kill", "sid", s->sid, "user", s->peer->id.user, "for", ident_for(&s->peer->id), "reason", reason);
 	ipc_begin(b, IPC_KILL, 0);
 	ipc_str(b, "sid", s->sid);
 	ipc_str(b, "reason", reason);

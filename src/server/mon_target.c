@@ -2,7 +2,8 @@
  *
  * Names: which targets, databases and logins a caller may use. Unknown and forbidden targets are
  * answered alike, and suggestions come from the caller's own names only: nobody learns what others
- * have.
+ * have. An agent may use what one of its own roles gives and a role of the person behind it, too:
+ * target, login and database together.
  */
 #include <stdio.h>
 
@@ -24,37 +25,6 @@ static bool role_reaches(
     const struct ident *id, const struct conf_role *r, const struct conf_target *t)
 {
 	return ident_in_role(id, r) && conf_selects(&r->targets, t) && in_cert_list(id, t);
-}
-
-bool target_allowed(const struct conf *c, const struct ident *id, const struct conf_target *t)
-{
-	for (size_t i = 0; i < c->n_roles; i++)
-		if (role_reaches(id, &c->roles[i], t))
-			return true;
-	return false;
-}
-
-const struct conf_target *target_for(
-    const struct conf *c, const struct ident *id, const char *name, struct why *w)
-{
-	const struct conf_target *t = conf_target_find(c, name);
-	struct suggest s;
-	char shown[64];
-
-	if (t != NULL && target_allowed(c, id, t))
-		return t;
-	suggest_init(&s, name);
-	for (size_t i = 0; i < c->n_targets; i++)
-		if (target_allowed(c, id, &c->targets[i]))
-			suggest_add(&s, c->targets[i].name);
-	span_escape(span_str(name), shown, sizeof(shown));
-	why_set(w, E_NOTFOUND, "unknown target \"%s\"", shown);
-	if (s.best != NULL)
-		why_hint(
-		    w, "did you mean %s? your targets: ssh %s targets", s.best, c->gateway.name);
-	else
-		why_hint(w, "your targets: ssh %s targets", c->gateway.name);
-	return NULL;
 }
 
 /* --- what a role gives on a target --- */
@@ -104,6 +74,107 @@ static bool role_has_database(const struct conf_role *r, const char *db)
 	return r->databases.n == 0 || conf_list_has(&r->databases, db);
 }
 
+/* --- the person behind an agent --- */
+
+static bool behind_in_role(const struct ident *id, const struct conf_role *r)
+{
+	for (size_t i = 0; i < id->behind.n; i++)
+		if (conf_list_has(&r->groups, id->behind.v[i]))
+			return true;
+	return false;
+}
+
+/* The first role of the person behind that gives the login and the database on t; NULL: none. */
+static const struct conf_role *behind_role(const struct conf *c, const struct ident *id,
+    const struct conf_target *t, const char *login, const char *db)
+{
+	for (size_t i = 0; i < c->n_roles; i++) {
+		const struct conf_role *r = &c->roles[i];
+
+		if (behind_in_role(id, r) && conf_selects(&r->targets, t) &&
+		    role_has_login(r, login) && role_has_database(r, db))
+			return r;
+	}
+	return NULL;
+}
+
+static bool open_behind(const struct conf *c, const struct ident *id, const struct conf_target *t,
+    const char *login, const char *db)
+{
+	return id->kind != KIND_AGENT || behind_role(c, id, t, login, db) != NULL;
+}
+
+/* Is the login of role r of any use: with some database? */
+static bool login_open(const struct conf *c, const struct ident *id, const struct conf_role *r,
+    const struct conf_target *t, const char *login)
+{
+	for (size_t d = 0; d < t->databases.n; d++)
+		if (role_has_database(r, t->databases.v[d]) &&
+		    open_behind(c, id, t, login, t->databases.v[d]))
+			return true;
+	return id->kind != KIND_AGENT;
+}
+
+static bool database_open(const struct conf *c, const struct ident *id, const struct conf_role *r,
+    const struct conf_target *t, const char *db)
+{
+	const char *login;
+
+	if (!role_has_database(r, db))
+		return false;
+	for (size_t k = 0; (login = role_login(r, t, k)) != NULL; k++)
+		if (open_behind(c, id, t, login, db))
+			return true;
+	return id->kind != KIND_AGENT;
+}
+
+/* --- targets --- */
+
+static bool any_login(const struct conf *c, const struct ident *id, const struct conf_role *r,
+    const struct conf_target *t)
+{
+	const char *login;
+
+	for (size_t k = 0; (login = role_login(r, t, k)) != NULL; k++)
+		if (login_open(c, id, r, t, login))
+			return true;
+	return false;
+}
+
+bool target_allowed(const struct conf *c, const struct ident *id, const struct conf_target *t)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (role_reaches(id, &c->roles[i], t) &&
+		    (id->kind != KIND_AGENT || any_login(c, id, &c->roles[i], t)))
+			return true;
+	return false;
+}
+
+const struct conf_target *target_for(
+    const struct conf *c, const struct ident *id, const char *name, struct why *w)
+{
+	const struct conf_target *t = conf_target_find(c, name);
+	struct suggest s;
+	char shown[64];
+
+	if (t != NULL && target_allowed(c, id, t))
+		return t;
+	suggest_init(&s, name);
+	for (size_t i = 0; i < c->n_targets; i++)
+		if (target_allowed(c, id, &c->targets[i]))
+			suggest_add(&s, c->targets[i].name);
+	span_escape(span_str(name), shown, sizeof(shown));
+	why_set(w, E_NOTFOUND, "unknown target \"%s\"", shown);
+	if (s.best != NULL)
+		why_hint(
+		    w, "did you mean %s? your targets: ssh %s targets", s.best, c->gateway.name);
+	else
+		why_hint(w, "your targets: ssh %s targets", c->gateway.name);
+	return NULL;
+}
+
+/* --- lists --- */
+
 static void add_new(struct conf_list *l, const char *s)
 {
 	if (!conf_list_has(l, s))
@@ -118,7 +189,8 @@ void target_logins(const struct conf *c, const struct ident *id, const struct co
 	for (size_t i = 0; i < c->n_roles; i++)
 		if (role_reaches(id, &c->roles[i], t))
 			for (size_t k = 0; (name = role_login(&c->roles[i], t, k)) != NULL; k++)
-				add_new(out, name);
+				if (login_open(c, id, &c->roles[i], t, name))
+					add_new(out, name);
 }
 
 void target_databases(const struct conf *c, const struct ident *id, const struct conf_target *t,
@@ -127,7 +199,7 @@ void target_databases(const struct conf *c, const struct ident *id, const struct
 	for (size_t d = 0; d < t->databases.n; d++)
 		for (size_t i = 0; i < c->n_roles; i++)
 			if (role_reaches(id, &c->roles[i], t) &&
-			    role_has_database(&c->roles[i], t->databases.v[d]))
+			    database_open(c, id, &c->roles[i], t, t->databases.v[d]))
 				add_new(out, t->databases.v[d]);
 }
 
@@ -165,6 +237,23 @@ static int choose_database(const struct conf *c, const struct ident *id, const c
 	return 0;
 }
 
+/* What role r gives for an asked-for login on the granted target and database: itself, or, when the target does
+ * not have it, the first one. */
+static const char *login_from(const struct conf *c, const struct ident *id, const struct grant *g,
+    const struct conf_role *r, const char *known)
+{
+	const char *login;
+
+	if (known != NULL)
+		return role_has_login(r, known) && open_behind(c, id, g->target, known, g->database)
+			   ? known
+			   : NULL;
+	for (size_t k = 0; (login = role_login(r, g->target, k)) != NULL; k++)
+		if (open_behind(c, id, g->target, login, g->database))
+			return login;
+	return NULL;
+}
+
 /* The first role (in the order of the configuration) that gives the login and the database. A login
  * that the target does not have stands for that role's first one; a configured one that no role
  * gives is refused. */
@@ -180,12 +269,12 @@ static int choose_login(const struct conf *c, const struct ident *id, const char
 
 		if (!role_reaches(id, r, g->target) || !role_has_database(r, g->database))
 			continue;
-		login = known == NULL              ? role_login(r, g->target, 0)
-			: role_has_login(r, known) ? known
-						   : NULL;
+		login = login_from(c, id, g, r, known);
 		if (login == NULL)
 			continue;
 		g->role = r;
+		g->behind = id->kind == KIND_AGENT ? behind_role(c, id, g->target, login, g->database)
+						   : NULL;
 		g->login = login;
 		g->login_mapped = known == NULL && asked[0] != '\0';
 		return 0;

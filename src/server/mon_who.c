@@ -268,6 +268,57 @@ int who_regroup(struct monitor *m, struct ident *id, struct why *w)
 	return rc;
 }
 
+/* --- by name only --- */
+
+static void claim_all_delegated(struct ident *id, const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		for (size_t g = 0; c->roles[i].delegated_by.n > 0 && g < c->roles[i].groups.n; g++)
+			add_new(&id->claimed, c->roles[i].groups.v[g]);
+}
+
+/* A workload that is no user of the configuration: which block can it be from? */
+static void from_workload(struct ident *id, const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_identities; i++) {
+		const struct conf_identity *b = &c->identities[i];
+
+		if (b->type != IDENTITY_OIDC || b->kind != IDK_SERVICE || !conf_identity_names(c, b, id->user))
+			continue;
+		for (size_t g = 0; g < b->add_groups.n; g++)
+			add_new(&id->groups, b->add_groups.v[g]);
+	}
+	id->kind = KIND_SERVICE;
+	id->service = true;
+}
+
+void who_named(struct monitor *m, const char *user, const char *on_behalf_of, struct ident *id)
+{
+	const struct conf *c = mon_conf(m);
+	const struct conf_user *u = conf_user_find(c, user);
+	int rc = 0;
+
+	id->via = VIA_CERT;
+	(void)str_copy(id->user, sizeof(id->user), user);
+	(void)str_copy(id->on_behalf_of, sizeof(id->on_behalf_of), on_behalf_of);
+	if (on_behalf_of[0] != '\0') {
+		id->kind = KIND_AGENT;
+		id->service = true;
+		claim_all_delegated(id, c);
+		keep_allowed(id, &id->claimed);
+		rc = who_person(m, on_behalf_of, &id->behind, id->person, NULL);
+		if (rc == 0)
+			keep_delegated(id, c);
+	} else if (u != NULL) {
+		for (size_t i = 0; i < u->groups.n; i++)
+			add_new(&id->groups, u->groups.v[i]);
+	} else if (who_person(m, user, &id->groups, id->person, NULL) != 0) {
+		from_workload(id, c);
+	}
+	if (rc != 0)
+		list_clear(&id->groups);
+}
+
 /* --- after a revocation or a lock --- */
 
 static int standing_now(struct monitor *m, const struct ident *id)

@@ -115,7 +115,7 @@ void peer_end(struct peer *p, const char *reason)
 	if (p->state == PEER_DEAD)
 		return;
 	peer_enter(p, PEER_DEAD);
-	log_info("connection-end", "conn", p->conn, "user", p->id.user, "source", p->addr, "reason",
+	log_info("connection-end", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "source", p->addr, "reason",
 	    reason);
 	if (p->pidfd >= 0)
 		(void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
@@ -162,7 +162,7 @@ void peer_kick(struct peer *p, const char *reason, const char *sqlstate)
 
 	if (p->state == PEER_DEAD || p->kill_timer != NULL)
 		return;
-	log_info("connection-kill", "conn", p->conn, "user", p->id.user, "reason", reason);
+	log_info("connection-kill", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "reason", reason);
 	ipc_begin(b, IPC_KILL, 0);
 	ipc_str(b, "sid", "");
 	ipc_str(b, "reason", reason);
@@ -182,7 +182,7 @@ static void violation(struct peer *p, const struct why *w)
 
 	if (p->state == PEER_DEAD)
 		return;
-	log_warn("peer-violation", "conn", p->conn, "user", p->id.user, "source", p->addr, "why",
+	log_warn("peer-violation", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "source", p->addr, "why",
 	    w->text);
 	ipc_begin(b, IPC_PENALTY, 0);
 	ipc_str(b, "addr", p->addr);

@@ -144,7 +144,7 @@ static void exec_done(void *ctx, int status, struct span out)
 	struct buf *b = &p->m->out;
 
 	(void)out;
-	log_info("exec-end", "conn", p->conn, "user", p->id.user, "exec", log_num(x->n), "status",
+	log_info("exec-end", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "exec", log_num(x->n), "status",
 	    log_num(status));
 	ipc_begin(b, IPC_EXEC_EXIT, 0);
 	ipc_int(b, "exec", x->n);
@@ -330,7 +330,7 @@ static int run(struct peer *p, uint32_t call, const struct exec_ask *a, struct w
 		ends_close(&e);
 		return why_set(w, E_LIMIT, "the command cannot be started");
 	}
-	log_info("exec", "conn", p->conn, "user", p->id.user, "verb", a->cmd.verb->name, "exec",
+	log_info("exec", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "verb", a->cmd.verb->name, "exec",
 	    log_num(x->n));
 	answer_exec(p, call, a, x, &e);
 	ends_close(&e);
@@ -352,7 +352,7 @@ int do_exec(struct peer *p, const struct ipc_msg *m)
 		rc = run(p, ipc_id(m), &a, &w);
 	if (rc != 0) {
 		w.code = rc;
-		log_info("exec-refused", "conn", p->conn, "user", p->id.user, "why", w.text);
+		log_info("exec-refused", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "why", w.text);
 		answer_fail(p, ipc_id(m), &w, "");
 	}
 	cmdline_clear(&a.cmd);

@@ -154,7 +154,7 @@ bool rec_sid_ok(struct span s);
 /* ---- leaves of the proof log ---- */
 
 enum leaf_type {
-	LEAF_START = 1, /* sid counter hash=SHA-256(meta) */
+	LEAF_START = 1, /* sid counter hash=SHA-256(meta); who of an agent: "agent:etl for carol" */
 	LEAF_PROGRESS,  /* sid seq bytes hash=head */
 	LEAF_END,       /* sid seq bytes hash=head segment=how many reason */
 	LEAF_SEAL,      /* sid segment bytes hash=SHA-256(sealed file); seq head raw: where its last
