@@ -172,6 +172,13 @@ int store_ca_move(struct store *s, const char *name, enum store_ca_state to, int
 	return s->ops->ca_move(s, name, to, now_s);
 }
 
+int store_ca_replace(struct store *s, const struct store_ca *ca, const char *keep)
+{
+	if (empty(ca->name) || empty(ca->fingerprint) || empty(keep) || ca->blob.n == 0)
+		return E_FORMAT;
+	return s->ops->ca_replace(s, ca, keep);
+}
+
 int store_ca_list(struct store *s, store_ca_fn *fn, void *ctx)
 {
 	return s->ops->ca_list(s, fn, ctx);

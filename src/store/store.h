@@ -111,6 +111,9 @@ int store_ca_put(struct store *s, const struct store_ca *ca) MUST_CHECK;
 /* At most one is active: activating one makes the former trusted. E_STATE: a retired one stays retired; the active one cannot be
  * retired or made trusted. E_NOTFOUND. 0 when it is in that state already. */
 int store_ca_move(struct store *s, const char *name, enum store_ca_state to, int64_t now_s) MUST_CHECK;
+/* The name's key is another one from now on: the former one goes on as `keep`, trusted (a retired one stays retired), and ca is
+ * active if the former was, else trusted. E_NOTFOUND: no such name. E_EXISTS: another name has this key, or `keep` is taken. */
+int store_ca_replace(struct store *s, const struct store_ca *ca, const char *keep) MUST_CHECK;
 typedef int store_ca_fn(void *ctx, const struct store_ca *ca);
 int store_ca_list(struct store *s, store_ca_fn *fn, void *ctx) MUST_CHECK; /* oldest first */
 

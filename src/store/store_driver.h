@@ -29,6 +29,7 @@ struct store_ops {
 	int (*prune)(struct store *s, int64_t now_s);
 	int (*ca_put)(struct store *s, const struct store_ca *ca);
 	int (*ca_move)(struct store *s, const char *name, enum store_ca_state to, int64_t now_s);
+	int (*ca_replace)(struct store *s, const struct store_ca *ca, const char *keep);
 	int (*ca_list)(struct store *s, store_ca_fn *fn, void *ctx);
 	int (*session_start)(struct store *s, const struct store_session *x, uint64_t *counter);
 	int (*session_end)(struct store *s, const char *id, const char *reason, int64_t end_us,

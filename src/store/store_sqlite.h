@@ -38,6 +38,7 @@ enum lite_query {
 	Q_CA_PUT,
 	Q_CA_STATE,
 	Q_CA_MOVE,
+	Q_CA_RENAME,
 	Q_CA_LIST,
 	Q_SESSION_ADD,
 	Q_SESSION_END,
@@ -122,6 +123,7 @@ int lite_token_use(struct store *s, const uint8_t hash[32], int64_t expires_s, i
 int lite_prune(struct store *s, int64_t now_s);
 int lite_ca_put(struct store *s, const struct store_ca *ca);
 int lite_ca_move(struct store *s, const char *name, enum store_ca_state to, int64_t now_s);
+int lite_ca_replace(struct store *s, const struct store_ca *ca, const char *keep);
 int lite_ca_list(struct store *s, store_ca_fn *fn, void *ctx);
 int lite_session_start(struct store *s, const struct store_session *x, uint64_t *counter);
 int lite_session_end(struct store *s, const char *id, const char *reason, int64_t end_us,

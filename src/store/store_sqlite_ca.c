@@ -78,6 +78,36 @@ int lite_ca_move(struct store *s, const char *name, enum store_ca_state to, int6
 	return rc != 0 ? rc : lite_tx_end(l, ca_move(l, name, to, now_s));
 }
 
+static int ca_rename(struct lite *l, const char *name, const char *to, int64_t now_s)
+{
+	struct lite_use u = lite_begin(l, Q_CA_RENAME);
+
+	lite_bind_str(&u, name);
+	lite_bind_str(&u, to);
+	lite_bind_int(&u, now_s);
+	return lite_run(&u, NULL);
+}
+
+static int ca_replace(struct lite *l, const struct store_ca *ca, const char *keep)
+{
+	struct store_ca now = *ca;
+	int was = ca_state(l, ca->name), rc;
+
+	if (was < 0)
+		return was;
+	rc = ca_rename(l, ca->name, keep, ca->changed_s);
+	now.state = was == STORE_CA_ACTIVE ? STORE_CA_ACTIVE : STORE_CA_TRUSTED;
+	return rc != 0 ? rc : lite_ca_put((struct store *)l, &now);
+}
+
+int lite_ca_replace(struct store *s, const struct store_ca *ca, const char *keep)
+{
+	struct lite *l = lite_of(s);
+	int rc = lite_tx_begin(l);
+
+	return rc != 0 ? rc : lite_tx_end(l, ca_replace(l, ca, keep));
+}
+
 int lite_ca_list(struct store *s, store_ca_fn *fn, void *ctx)
 {
 	struct lite_use u = lite_begin(lite_of(s), Q_CA_LIST);

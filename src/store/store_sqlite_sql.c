@@ -20,8 +20,9 @@
 	"issued_s, valid_after_s, valid_before_s, blob"
 
 /* Every query has the whole filter; the lead is the part with an index. */
-#define CERTS(lead)                                                                                \
-	"SELECT " CERT_COLUMNS " FROM cert WHERE " lead " AND (?1 = 0 OR serial = ?1) "            \
+#define CERTS(lead) CERTS_OF("cert", lead)
+#define CERTS_OF(table, lead)                                                                      \
+	"SELECT " CERT_COLUMNS " FROM " table " WHERE " lead " AND (?1 = 0 OR serial = ?1) "       \
 	"AND (?2 IS NULL OR fingerprint = ?2) AND (?3 IS NULL OR user = ?3) "                      \
 	"AND (?4 IS NULL OR on_behalf_of = ?4) AND (?5 IS NULL OR source = ?5) "                   \
 	"AND (?6 = 0 OR (valid_after_s <= ?6 AND valid_before_s > ?6)) "                           \
@@ -49,7 +50,7 @@ const char *const lite_sql[Q_N] = {
     [Q_CERT_BY_KEY] = CERTS("fingerprint = ?2"),
     [Q_CERT_BY_USER] = CERTS("user = ?3"),
     [Q_CERT_BY_BEHALF] = CERTS("on_behalf_of = ?4 AND on_behalf_of <> ''"),
-    [Q_CERT_BY_TIME] = CERTS("valid_before_s > ?6"),
+    [Q_CERT_BY_TIME] = CERTS_OF("cert INDEXED BY cert_valid", "valid_before_s > ?6"),
     [Q_CERT_ALL] = CERTS("1"),
     [Q_CERT_PRUNE] = "DELETE FROM cert WHERE valid_before_s < ?1",
     [Q_REVOKE] =
@@ -110,12 +111,15 @@ const char *const lite_sql[Q_N] = {
     [Q_CA_STATE] = "SELECT state FROM ca WHERE name = ?1",
     [Q_CA_MOVE] = "UPDATE ca SET state = ?3, changed_s = ?4 WHERE (?1 IS NULL OR name = ?1) AND "
 		  "state = ?2",
+    [Q_CA_RENAME] = "UPDATE ca SET name = ?2, state = CASE state WHEN 1 THEN 0 ELSE state END, "
+		    "changed_s = ?3 WHERE name = ?1",
     [Q_CA_LIST] = "SELECT name, spec, fingerprint, blob, state, added_s, changed_s FROM ca "
 		  "ORDER BY number",
 
     [Q_SESSION_ADD] =
 	"INSERT INTO session (counter, id, user, person, target, database, login, source, client, "
-	"cert_serial, start_us, on_behalf_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+	"cert_serial, start_us, on_behalf_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+	"?11, "
 	"?12)",
     [Q_SESSION_END] =
 	"UPDATE session SET end_reason = ?2, end_us = ?3, statements = ?4, row_count = ?5, "

@@ -33,32 +33,6 @@ Test(store, serials_never_repeat)
 	remove_all();
 }
 
-Test(store, revocation)
-{
-	struct store *s = open_fresh();
-
-	cr_assert_eq(store_is_revoked(s, 7, "alice", "SHA256:k", "SHA256:ca"), 0);
-	cr_assert_eq(store_revoke(s, "serial", "7", "bob", "lost", 1), 0);
-	cr_assert_eq(store_is_revoked(s, 7, "alice", "SHA256:k", "SHA256:ca"), 1);
-	cr_assert_eq(store_is_revoked(s, 8, "alice", "SHA256:k", "SHA256:ca"), 0);
-	cr_assert_eq(store_revoke(s, "user", "carol", "bob", "left", 1), 0);
-	cr_assert_eq(store_is_revoked(s, 9, "carol", NULL, NULL), 1);
-	cr_assert_eq(store_revoke(s, "key", "SHA256:bad", "bob", "", 1), 0);
-	cr_assert_eq(store_is_revoked(s, 9, "x", "SHA256:bad", NULL), 1);
-	cr_assert_eq(store_is_revoked(s, 9, "SHA256:bad", "x", "SHA256:bad"), 0,
-	    "a value counts for its kind only");
-	cr_assert_eq(store_revoke(s, "ca", "SHA256:old", NULL, NULL, 1), 0);
-	cr_assert_eq(store_is_revoked(s, 9, "x", "y", "SHA256:old"), 1);
-	cr_assert_eq(store_revoke(s, "serial", "7", "bob", "again", 2), E_EXISTS, "twice");
-	cr_assert_eq(store_revoke(s, "host", "7", "bob", "", 2), E_UNKNOWN);
-	cr_assert_eq(store_revoke(s, "user", "", "bob", "", 2), E_FORMAT);
-	store_close(s);
-	s = open_again();
-	cr_assert_eq(store_is_revoked(s, 7, NULL, NULL, NULL), 1, "survives a restart");
-	store_close(s);
-	remove_all();
-}
-
 /* --- sessions --- */
 
 struct seen {

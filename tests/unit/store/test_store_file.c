@@ -119,6 +119,127 @@ Test(store_file, schema_in_share_is_the_one_built_in)
 	buf_clear(&text);
 }
 
+/* --- older versions --- */
+
+static void file_from(const char *vector)
+{
+	struct buf b;
+
+	store_close(open_fresh());
+	buf_init(&b, 1 << 24);
+	cr_assert_eq(file_read(vector, &b), 0);
+	write_path(buf_span(&b).p, buf_len(&b));
+	buf_clear(&b);
+}
+
+static int one_line(void *ctx, int n, char **v, char **names)
+{
+	char *text = ctx;
+	size_t at = strlen(text);
+
+	(void)names;
+	for (int i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, 20000 - at, "%s%s", v[i] != NULL ? v[i] : "-",
+		    i < n - 1 ? "|" : "\n");
+	return 0;
+}
+
+static const char *select_text(const char *sql)
+{
+	static char text[20000];
+	sqlite3 *db;
+
+	text[0] = '\0';
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(
+	    sqlite3_exec(db, sql, one_line, text, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
+	return text;
+}
+
+/* Columns, checks, keys and indexes, however their text is written. */
+static char *shape(void)
+{
+	static const char columns[] =
+	    "SELECT m.name, t.strict, t.wr, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk "
+	    "FROM sqlite_schema m JOIN pragma_table_list t ON t.name = m.name AND t.schema = "
+	    "'main', "
+	    "pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid",
+			  indexes[] = "SELECT m.name, i.name, i.\"unique\", i.origin, i.partial, "
+				      "x.name FROM sqlite_schema m, pragma_index_list(m.name) i, "
+				      "pragma_index_info(i.name) x WHERE m.type = 'table' ORDER BY "
+				      "1, 2, x.seqno";
+	char *all = strdup(select_text(columns));
+	const char *more = select_text(indexes);
+	size_t n = strlen(all);
+
+	all = realloc(all, n + strlen(more) + 1);
+	memcpy(all + n, more, strlen(more) + 1);
+	return all;
+}
+
+#define VERSION_1 SP_SRCDIR "/tests/vectors/store/version-1.db"
+
+Test(store_file, version_1_becomes_version_2)
+{
+	struct store *s;
+	char *fresh, *migrated;
+	struct why w;
+	uint64_t serial;
+
+	store_close(open_fresh());
+	fresh = shape();
+	remove_all();
+	file_from(VERSION_1);
+	cr_assert_str_eq(select_text("SELECT version FROM schema_version"), "1\n");
+	cr_assert_eq(try_open(&w), 0, "%s", w.text);
+	migrated = shape();
+	cr_assert_str_eq(migrated, fresh);
+	cr_assert_str_eq(select_text("SELECT version FROM schema_version"), "2\n");
+	cr_assert_str_eq(
+	    select_text(
+		"SELECT serial, user, source, parent, on_behalf_of, length(blob) FROM cert"),
+	    "1|alice|203.0.113.9|0||0\n2|alice|203.0.113.9|0||0\n3|bob|203.0.113.9|0||0\n");
+	cr_assert_str_eq(
+	    select_text("SELECT count(*), sum(end_us = 0), max(counter) FROM session"), "2|1|2\n");
+	cr_assert_str_eq(
+	    select_text("SELECT id, state, decided_by FROM request"), "7f3a9c0000|1|bob\n");
+	s = open_again();
+	cr_assert_eq(store_standing(s, &(struct store_subject){.serial = 1}), STORE_REVOKED);
+	cr_assert_eq(store_standing(s, &(struct store_subject){.serial = 2}), STORE_GOOD);
+	cr_assert_eq(store_standing(s, &(struct store_subject){.user = "mallory"}), STORE_REVOKED);
+	cr_assert_eq(
+	    store_standing(s, &(struct store_subject){.ca_fp = "SHA256:ccc"}), STORE_REVOKED);
+	cr_assert_eq(store_revoke(s, "id", "user=bob login=l2", "root", "", 1), 0, "a new kind");
+	cr_assert_eq(store_serial_next(s, &serial), 0);
+	cr_assert_eq(serial, 4, "numbers go on");
+	store_close(s);
+	free(fresh);
+	free(migrated);
+	remove_all();
+}
+
+/* All or nothing: what stops in the middle is version 1 as before. */
+Test(store_file, a_migration_that_fails_changes_nothing)
+{
+	struct why w;
+	char *before, *after;
+
+	file_from(VERSION_1);
+	run_sql("CREATE TABLE account (x INTEGER)");
+	before = shape();
+	cr_assert_lt(try_open(&w), 0);
+	cr_assert_not_null(strstr(w.text, "cannot prepare"), "%s", w.text);
+	after = shape();
+	cr_assert_str_eq(before, after);
+	cr_assert_str_eq(select_text("SELECT version FROM schema_version"), "1\n");
+	free(before);
+	free(after);
+	remove_all();
+}
+
+/* --- damage --- */
+
 static int count_sessions(void *ctx, const struct store_session *x)
 {
 	(void)x;
