@@ -40,6 +40,7 @@ struct ident {
 	bool forward, pty;
 	bool own_ca;
 	bool login; /* an identity provider vouched on this connection; serial is of the certificate made for it */
+	bool window; /* a plain key; serial is of the stored certificate that stands for it */
 	char source[64];    /* numeric address */
 	char targets[1024]; /* only these ("" = all that roles give), comma list */
 	enum sql_class max; /* and nothing more severe; SQL_ESCAPE = no cap */

@@ -363,6 +363,7 @@ static int fits_window(struct peer *p, const char *user, struct span blob)
 		ident_clear(&p->cand_cert);
 		return E_NOTFOUND;
 	}
+	p->cand_cert.window = true;
 	from_key(&p->cand_key, user, blob, p->addr);
 	return 0;
 }
@@ -475,7 +476,7 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 		return 0;
 	}
 	peer_enter(p, key_only ? PEER_KEY : PEER_FULL);
-	log_login(p, key_only ? "key" : "certificate");
+	log_login(p, key_only ? "key" : p->id.window ? "stored-certificate" : "certificate");
 	b = ok_begin(p, ipc_id(m));
 	ipc_str(b, "user", p->id.user);
 	ipc_bool(b, "forward", p->id.forward);

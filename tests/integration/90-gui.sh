@@ -58,7 +58,7 @@ out "before the first certificate" dora dora
 login dora dora
 in_ "after it the tunnel opens" dora dora
 check "  and the serial is on record" " login .*user=dora .*serial=$(ssh-keygen -L -f "$LAB/keys/dora-cert.pub" | sed -n 's/ *Serial: //p') " "$LAB/gateway.log"
-check "  as a way of its own" " login .*user=dora .*via=(window|stored|plain-key|key)" "$LAB/gateway.log"
+check "  as a way of its own" " login .*user=dora .*via=stored-certificate " "$LAB/gateway.log"
 out "  not from another address" dora dora 127.0.0.2
 out "  not with another key of the same person" dora second
 key stranger
