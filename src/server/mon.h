@@ -72,6 +72,7 @@ struct monitor {
 	uint8_t log_pub[ED25519_PUB_LEN];
 	int64_t started_us;
 	int64_t next_expiry_us; /* earliest deadline of an open request */
+	int64_t next_prune_us;  /* what is long over is forgotten */
 	bool draining;
 	struct loop_timer *drain_timer;
 	loop_timer_fn *drained;

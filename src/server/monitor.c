@@ -23,6 +23,7 @@
 #define HELPER_QUEUE (4u * 1024 * 1024)
 #define SIGNER_MS    5000
 #define TICK_MS      1000
+#define PRUNE_US     (3600 * 1000000LL)
 #define DESCRIPTORS  262144
 
 /* --- looking around --- */
@@ -296,6 +297,19 @@ static void expire_certificates(struct monitor *m)
 			peer_kick(p, "your certificate has expired", "28000");
 }
 
+static void prune(struct monitor *m)
+{
+	int64_t now = clock_mono_us();
+	int rc;
+
+	if (now < m->next_prune_us)
+		return;
+	m->next_prune_us = now + PRUNE_US;
+	rc = store_prune(m->store, clock_wall_s());
+	if (rc != 0)
+		log_warn("prune-failed", "why", err_str(rc));
+}
+
 static void on_tick(void *ctx)
 {
 	struct monitor *m = ctx;
@@ -308,6 +322,7 @@ static void on_tick(void *ctx)
 	holds_tick(m);
 	msess_tick(m);
 	mon_log_checkpoint(m);
+	prune(m);
 }
 
 /* --- drain --- */

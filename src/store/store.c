@@ -101,14 +101,6 @@ int store_standing(struct store *s, const struct store_subject *x)
 	return s->ops->standing(s, x);
 }
 
-int store_is_revoked(
-    struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp)
-{
-	struct store_subject x = {.serial = serial, .user = user, .key_fp = key_fp, .ca_fp = ca_fp};
-
-	return store_standing(s, &x);
-}
-
 int store_lock(struct store *s, const char *user, const char *by, const char *why, int64_t now_s)
 {
 	return empty(user) ? E_FORMAT : s->ops->lock(s, user, by, why, now_s);

@@ -62,8 +62,6 @@ enum store_standing { STORE_GOOD = 0, STORE_REVOKED = 1, STORE_LOCKED = 2 };
  * key, its user). Negative error: treat as revoked. */
 int store_standing(struct store *s, const struct store_subject *x) MUST_CHECK;
 
-int store_is_revoked(struct store *s, uint64_t serial, const char *user, const char *key_fp, const char *ca_fp); /* being replaced by store_standing() */
-
 /* --- locks --- */
 /* E_EXISTS: locked already. */
 int store_lock(struct store *s, const char *user, const char *by, const char *why, int64_t now_s) MUST_CHECK;
