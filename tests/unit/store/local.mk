@@ -16,3 +16,8 @@ tests_unit_store_test_store_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
 tests_unit_store_test_store_file_SOURCES = tests/unit/store/test_store_file.c
 tests_unit_store_test_store_file_CFLAGS = $(TEST_CFLAGS) $(SQLITE_CFLAGS) -DSP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_store_test_store_file_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/store/test_authority
+TESTS += tests/unit/store/test_authority
+tests_unit_store_test_authority_SOURCES = tests/unit/store/test_authority.c
+tests_unit_store_test_authority_CFLAGS = $(TEST_CFLAGS)
+tests_unit_store_test_authority_LDADD = $(STORE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
