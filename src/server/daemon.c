@@ -31,6 +31,7 @@
 #include "server/listener.h"
 #include "server/monitor.h"
 #include "server/notify.h"
+#include "server/web_start.h"
 #include "session/sshedge.h"
 
 #define DRAIN_MS 30000
@@ -56,6 +57,7 @@ struct daemon {
 		int pidfd, sock;
 	} helper[HELPER_N];
 	struct keeper *fetcher;
+	struct web_start *web; /* NULL: no pages */
 	int status;
 	bool stopping;
 };
@@ -310,6 +312,7 @@ static void on_epoch(void *ctx, const struct conf *c)
 	keeper_want(d->fetcher, want);
 	if (!want)
 		monitor_set_fetcher(d->monitor, -1); /* it ends with its socket */
+	web_start_reloaded(d->web);
 }
 
 static struct helper_exec program(const struct daemon *d, const char *path, const char *name)
@@ -326,9 +329,13 @@ static int start_programs(struct daemon *d, struct why *w)
 	if (rc != 0)
 		return why_set(w, rc, "the path of sallyport-fetch is too long");
 	d->fetcher = keeper_new(d->loop, &h, NULL, fetcher_socket, d);
-	monitor_on_epoch(d->monitor, on_epoch, d);
 	on_epoch(d, monitor_conf(d->monitor));
-	return 0;
+	if (d->web != NULL) {
+		h = program(d, NULL, NULL);
+		rc = web_start_run(d->web, d->loop, d->monitor, &h, w);
+	}
+	monitor_on_epoch(d->monitor, on_epoch, d);
+	return rc;
 }
 
 /* --- signals --- */
@@ -432,6 +439,8 @@ static int prepare(struct daemon *d, struct why *w)
 		rc = dsetup_listen(&d->s, w);
 	if (rc == 0)
 		rc = dsetup_host_keys(&d->s, w);
+	if (rc == 0)
+		rc = web_start_new(d->conf, &d->web, w);
 	if (rc == 0 && !d->o->foreground)
 		rc = detach(d, w);
 	return rc == 0 ? signals(d, w) : rc;
@@ -526,6 +535,7 @@ int daemon_run(const struct daemon_opts *o)
 	}
 	monitor_free(d.monitor);
 	keeper_free(d.fetcher, END_MS);
+	web_start_free(d.web, END_MS);
 	helpers_end(&d);
 	log_info("stopped", "status", log_num(d.status));
 	loop_free(d.loop);

@@ -149,7 +149,7 @@ static int listen_on(const struct addrinfo *ai)
 	return err;
 }
 
-static int listen_text(struct dsetup *d, const char *text, struct why *w)
+static int listen_text(const char *text, int *sockets, size_t *n, size_t max, struct why *w)
 {
 	const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
@@ -162,27 +162,31 @@ static int listen_text(struct dsetup *d, const char *text, struct why *w)
 	if (rc != 0)
 		return why_set(w, E_CONFIG, "listen \"%s\": %s", text, gai_strerror(rc));
 	for (const struct addrinfo *ai = list; rc == 0 && ai != NULL; ai = ai->ai_next) {
-		int fd = d->n_sockets < DSETUP_SOCKETS ? listen_on(ai) : E_LIMIT;
+		int fd = *n < max ? listen_on(ai) : E_LIMIT;
 
 		if (fd < 0)
 			rc = why_set(w, fd, "listen \"%s\": %s", text, err_str(fd));
 		else
-			d->sockets[d->n_sockets++] = fd;
+			sockets[(*n)++] = fd;
 	}
 	freeaddrinfo(list);
 	return rc;
 }
 
-int dsetup_listen(struct dsetup *d, struct why *w)
+int dsetup_listen_list(const struct conf_list *list, int *sockets, size_t *n, size_t max, struct why *w)
 {
-	const struct conf_list *l = &d->conf->gateway.listen;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < l->n; i++)
-		rc = listen_text(d, l->v[i], w);
-	if (rc == 0 && d->n_sockets == 0)
+	for (size_t i = 0; rc == 0 && i < list->n; i++)
+		rc = listen_text(list->v[i], sockets, n, max, w);
+	if (rc == 0 && *n == 0)
 		rc = why_set(w, E_CONFIG, "nothing to listen on");
 	return rc;
+}
+
+int dsetup_listen(struct dsetup *d, struct why *w)
+{
+	return dsetup_listen_list(&d->conf->gateway.listen, d->sockets, &d->n_sockets, DSETUP_SOCKETS, w);
 }
 
 /* --- host keys --- */

@@ -36,6 +36,9 @@ int dsetup_user(struct dsetup *d, struct why *w) MUST_CHECK;
 /* State directory (0711: the control socket in it is for everybody) and the lock that makes us the only instance. */
 int dsetup_state(struct dsetup *d, struct why *w) MUST_CHECK;
 int dsetup_listen(struct dsetup *d, struct why *w) MUST_CHECK;
+/* Listening sockets for each "HOST:PORT" of the list (more than one where a name has several addresses), behind those that are
+ * there. What was opened stays the caller's, also on failure. */
+int dsetup_listen_list(const struct conf_list *list, int *sockets, size_t *n, size_t max, struct why *w) MUST_CHECK;
 /* Host keys; the default one is made on the first start. */
 int dsetup_host_keys(struct dsetup *d, struct why *w) MUST_CHECK;
 void dsetup_forget_keys(struct dsetup *d);

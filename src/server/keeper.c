@@ -24,7 +24,7 @@ struct keeper {
 	keeper_ready_fn *ready;
 	keeper_fn *fn;
 	void *ctx;
-	bool want;
+	bool want, again;
 	pid_t pid; /* -1: none */
 	int pidfd;
 	int64_t since_us;
@@ -51,14 +51,17 @@ static void gone(void *ctx, int fd, unsigned events)
 	fd_close(&k->pidfd);
 	(void)waitpid(k->pid, &status, 0);
 	k->pid = -1;
-	if (k->want)
+	if (k->want && !k->again)
 		log_error("process-gone", "name", k->h.name, "status",
 		    log_num(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));
 	k->fn(k->ctx, -1);
 	if (clock_mono_us() - k->since_us >= LIVED_MS * 1000)
 		k->delay_ms = DELAY_MIN_MS;
-	if (k->want)
+	if (k->want && k->again)
+		execute(k);
+	else if (k->want)
 		again_later(k);
+	k->again = false;
 }
 
 static int watch(struct keeper *k)
@@ -122,6 +125,17 @@ void keeper_want(struct keeper *k, bool want)
 		k->timer = NULL;
 		k->delay_ms = DELAY_MIN_MS;
 	}
+}
+
+void keeper_again(struct keeper *k)
+{
+	k->delay_ms = DELAY_MIN_MS;
+	k->again = k->pid > 0;
+	if (k->pid > 0 || !k->want)
+		return;
+	loop_cancel(k->loop, k->timer);
+	k->timer = NULL;
+	execute(k);
 }
 
 void keeper_free(struct keeper *k, int wait_ms)

@@ -20,6 +20,8 @@ typedef int keeper_ready_fn(void *ctx, struct helper_exec *h, struct why *w);
 struct keeper *keeper_new(struct loop *l, const struct helper_exec *h, keeper_ready_fn *ready, keeper_fn *fn, void *ctx);
 /* true: execute it unless it runs. false: it is not executed again; the caller closes its socket, which ends it. */
 void keeper_want(struct keeper *k, bool want);
+/* The caller closed its socket, so that it ends: execute it again at once. */
+void keeper_again(struct keeper *k);
 /* Not executed any more; its process is awaited for at most wait_ms (its socket is closed by now), then killed. NULL is fine. */
 void keeper_free(struct keeper *k, int wait_ms);
 

@@ -8,7 +8,7 @@ src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h sr
 	src/server/lstart.c src/server/listener.c src/server/listener.h src/server/daemon.c src/server/daemon.h \
 	src/server/dsetup.c src/server/dsetup.h src/server/helper.c src/server/helper.h src/server/notify.c \
 	src/server/notify.h src/server/title.c src/server/title.h src/server/helper_exec.c src/server/helper_exec.h \
-	src/server/keeper.c src/server/keeper.h
+	src/server/keeper.c src/server/keeper.h src/server/web_start.c src/server/web_start.h
 # the monitor
 src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
