@@ -56,11 +56,37 @@ static void hold_pushed(void *ctx, const struct ipc_msg *m)
 	px_hold_decided(ctx, m);
 }
 
+/* What is said to every session of the connection comes from the edge. */
+static void notice_pushed(void *ctx, const struct ipc_msg *m)
+{
+	char text[400], hint[400];
+
+	if (!mine(ctx, m))
+		return;
+	ipc_take_str(m, "text", text, sizeof(text));
+	ipc_take_str(m, "hint", hint, sizeof(hint));
+	pgproxy_notice(ctx, text, hint);
+}
+
+static void expire_pushed(void *ctx, const struct ipc_msg *m)
+{
+	char reason[200], hint[200], sqlstate[6];
+
+	if (!mine(ctx, m))
+		return;
+	ipc_take_str(m, "reason", reason, sizeof(reason));
+	ipc_take_str(m, "hint", hint, sizeof(hint));
+	ipc_take_str(m, "sqlstate", sqlstate, sizeof(sqlstate));
+	pgproxy_expire(ctx, ipc_get_int(m, "grace_ms", 0), reason, hint, sqlstate);
+}
+
 static void listen_to_monitor(struct pgproxy *x, bool on)
 {
 	monclient_on(x->p.mon, IPC_POLICY, on ? policy_pushed : NULL, x);
 	monclient_on(x->p.mon, IPC_KILL, on ? kill_pushed : NULL, x);
 	monclient_on(x->p.mon, IPC_HOLD_DECIDED, on ? hold_pushed : NULL, x);
+	monclient_on(x->p.mon, IPC_NOTICE, on ? notice_pushed : NULL, x);
+	monclient_on(x->p.mon, IPC_EXPIRE, on ? expire_pushed : NULL, x);
 }
 
 struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
@@ -135,6 +161,7 @@ void px_end(struct pgproxy *x, const char *reason)
 	(void)str_copy(x->end_reason, sizeof(x->end_reason), reason);
 	loop_cancel(x->p.loop, x->eof_timer);
 	x->eof_timer = NULL;
+	px_expire_clear(x);
 	if (x->phase == PX_RELAY && x->exp_head != NULL)
 		px_cancel_upstream(x); /* nobody waits for it any more */
 	px_hold_withdraw(x, reason);
@@ -372,6 +399,7 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	if (x->call != 0)
 		monclient_forget(x->p.mon, x->call);
 	px_hold_clear(x);
+	px_notes_clear(x);
 	loop_cancel(x->p.loop, x->sync_timer);
 	while (x->exp_head != NULL)
 		px_exp_pop(x);

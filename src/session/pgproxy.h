@@ -43,6 +43,12 @@ bool pgproxy_ended(const struct pgproxy *x);
 /* The monitor ended this session (revocation, kill, drain). */
 void pgproxy_kill(struct pgproxy *x, const char *reason, const char *sqlstate);
 
+/* Shown to the client between statements; at once when it waits for nothing. */
+void pgproxy_notice(struct pgproxy *x, const char *text, const char *hint);
+/* The identity behind it has run out: outside a transaction the session ends now, else with its transaction or after
+ * grace_ms; no other transaction begins. A second call changes nothing. hint: what the client reads at the end, or "". */
+void pgproxy_expire(struct pgproxy *x, int64_t grace_ms, const char *reason, const char *hint, const char *sqlstate);
+
 /* A CancelRequest carries our own key; finds the session of this connection it belongs to, or NULL. */
 struct pgproxy *pgproxy_by_key(uint32_t pid, uint32_t key);
 

@@ -174,6 +174,15 @@ struct px_hold {
 };
 
 struct px_rel;  /* px_catalog.c */
+struct px_note; /* px_life.c */
+
+/* The identity behind the session has run out: the open transaction may end, no other begins. */
+struct px_expiry {
+	bool on;
+	bool last;               /* the end of the transaction was forwarded: nothing follows */
+	char reason[200], hint[200], sqlstate[6];
+	struct loop_timer *timer;
+};
 
 struct pgproxy {
 	struct pgproxy_params p;
@@ -211,11 +220,16 @@ struct pgproxy {
 	bool copy_in;
 	bool tx_wrote;
 	bool ext_failed;         /* the server already skips to Sync: a refusal is only told */
+	bool tx_ended;           /* something forwarded since the last Sync or Query ends its transaction */
 
 	/* queue */
 	struct px_exp *exp_head, **exp_tail, *exp_last;
 	size_t n_exp, n_barrier;
 	uint64_t group;          /* Syncs and Queries forwarded so far */
+
+	/* its own life */
+	struct px_note *notes;   /* to be shown, oldest first */
+	struct px_expiry expiry;
 
 	/* pause */
 	enum px_wait wait;
@@ -338,6 +352,14 @@ int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool dist
 /* Does any of the text's relations hold sensitive or unknown columns? opaque: a view that runs more than a read. */
 bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f, bool *opaque, const char **which);
 bool px_catalog_shadowed(struct pgproxy *x, const struct sql_facts *f, const char **which);
+
+/* px_life.c */
+void px_notes_emit(struct pgproxy *x, bool at_end); /* what may be shown now; at_end: ReadyForQuery is about to follow */
+void px_notes_clear(struct pgproxy *x);
+bool px_expire_stops(struct pgproxy *x, const struct pg_msg *m); /* true: the message at the front is not taken (now) */
+void px_expire_note(struct pgproxy *x, const struct px_text *t);   /* the text is being forwarded */
+void px_expire_check(struct pgproxy *x); /* the transaction may be over */
+void px_expire_clear(struct pgproxy *x);
 
 /* px_hold.c */
 void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const struct pg_bind *bind);

@@ -452,10 +452,13 @@ static void on_ready(struct pgproxy *x, const struct pg_msg *m)
 	if (status == 'I' && !x->ext_open)
 		x->tx_wrote = false;
 	px_exp_pop(x);
-	if (!own)
+	if (!own) {
+		px_notes_emit(x, true);
 		pass(x, m);
+	}
 	if (done != NULL)
 		done(x, sqlstate);
+	px_expire_check(x);
 }
 
 static void on_copy_start(struct pgproxy *x, const struct pg_msg *m)
@@ -587,6 +590,7 @@ static void back_message(struct pgproxy *x, const struct pg_msg *m)
 		if (backs[i].type == m->type) {
 			backs[i].take(x, m);
 			locals_emit(x);
+			px_notes_emit(x, false);
 			return;
 		}
 	unexpected(x, m);

@@ -88,6 +88,7 @@ static void refuse_text(struct pgproxy *x, bool extended, const char *sqlstate, 
 
 static void tx_note(struct pgproxy *x, const struct px_text *t)
 {
+	px_expire_note(x, t);
 	if ((t->facts.flags & (SQLF_WRITES | SQLF_LOCKS)) != 0)
 		x->tx_wrote = true;
 	/* What was read of the catalogue inside a transaction goes with it: SET LOCAL, DDL, a subtransaction's SET. */
@@ -156,7 +157,7 @@ static void query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_t
 	e = px_expect(x, EXP_QUERY);
 	e->text = t; /* takes the caller's reference */
 	e->seq = recorded ? x->hold_seq : (uint64_t)(seq > 0 ? seq : 0);
-	x->ext_open = false;
+	x->ext_open = x->tx_ended = false;
 	unnamed_drop(x, e);
 	barrier_set(x, e, false);
 }
@@ -506,7 +507,7 @@ static enum taken on_sync(struct pgproxy *x, const struct pg_msg *m)
 		return TAKEN; /* the server ignores it there, so no answer may be expected */
 	forward(x, m);
 	(void)px_expect(x, EXP_SYNC);
-	x->ext_open = false;
+	x->ext_open = x->tx_ended = false;
 	x->skip = false;
 	return TAKEN;
 }
@@ -667,7 +668,7 @@ void px_front_input(struct pgproxy *x)
 			    "protocol violation");
 			break;
 		}
-		if (catalog_first(x, &m) || front_message(x, &m) == LATER)
+		if (px_expire_stops(x, &m) || catalog_first(x, &m) || front_message(x, &m) == LATER)
 			break;
 		buf_consume(&x->in, used);
 	}

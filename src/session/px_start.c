@@ -282,7 +282,9 @@ static void start_message(struct pgproxy *x, const struct pg_startup *s)
 		if (!start_pair(x, name, value))
 			return;
 	x->psql = strcmp(x->app, "psql") == 0;
-	if (x->phase == PX_STARTUP)
+	if (x->phase == PX_STARTUP && x->expiry.on)
+		px_fatal(x, x->expiry.sqlstate, x->expiry.reason, x->expiry.hint, "identity expired");
+	else if (x->phase == PX_STARTUP)
 		ask_target(x);
 }
 
@@ -378,6 +380,7 @@ static void welcome(struct pgproxy *x)
 		snprintf(msg, sizeof(msg), "\"%s\" is no login of %s: you are %s", x->user, x->target, x->login);
 		pg_put_notice(&x->out, &n);
 	}
+	px_notes_emit(x, true);
 	pg_put_ready(&x->out, 'I');
 	x->status = 'I';
 }

@@ -51,8 +51,8 @@ enum ipc_type {
 	IPC_KILL = 43,         /* sid:str ("" = the whole connection) reason:str sqlstate:str */
 	IPC_LOGIN_RESULT = 44, /* ok:bool user forward:bool pty:bool | text hint : the end of LOGIN_START; ok = authenticated */
 	IPC_NOTICE = 45,       /* sid:str ("" = every session) text hint : shown to the client between statements */
-	IPC_EXPIRE = 46,       /* sid grace_ms reason sqlstate : outside a transaction end now, else with it, at the latest
-	                        * after grace_ms; no new transaction begins */
+	IPC_EXPIRE = 46,       /* sid grace_ms reason hint sqlstate : outside a transaction end now, else with it, at the latest
+	                        * after grace_ms; no new transaction begins; sid "": also commands end, no new channels */
 
 	/* listener → monitor */
 	IPC_NEW_SESSION = 60,  /* pid:int addr:str port:int conn:str + fd */
