@@ -86,7 +86,19 @@ static void pg_drop(struct chan *c, const char *reason)
 	pgproxy_free(c->body, reason);
 }
 
-static const struct chan_ops pg_ops = {pg_feed, pg_eof, pg_pump, pg_kill, pg_drop};
+static void pg_notice(struct chan *c, const char *text, const char *hint)
+{
+	pgproxy_notice(c->body, text, hint);
+}
+
+static void pg_expire(struct chan *c, int64_t grace_ms)
+{
+	const struct edge *e = c->edge;
+
+	pgproxy_expire(c->body, grace_ms, e->expired.reason, e->expired.hint, e->expired.sqlstate);
+}
+
+static const struct chan_ops pg_ops = {pg_feed, pg_eof, pg_pump, pg_kill, pg_notice, pg_expire, pg_drop};
 
 /* --- libssh's callbacks: note and move inward, nothing else --- */
 
@@ -201,6 +213,8 @@ static void open_direct(struct edge *e, ssh_message m)
 	c->body = pgproxy_new(&p);
 	c->ops = &pg_ops;
 	c->state = CHAN_LIVE;
+	if (e->expired.on)
+		pg_expire(c, 0);
 }
 
 static bool open_allowed(const struct edge *e, ssh_message m)
@@ -425,6 +439,20 @@ void chans_kill(struct edge *e, const char *reason, const char *sqlstate)
 	for (struct chan *c = e->chans; c != NULL; c = c->next)
 		if (c->state == CHAN_LIVE)
 			c->ops->kill(c, reason, sqlstate);
+}
+
+void chans_notice(struct edge *e, const char *text, const char *hint)
+{
+	for (struct chan *c = e->chans; c != NULL; c = c->next)
+		if (c->state == CHAN_LIVE)
+			c->ops->notice(c, text, hint);
+}
+
+void chans_expire(struct edge *e, int64_t grace_ms)
+{
+	for (struct chan *c = e->chans; c != NULL; c = c->next)
+		if (c->state == CHAN_LIVE)
+			c->ops->expire(c, grace_ms);
 }
 
 void chans_clear(struct edge *e, const char *reason)

@@ -273,6 +273,34 @@ static void pushed_kill(void *ctx, const struct ipc_msg *m)
 		kill_all(ctx, reason, state);
 }
 
+/* To all sessions; to a single one: pgproxy.c. */
+static void pushed_notice(void *ctx, const struct ipc_msg *m)
+{
+	char sid[64], text[400], hint[400];
+
+	if (ipc_get_str(m, "sid", sid, sizeof(sid)) != 0 || sid[0] != '\0')
+		return;
+	ipc_take_str(m, "text", text, sizeof(text));
+	ipc_take_str(m, "hint", hint, sizeof(hint));
+	chans_notice(ctx, text, hint);
+}
+
+static void pushed_expire(void *ctx, const struct ipc_msg *m)
+{
+	struct edge *e = ctx;
+	char sid[64];
+
+	if (ipc_get_str(m, "sid", sid, sizeof(sid)) != 0)
+		sid[0] = '\0'; /* unreadable: rather too much than nothing */
+	if (sid[0] != '\0' || e->expired.on)
+		return;
+	e->expired.on = true;
+	ipc_take_str(m, "reason", e->expired.reason, sizeof(e->expired.reason));
+	ipc_take_str(m, "hint", e->expired.hint, sizeof(e->expired.hint));
+	ipc_take_str(m, "sqlstate", e->expired.sqlstate, sizeof(e->expired.sqlstate));
+	chans_expire(e, ipc_get_int(m, "grace_ms", 0));
+}
+
 /* --- life --- */
 
 static void socket_options(int fd)
@@ -300,6 +328,8 @@ static int start(struct edge *e)
 	socket_options(e->fd);
 	e->mon = monclient_new(e->loop, e->p.mon);
 	monclient_on(e->mon, IPC_KILL, pushed_kill, e);
+	monclient_on(e->mon, IPC_NOTICE, pushed_notice, e);
+	monclient_on(e->mon, IPC_EXPIRE, pushed_expire, e);
 	sshio_attach(e->fd);
 	if (edge_host_attach(e->p.host, e->ssh, e->fd) != 0 || ssh_handle_key_exchange(e->ssh) == SSH_ERROR)
 		return E_INTERNAL;

@@ -441,7 +441,26 @@ static void exec_drop(struct chan *c, const char *reason)
 	free(x);
 }
 
-static const struct chan_ops exec_ops = {exec_feed, exec_eof, exec_pump, exec_kill, exec_drop};
+static void exec_notice(struct chan *c, const char *text, const char *hint)
+{
+	struct exec *x = c->body;
+
+	if (x->db != NULL) /* the console reads it as any client does */
+		pgproxy_notice(x->db, text, hint);
+}
+
+static void exec_expire(struct chan *c, int64_t grace_ms)
+{
+	struct exec *x = c->body;
+	const struct edge *e = c->edge;
+
+	if (x->db != NULL)
+		pgproxy_expire(x->db, grace_ms, e->expired.reason, e->expired.hint, e->expired.sqlstate);
+	else
+		exec_kill(c, e->expired.reason, e->expired.sqlstate);
+}
+
+static const struct chan_ops exec_ops = {exec_feed, exec_eof, exec_pump, exec_kill, exec_notice, exec_expire, exec_drop};
 
 /* A connection that proved a key only may fetch its certificate and nothing else. */
 static bool line_is_key_verb(struct span line)
@@ -508,7 +527,9 @@ void exec_start(struct chan *c, struct span line)
 	if (exec_attack(x, line))
 		return;
 #endif
-	if (line.n > LINE_MAX_BYTES)
+	if (c->edge->expired.on)
+		exec_refuse(x, EXIT_DENIED, c->edge->expired.reason, c->edge->expired.hint);
+	else if (line.n > LINE_MAX_BYTES)
 		exec_refuse(x, 2, "the command line is too long", "send SQL on standard input");
 	else if (c->edge->auth.state != AUTH_DONE_CERT && !line_is_key_verb(line))
 		exec_refuse(x, EXIT_DENIED, "this login proved a key, not a certificate: it may only run cert",

@@ -71,6 +71,8 @@ struct chan_ops {
 	void (*eof)(struct chan *c);  /* the client will send no more */
 	void (*pump)(struct chan *c); /* write what there is; chan_finish() when all is said */
 	void (*kill)(struct chan *c, const char *reason, const char *sqlstate);
+	void (*notice)(struct chan *c, const char *text, const char *hint);
+	void (*expire)(struct chan *c, int64_t grace_ms); /* why is in the edge */
 	void (*drop)(struct chan *c, const char *reason); /* free the body; libssh is not called */
 };
 
@@ -107,6 +109,8 @@ void chans_reap(struct edge *e);
 /* One step of every channel. */
 void chans_step(struct edge *e);
 void chans_kill(struct edge *e, const char *reason, const char *sqlstate);
+void chans_notice(struct edge *e, const char *text, const char *hint);
+void chans_expire(struct edge *e, int64_t grace_ms);
 void chans_clear(struct edge *e, const char *reason);
 size_t chans_live(const struct edge *e); /* with a body */
 
@@ -141,6 +145,10 @@ struct edge {
 	const char *doomed;      /* set by callbacks: why the next step ends the connection */
 	enum edge_exit doom_code;
 	char leave_reason[128];
+	struct {
+		bool on; /* the identity has run out: nothing new begins */
+		char reason[200], hint[200], sqlstate[6];
+	} expired;
 	bool ending;
 	int exit;
 	uint8_t scratch[EDGE_PACKET];
