@@ -480,7 +480,7 @@ static int check_revoked(const struct certcheck_input *in, const struct sshcert 
 	struct cur cur = cur_of(c->principals);
 	char name[SSHCERT_PRINCIPAL_MAX + 1];
 	struct certcheck_revocable x = {
-	    id->serial, name, id->key_id, id->key_fp, id->ca_fp, id->on_behalf_of};
+	    id->serial, name, id->key_id, id->key_fp, id->ca_fp, id->on_behalf_of, id->parent};
 	struct span s;
 	int r;
 

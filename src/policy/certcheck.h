@@ -25,6 +25,7 @@ struct certcheck_revocable {
 	uint64_t serial;
 	const char *user, *key_id, *key_fp, *ca_fp; /* key_id: "" when it is no plain text */
 	const char *on_behalf_of;                   /* "" = nobody */
+	uint64_t parent; /* serial of the certificate it was delegated from; 0 = none */
 };
 typedef int certcheck_revoked_fn(void *ctx, const struct certcheck_revocable *x);
 

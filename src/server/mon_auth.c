@@ -57,7 +57,8 @@ static int revoked(void *ctx, const struct certcheck_revocable *x)
 	    .key_id = x->key_id,
 	    .key_fp = x->key_fp,
 	    .ca_fp = x->ca_fp,
-	    .on_behalf_of = x->on_behalf_of};
+	    .on_behalf_of = x->on_behalf_of,
+	    .parent = x->parent};
 	int rc = store_standing(m->store, &y);
 
 	return rc == STORE_LOCKED ? CERTCHECK_LOCKED : rc > 0 ? CERTCHECK_REVOKED : rc;

@@ -109,7 +109,7 @@ static int keep(struct issuing *j, const struct issue_ask *a)
 
 static int check_standing(struct issuing *j, struct why *w)
 {
-	struct store_subject x = {.serial = j->parent,
+	struct store_subject x = {.parent = j->parent,
 	    .user = j->user,
 	    .key_id = "",
 	    .key_fp = j->fp,

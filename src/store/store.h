@@ -54,7 +54,7 @@ int store_revocation_list(struct store *s, store_revocation_fn *fn, void *ctx) M
 
 /* What a certificate or key stands for; "" and 0 are not looked up. */
 struct store_subject {
-	uint64_t serial;
+	uint64_t serial, parent; /* parent: as the certificate says, when our record of it may be missing */
 	const char *user, *key_id, *key_fp, *ca_fp, *on_behalf_of;
 };
 enum store_standing { STORE_GOOD = 0, STORE_REVOKED = 1, STORE_LOCKED = 2 };

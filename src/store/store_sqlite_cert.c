@@ -179,6 +179,7 @@ int lite_standing(struct store *s, const struct store_subject *x)
 	lite_bind_str(&u, x->key_fp);
 	lite_bind_str(&u, x->ca_fp);
 	lite_bind_str(&u, x->on_behalf_of);
+	lite_bind_u64(&u, x->parent);
 	rc = lite_step(&u);
 	if (rc > 0)
 		rc = (int)lite_col_int(&u, 0);

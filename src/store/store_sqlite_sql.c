@@ -31,10 +31,13 @@
 #define REVOKED(kind_is, value_is)                                                                 \
 	"EXISTS (SELECT 1 FROM revocation WHERE kind = " kind_is " AND value = " value_is ")"
 #define LOCKED(user_is) "EXISTS (SELECT 1 FROM lock WHERE user = " user_is ")"
-/* Something about the certificate that this one (?2) was delegated from. */
+/* Something about the certificate that this one was delegated from: as our record of it (?2) says,
+ * or the certificate itself (?8). */
 #define PARENT(cond)                                                                               \
-	"EXISTS (SELECT 1 FROM cert c JOIN cert p ON p.serial = c.parent WHERE c.serial = ?2 AND " \
-	"c.parent > 0 AND " cond ")"
+	"EXISTS (SELECT 1 FROM cert p WHERE p.serial IN ((SELECT parent FROM cert WHERE serial = " \
+	"?2), ?8) AND p.serial > 0 AND " cond ")"
+
+#define WHEN(cond, is) " WHEN " cond " THEN " is
 
 #define ACCOUNT_COLUMNS "iss, sub, issuer, user, groups, key_fp, first_s, last_s"
 
@@ -62,37 +65,25 @@ const char *const lite_sql[Q_N] = {
 	       "ON CONFLICT DO NOTHING",
     [Q_UNLOCK] = "DELETE FROM lock WHERE user = ?1",
     [Q_LOCK_LIST] = "SELECT 'user', user, by_user, why, at_s FROM lock ORDER BY at_s, user",
-    [Q_STANDING] =
-	"SELECT CASE"
-	" WHEN " REVOKED("'serial'",
-	    "?1") " THEN 1"
-		  " WHEN " REVOKED("'user'",
-		      "?3") " THEN 1"
-			    " WHEN " REVOKED("'id'",
-				"?4") " THEN 1"
-				      " WHEN " REVOKED("'key'",
-					  "?5") " THEN 1"
-						" WHEN " REVOKED("'ca'",
-						    "?6") " THEN 1"
-							  " WHEN " REVOKED("'user'",
-							      "?7") " THEN 1"
-								    " WHEN " PARENT("(" REVOKED(
-									"'serial'",
-									"CAST(p.serial AS TEXT)") " OR " REVOKED("'user'",
-									"p.user") " OR " REVOKED("'"
-												 "i"
-												 "d"
-												 "'",
-									"p.key_id") " OR " REVOKED("'key'", "p.fingerprint") " OR " REVOKED("'ca'",
-									"p.ca_fp") ")") " THEN 1"
-											" WHEN"
-											" " LOCKED(
-											    "?3") " THEN 2"
-												  " WHEN " LOCKED(
-												      "?7") " THEN 2"
-													    " WHEN " PARENT(LOCKED(
-														"p.user")) " THEN 2"
-															   " ELSE 0 END",
+    /* clang-format off */
+    [Q_STANDING] = "SELECT CASE"
+	WHEN(REVOKED("'serial'", "?1"), "1")
+	WHEN(REVOKED("'user'", "?3"), "1")
+	WHEN(REVOKED("'id'", "?4"), "1")
+	WHEN(REVOKED("'key'", "?5"), "1")
+	WHEN(REVOKED("'ca'", "?6"), "1")
+	WHEN(REVOKED("'user'", "?7"), "1")
+	WHEN(REVOKED("'serial'", "CAST(?8 AS TEXT)"), "1")
+	WHEN(PARENT(REVOKED("'serial'", "CAST(p.serial AS TEXT)")), "1")
+	WHEN(PARENT(REVOKED("'user'", "p.user")), "1")
+	WHEN(PARENT(REVOKED("'id'", "p.key_id")), "1")
+	WHEN(PARENT(REVOKED("'key'", "p.fingerprint")), "1")
+	WHEN(PARENT(REVOKED("'ca'", "p.ca_fp")), "1")
+	WHEN(LOCKED("?3"), "2")
+	WHEN(LOCKED("?7"), "2")
+	WHEN(PARENT(LOCKED("p.user")), "2")
+	" ELSE 0 END",
+    /* clang-format on */
 
     [Q_ACCOUNT_PUT] =
 	"INSERT INTO account (" ACCOUNT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) "

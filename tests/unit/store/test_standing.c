@@ -298,7 +298,19 @@ Test(standing, a_delegated_certificate_falls_with_its_parent)
 		remove_all();
 	}
 	struct store *s = family();
+	struct store_subject unknown = {.serial = 99, .user = "agent:etl", .parent = 10};
 
+	cr_assert_eq(store_standing(s, &unknown), STORE_GOOD);
+	unknown.parent = 77;
+	cr_assert_eq(store_standing(s, &unknown), STORE_GOOD);
+	must_revoke(s, "serial", "77");
+	cr_assert_eq(store_standing(s, &unknown), STORE_REVOKED, "neither has a record");
+	unknown.parent = 10;
+	must_revoke(s, "key", "SHA256:alice");
+	cr_assert_eq(store_standing(s, &unknown), STORE_REVOKED, "by what the certificate says");
+	store_close(s);
+	remove_all();
+	s = family();
 	cr_assert_eq(store_lock(s, "alice", "bob", "", 1), 0);
 	cr_assert_eq(store_standing(s, &child), STORE_LOCKED);
 	cr_assert_eq(store_unlock(s, "alice"), 0);
