@@ -8,7 +8,7 @@ sallyportd_LDADD = src/server/libserver.a src/session/libsession.a $(STORE_LIBS)
 HELPER_LIBS = src/server/libhelper.a $(WIRE_LIBS) $(BASE_LIBS) $(SECCOMP_LIBS)
 pkglibexec_PROGRAMS = sallyport-fetch sallyport-web
 sallyport_fetch_SOURCES = src/cmd/sallyport_fetch.c
-sallyport_fetch_LDADD = src/server/libfetch.a src/ident/libident.a $(HELPER_LIBS) $(CURL_LIBS) $(CJOSE_LIBS) $(JANSSON_LIBS)
+sallyport_fetch_LDADD = src/server/libfetch.a $(IDENT_JWT_LIBS) $(HELPER_LIBS) $(CURL_LIBS)
 sallyport_web_SOURCES = src/cmd/sallyport_web.c
 sallyport_web_LDADD = $(WEB_LIBS)
 

@@ -34,7 +34,9 @@ WEB_LIBS = src/server/libweb.a src/server/libhelper.a src/policy/libpolicy.a $(W
 	$(MICROHTTPD_LIBS)
 # the program sallyport-fetch; libcurl is nobody else's
 noinst_LIBRARIES += src/server/libfetch.a
-src_server_libfetch_a_SOURCES = src/server/fetcher.c src/server/fetcher.h
+src_server_libfetch_a_SOURCES = src/server/fetcher.c src/server/fetcher.h src/server/fetch.h src/server/fetch_block.c \
+	src/server/fetch_disc.c src/server/fetch_verify.c src/server/fetch_login.c src/server/fetch_device.c src/server/fetch_code.c \
+	src/server/fetch_token.c src/server/fetch_http.c src/server/fetch_http.h src/server/fetch_dns.c src/server/fetch_dns.h
 src_server_libfetch_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 # what a program with the monitor links, in order
 MONITOR_LIBS = src/server/libserver.a $(STORE_LIBS) $(RECORD_LIBS) src/policy/libpolicy.a src/ident/libident.a \

@@ -41,7 +41,7 @@ static int set_limits(const struct sandbox_params *p, struct why *w)
 	if (rc == 0 && p->as_max_bytes != 0)
 		rc = limit(RLIMIT_AS, p->as_max_bytes, "AS", w);
 #endif
-	if (rc == 0 && p->role != SANDBOX_LISTENER) /* none of the others forks */
+	if (rc == 0 && p->role != SANDBOX_LISTENER && p->role != SANDBOX_RESOLVER) /* none of the others forks */
 		rc = limit(RLIMIT_NPROC, 0, "NPROC", w);
 	return rc;
 }

@@ -23,6 +23,9 @@ enum sandbox_role {
 	SANDBOX_VERB,     /* an exec'd command of the CLI: terminal, reads below read_paths */
 	SANDBOX_WEB,      /* accepts on sockets that it was given; no files */
 	SANDBOX_LISTENER, /* forks sessions: identity, limits and a list of calls nobody here needs; no Landlock */
+	SANDBOX_FETCHER,  /* outgoing TCP, reads below read_paths */
+	SANDBOX_RESOLVER, /* getaddrinfo() and its plug-ins: all but what a resolver never does; reads below read_paths */
+	SANDBOX_ROLES
 };
 
 struct sandbox_params {

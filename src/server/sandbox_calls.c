@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,7 +34,10 @@
 #define V (1u << SANDBOX_VERB)
 #define W (1u << SANDBOX_WEB)
 #define L (1u << SANDBOX_LISTENER)
-#define INNER (S | G | A | V | W) /* the roles with an allow-list */
+#define F (1u << SANDBOX_FETCHER)
+#define R (1u << SANDBOX_RESOLVER)
+#define INNER (S | G | A | V | W | F) /* the roles with an allow-list */
+#define OUTER (L | R)                 /* the roles with a list of what is forbidden */
 
 #ifndef SCMP_ACT_KILL_PROCESS
 #error "libseccomp is too old"
@@ -44,6 +48,7 @@
 #define FAIL(e) SCMP_ACT_ERRNO(e)
 
 #define MAP_TYPE_BITS 0x0f
+#define SOCK_TYPE_BITS 0x0f
 #define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | 020000000 /* __O_TMPFILE without O_DIRECTORY */)
 #define FS_GETFLAGS 0x80086601 /* FS_IOC_GETFLAGS, FS_IOC_SETFLAGS: the append-only mark of a recording */
 #define FS_SETFLAGS 0x40086602
@@ -84,14 +89,14 @@ static const struct call calls[] = {
 
 	/* files by name; Landlock says which */
 	{C(open), S | G | A | V, ALLOW, 1, {NONE_OF(1, OPEN_WRITES)}},
-	{C(openat), S | G | V, ALLOW, 1, {NONE_OF(2, OPEN_WRITES)}},
+	{C(openat), S | G | V | F, ALLOW, 1, {NONE_OF(2, OPEN_WRITES)}},
 	{C(openat), A, ALLOW, ANY},
 	{C(access), V, ALLOW, ANY},
 	{C(faccessat), V, ALLOW, ANY},
 	{C(faccessat2), V, ALLOW, ANY},
 	{C(readlink), V, ALLOW, ANY},
 	{C(getcwd), V, ALLOW, ANY},
-	{C(getdents64), A | V, ALLOW, ANY},
+	{C(getdents64), A | V | F, ALLOW, ANY},
 	{C(renameat), A, ALLOW, ANY},
 	{C(renameat2), A, ALLOW, ANY},
 	{C(unlinkat), A, ALLOW, ANY},
@@ -109,10 +114,10 @@ static const struct call calls[] = {
 	{C(getsockopt), INNER, ALLOW, ANY},
 	{C(getsockname), INNER, ALLOW, ANY},
 	{C(getpeername), INNER, ALLOW, ANY},
-	{C(setsockopt), S | V | W, ALLOW, 1, {EQ(1, SOL_SOCKET)}},
-	{C(setsockopt), S | V | W, ALLOW, 1, {EQ(1, IPPROTO_TCP)}},
-	{C(setsockopt), S | V, ALLOW, 1, {EQ(1, IPPROTO_IP)}},
-	{C(setsockopt), S | V, ALLOW, 1, {EQ(1, IPPROTO_IPV6)}},
+	{C(setsockopt), S | V | W | F, ALLOW, 1, {EQ(1, SOL_SOCKET)}},
+	{C(setsockopt), S | V | W | F, ALLOW, 1, {EQ(1, IPPROTO_TCP)}},
+	{C(setsockopt), S | V | F, ALLOW, 1, {EQ(1, IPPROTO_IP)}},
+	{C(setsockopt), S | V | F, ALLOW, 1, {EQ(1, IPPROTO_IPV6)}},
 
 	/* waiting */
 	{C(poll), INNER, ALLOW, ANY},
@@ -185,8 +190,8 @@ static const struct call calls[] = {
 	{C(fcntl), INNER, ALLOW, 1, {EQ(1, F_SETFD)}},
 	{C(fcntl), S, ALLOW, 2, {LT(0, SANDBOX_RECORD_FD), EQ(1, F_SETFL)}},
 	{C(fcntl), S, ALLOW, 2, {EQ(1, F_DUPFD_CLOEXEC), EQ(2, SANDBOX_RECORD_FD)}},
-	{C(fcntl), G | A | V | W, ALLOW, 1, {EQ(1, F_SETFL)}},
-	{C(fcntl), G | A | V, ALLOW, 1, {EQ(1, F_DUPFD_CLOEXEC)}},
+	{C(fcntl), G | A | V | W | F, ALLOW, 1, {EQ(1, F_SETFL)}},
+	{C(fcntl), G | A | V | F, ALLOW, 1, {EQ(1, F_DUPFD_CLOEXEC)}},
 	{C(dup), V, ALLOW, ANY},
 	{C(dup2), V, ALLOW, ANY},
 	{C(dup3), V, ALLOW, ANY},
@@ -199,108 +204,113 @@ static const struct call calls[] = {
 	{C(ioctl), V, ALLOW, 1, {EQ(1, TIOCGWINSZ)}},
 	{C(ioctl), V, ALLOW, 1, {EQ(1, TIOCGPGRP)}},
 	{C(ioctl), V, ALLOW, 1, {EQ(1, FIONREAD)}},
-	{C(ioctl), S | G, FAIL(ENOTTY), ANY},
+	{C(ioctl), S | G | F, FAIL(ENOTTY), ANY},
+
+	/* outgoing TCP, nothing of the unix family: no way to the control socket */
+	{C(socket), F, ALLOW, 2, {EQ(0, AF_INET), MASKED(1, SOCK_TYPE_BITS, SOCK_STREAM)}},
+	{C(socket), F, ALLOW, 2, {EQ(0, AF_INET6), MASKED(1, SOCK_TYPE_BITS, SOCK_STREAM)}},
+	{C(connect), F, ALLOW, ANY},
 
 	/* libraries ask for these and take a no */
-	{C(socket), INNER, FAIL(EACCES), ANY},
-	{C(connect), INNER, FAIL(EACCES), ANY},
+	{C(socket), S | G | A | V | W, FAIL(EACCES), ANY},
+	{C(connect), S | G | A | V | W, FAIL(EACCES), ANY},
 	{C(clone3), INNER, FAIL(ENOSYS), ANY}, /* then clone(), which kills */
 
 #ifdef SP_ASAN
 	{C(prctl), INNER, ALLOW, ANY},
-	{C(readlink), S | G | A | W, ALLOW, ANY},
-	{C(getcwd), S | G | A | W, ALLOW, ANY},
+	{C(readlink), S | G | A | W | F, ALLOW, ANY},
+	{C(getcwd), S | G | A | W | F, ALLOW, ANY},
 #endif
 
 	/* attacks: on the recording */
 	{C(fallocate), INNER, KILL, ANY},
 	{C(pwritev2), INNER, KILL, ANY},
 	{C(pwritev), INNER, KILL, ANY},
-	{C(pwrite64), S | V | W, KILL, ANY},
-	{C(ftruncate), S | V | W, KILL, ANY},
-	{C(truncate), INNER, KILL, ANY},
+	{C(pwrite64), S | V | W | F, KILL, ANY},
+	{C(ftruncate), S | V | W | F, KILL, ANY},
+	{C(truncate), INNER | R, KILL, ANY},
 	{C(copy_file_range), INNER, KILL, ANY},
 	{C(splice), INNER, KILL, ANY},
 	{C(tee), INNER, KILL, ANY},
 	{C(vmsplice), INNER, KILL, ANY},
 	{C(sendfile), INNER, KILL, ANY},
-	{C(unlink), INNER, KILL, ANY},
-	{C(unlinkat), S | G | V | W, KILL, ANY},
-	{C(rmdir), INNER, KILL, ANY},
-	{C(rename), INNER, KILL, ANY},
-	{C(renameat), S | G | V | W, KILL, ANY},
-	{C(renameat2), S | G | V | W, KILL, ANY},
-	{C(link), INNER, KILL, ANY},
-	{C(linkat), INNER, KILL, ANY},
-	{C(symlink), INNER, KILL, ANY},
-	{C(symlinkat), INNER, KILL, ANY},
-	{C(chmod), INNER, KILL, ANY},
-	{C(fchmod), S | G | V | W, KILL, ANY},
-	{C(fchmodat), INNER, KILL, ANY},
-	{C(chown), INNER, KILL, ANY},
-	{C(fchown), INNER, KILL, ANY},
-	{C(lchown), INNER, KILL, ANY},
-	{C(fchownat), INNER, KILL, ANY},
+	{C(unlink), INNER | R, KILL, ANY},
+	{C(unlinkat), S | G | V | W | F | R, KILL, ANY},
+	{C(rmdir), INNER | R, KILL, ANY},
+	{C(rename), INNER | R, KILL, ANY},
+	{C(renameat), S | G | V | W | F | R, KILL, ANY},
+	{C(renameat2), S | G | V | W | F | R, KILL, ANY},
+	{C(link), INNER | R, KILL, ANY},
+	{C(linkat), INNER | R, KILL, ANY},
+	{C(symlink), INNER | R, KILL, ANY},
+	{C(symlinkat), INNER | R, KILL, ANY},
+	{C(chmod), INNER | R, KILL, ANY},
+	{C(fchmod), S | G | V | W | F | R, KILL, ANY},
+	{C(fchmodat), INNER | R, KILL, ANY},
+	{C(chown), INNER | R, KILL, ANY},
+	{C(fchown), INNER | R, KILL, ANY},
+	{C(lchown), INNER | R, KILL, ANY},
+	{C(fchownat), INNER | R, KILL, ANY},
 
 	/* on other processes */
-	{C(kill), INNER, KILL, ANY},
-	{C(tkill), INNER, KILL, ANY},
-	{C(rt_sigqueueinfo), INNER, KILL, ANY},
-	{C(rt_tgsigqueueinfo), INNER, KILL, ANY},
-	{C(pidfd_open), INNER, KILL, ANY},
-	{C(pidfd_send_signal), INNER, KILL, ANY},
-	{C(pidfd_getfd), INNER | L, KILL, ANY},
-	{C(ptrace), INNER | L, KILL, ANY},
-	{C(process_vm_readv), INNER | L, KILL, ANY},
-	{C(process_vm_writev), INNER | L, KILL, ANY},
-	{C(process_madvise), INNER | L, KILL, ANY},
-	{C(kcmp), INNER | L, KILL, ANY},
+	{C(kill), INNER | R, KILL, ANY},
+	{C(tkill), INNER | R, KILL, ANY},
+	{C(rt_sigqueueinfo), INNER | R, KILL, ANY},
+	{C(rt_tgsigqueueinfo), INNER | R, KILL, ANY},
+	{C(pidfd_open), INNER | R, KILL, ANY},
+	{C(pidfd_send_signal), INNER | R, KILL, ANY},
+	{C(pidfd_getfd), INNER | OUTER, KILL, ANY},
+	{C(ptrace), INNER | OUTER, KILL, ANY},
+	{C(process_vm_readv), INNER | OUTER, KILL, ANY},
+	{C(process_vm_writev), INNER | OUTER, KILL, ANY},
+	{C(process_madvise), INNER | OUTER, KILL, ANY},
+	{C(kcmp), INNER | OUTER, KILL, ANY},
 
 	/* new programs, new processes, new listeners */
-	{C(execve), INNER, KILL, ANY},
-	{C(execveat), INNER, KILL, ANY},
+	{C(execve), INNER | R, KILL, ANY},
+	{C(execveat), INNER | R, KILL, ANY},
 	{C(fork), INNER, KILL, ANY},
 	{C(vfork), INNER, KILL, ANY},
 	{C(clone), INNER, KILL, ANY},
 	{C(bind), INNER, KILL, ANY},
-	{C(listen), INNER, KILL, ANY},
-	{C(accept), INNER, KILL, ANY},
-	{C(accept4), S | G | A | V, KILL, ANY},
+	{C(listen), INNER | R, KILL, ANY},
+	{C(accept), INNER | R, KILL, ANY},
+	{C(accept4), S | G | A | V | F | R, KILL, ANY},
 
 	/* on the system: nobody here, the listener included */
-	{C(mount), INNER | L, KILL, ANY},
-	{C(umount2), INNER | L, KILL, ANY},
-	{C(pivot_root), INNER | L, KILL, ANY},
-	{C(chroot), INNER | L, KILL, ANY},
-	{C(unshare), INNER | L, KILL, ANY},
-	{C(setns), INNER | L, KILL, ANY},
-	{C(bpf), INNER | L, KILL, ANY},
-	{C(perf_event_open), INNER | L, KILL, ANY},
-	{C(userfaultfd), INNER | L, KILL, ANY},
-	{C(io_uring_setup), INNER | L, KILL, ANY},
-	{C(io_uring_enter), INNER | L, KILL, ANY},
-	{C(io_uring_register), INNER | L, KILL, ANY},
-	{C(add_key), INNER | L, KILL, ANY},
-	{C(request_key), INNER | L, KILL, ANY},
-	{C(keyctl), INNER | L, KILL, ANY},
-	{C(open_by_handle_at), INNER | L, KILL, ANY},
-	{C(name_to_handle_at), INNER | L, KILL, ANY},
-	{C(init_module), INNER | L, KILL, ANY},
-	{C(finit_module), INNER | L, KILL, ANY},
-	{C(delete_module), INNER | L, KILL, ANY},
-	{C(kexec_load), INNER | L, KILL, ANY},
-	{C(kexec_file_load), INNER | L, KILL, ANY},
-	{C(personality), INNER | L, KILL, ANY},
-	{C(modify_ldt), INNER | L, KILL, ANY},
-	{C(swapon), INNER | L, KILL, ANY},
-	{C(swapoff), INNER | L, KILL, ANY},
-	{C(reboot), INNER | L, KILL, ANY},
-	{C(acct), INNER | L, KILL, ANY},
-	{C(quotactl), INNER | L, KILL, ANY},
-	{C(settimeofday), INNER | L, KILL, ANY},
-	{C(clock_settime), INNER | L, KILL, ANY},
-	{C(iopl), INNER | L, KILL, ANY},
-	{C(ioperm), INNER | L, KILL, ANY},
+	{C(mount), INNER | OUTER, KILL, ANY},
+	{C(umount2), INNER | OUTER, KILL, ANY},
+	{C(pivot_root), INNER | OUTER, KILL, ANY},
+	{C(chroot), INNER | OUTER, KILL, ANY},
+	{C(unshare), INNER | OUTER, KILL, ANY},
+	{C(setns), INNER | OUTER, KILL, ANY},
+	{C(bpf), INNER | OUTER, KILL, ANY},
+	{C(perf_event_open), INNER | OUTER, KILL, ANY},
+	{C(userfaultfd), INNER | OUTER, KILL, ANY},
+	{C(io_uring_setup), INNER | OUTER, KILL, ANY},
+	{C(io_uring_enter), INNER | OUTER, KILL, ANY},
+	{C(io_uring_register), INNER | OUTER, KILL, ANY},
+	{C(add_key), INNER | OUTER, KILL, ANY},
+	{C(request_key), INNER | OUTER, KILL, ANY},
+	{C(keyctl), INNER | OUTER, KILL, ANY},
+	{C(open_by_handle_at), INNER | OUTER, KILL, ANY},
+	{C(name_to_handle_at), INNER | OUTER, KILL, ANY},
+	{C(init_module), INNER | OUTER, KILL, ANY},
+	{C(finit_module), INNER | OUTER, KILL, ANY},
+	{C(delete_module), INNER | OUTER, KILL, ANY},
+	{C(kexec_load), INNER | OUTER, KILL, ANY},
+	{C(kexec_file_load), INNER | OUTER, KILL, ANY},
+	{C(personality), INNER | OUTER, KILL, ANY},
+	{C(modify_ldt), INNER | OUTER, KILL, ANY},
+	{C(swapon), INNER | OUTER, KILL, ANY},
+	{C(swapoff), INNER | OUTER, KILL, ANY},
+	{C(reboot), INNER | OUTER, KILL, ANY},
+	{C(acct), INNER | OUTER, KILL, ANY},
+	{C(quotactl), INNER | OUTER, KILL, ANY},
+	{C(settimeofday), INNER | OUTER, KILL, ANY},
+	{C(clock_settime), INNER | OUTER, KILL, ANY},
+	{C(iopl), INNER | OUTER, KILL, ANY},
+	{C(ioperm), INNER | OUTER, KILL, ANY},
 };
 
 static int add_call(scmp_filter_ctx ctx, const struct call *c)
@@ -327,7 +337,7 @@ static int build(scmp_filter_ctx ctx, enum sandbox_role role)
 }
 
 /* A finished filter; built once, inherited by fork. */
-static struct sock_fprog programs[SANDBOX_LISTENER + 1];
+static struct sock_fprog programs[SANDBOX_ROLES];
 
 static int read_program(int fd, struct sock_fprog *out)
 {
@@ -368,7 +378,7 @@ int seccomp_prepare(enum sandbox_role role, struct why *w)
 
 	if (programs[role].filter != NULL)
 		return 0;
-	ctx = seccomp_init(role == SANDBOX_LISTENER ? ALLOW : FAIL(EPERM));
+	ctx = seccomp_init((OUTER & (1u << role)) != 0 ? ALLOW : FAIL(EPERM));
 	if (ctx == NULL)
 		return why_set(w, E_NOMEM, "no memory for the system call filter");
 	rc = build(ctx, role);
@@ -407,7 +417,7 @@ int seccomp_enter(enum sandbox_role role, struct why *w)
 
 	if (rc != 0)
 		return rc;
-	rc = role != SANDBOX_LISTENER ? load_own_signals() : 0;
+	rc = (OUTER & (1u << role)) == 0 ? load_own_signals() : 0;
 	if (rc == 0)
 		rc = load(&programs[role]);
 	if (rc == 0)

@@ -30,6 +30,8 @@
 #define LL_MAKE_REG (1u << 8)
 #define LL_TRUNCATE (1u << 14)
 
+#define LL_NET_CONNECT 2u /* TCP */
+
 struct ll_attr {
 	uint64_t fs, net, scoped;
 };
@@ -102,6 +104,7 @@ static int restrict_files(int ruleset, const struct sandbox_params *p, uint64_t 
 int landlock_enter(const struct sandbox_params *p, unsigned *have, struct why *w)
 {
 	long abi = ll_create(NULL, 0, LL_VERSION_FLAG);
+	struct ll_attr attr;
 	size_t i = 0;
 	int ruleset, rc;
 
@@ -109,12 +112,15 @@ int landlock_enter(const struct sandbox_params *p, unsigned *have, struct why *w
 		return 0; /* not built in or switched off */
 	while (versions[i].abi > abi)
 		i++;
-	ruleset = (int)ll_create(&versions[i].attr, versions[i].attr_size, 0);
+	attr = versions[i].attr;
+	if (p->role == SANDBOX_FETCHER || p->role == SANDBOX_RESOLVER)
+		attr.net &= ~(uint64_t)LL_NET_CONNECT;
+	ruleset = (int)ll_create(&attr, versions[i].attr_size, 0);
 	if (ruleset < 0)
 		return why_set(w, -errno, "cannot make a Landlock ruleset: %s", strerror(errno));
-	rc = restrict_files(ruleset, p, versions[i].attr.fs, w);
+	rc = restrict_files(ruleset, p, attr.fs, w);
 	(void)close(ruleset);
 	if (rc == 0)
-		*have |= SANDBOX_HAS_LANDLOCK | (versions[i].attr.net != 0 ? SANDBOX_HAS_LANDLOCK_NET : 0);
+		*have |= SANDBOX_HAS_LANDLOCK | ((attr.net & LL_NET_CONNECT) != 0 ? SANDBOX_HAS_LANDLOCK_NET : 0);
 	return rc;
 }
