@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ident/json.h"
@@ -9,7 +10,8 @@ static struct js *read_text(const char *text)
 	struct js *v;
 	struct why w;
 
-	cr_assert_eq(js_read_object(span_str(text), 4096, 8, "the answer", &v, &w), 0, "%s: %s", text, w.text);
+	cr_assert_eq(js_read_object(span_str(text), 4096, 8, "the answer", &v, &w), 0, "%s: %s",
+	    text, w.text);
 	return v;
 }
 
@@ -18,7 +20,8 @@ static void refuse(struct span text, int code, const char *says)
 	struct js *v;
 	struct why w;
 
-	cr_expect_eq(js_read_object(text, 4096, 8, "the answer", &v, &w), code, "%.*s", (int)text.n, text.p);
+	cr_expect_eq(
+	    js_read_object(text, 4096, 8, "the answer", &v, &w), code, "%.*s", (int)text.n, text.p);
 	cr_expect_null(v);
 	cr_expect_not_null(strstr(w.text, says), "%.*s: %s", (int)text.n, text.p, w.text);
 }
@@ -57,14 +60,16 @@ Test(json, strangers_text_is_strict)
 	refuse(span_str("{\"a\":NaN}"), E_FORMAT, "not JSON");
 	refuse(span_str("{'a':1}"), E_FORMAT, "not JSON");
 	refuse(span_str("{\"a\":1,}"), E_FORMAT, "not JSON");
-	refuse(span_str("{\"a\":[[[[[[[[1]]]]]]]]}"), E_TOOBIG, "nested too deep (more than 8 levels)");
+	refuse(span_str("{\"a\":[[[[[[[[1]]]]]]]]}"), E_TOOBIG,
+	    "nested too deep (more than 8 levels)");
 	js_free(read_text("{\"a\":[[[[[[[1]]]]]]]}"));
 	js_free(read_text("{\"a\":\"[[[[[[[[[[[[[[{{{{{{{{{{{{\\\"[[[[\"}"));
 }
 
 Test(json, every_prefix_is_refused)
 {
-	static const char text[] = "{\"a\":[1,-2.5e3,\"x\\u00e9\\n\",true,null],\"b\":{\"c\":\"d\"}}";
+	static const char text[] =
+	    "{\"a\":[1,-2.5e3,\"x\\u00e9\\n\",true,null],\"b\":{\"c\":\"d\"}}";
 	struct js *v;
 	size_t n;
 
@@ -79,28 +84,33 @@ Test(json, pointers)
 	static const struct {
 		const char *pointer;
 		int64_t value; /* -1: no such value */
-	} row[] = {{"/a~1b", 1}, {"/c%d", 2}, {"/e^f", 3}, {"/ ", 7}, {"/m~0n", 8}, {"/", 0}, {"/foo/1", 11},
-	    {"/foo/2", -1}, {"/foo/01", -1}, {"/foo/-", -1}, {"/foo/+1", -1}, {"/foo/", -1}, {"/foo/1/", -1},
-	    {"/foo/99999999999999999999", -1}, {"/https:~1~1x~1groups", 12}, {"/realm_access/roles~01", 13},
-	    {"/a/b", -1}, {"/a~b", -1}, {"/a~", -1}, {"/a~2", -1}, {"a~1b", -1}, {"/nothing/at/all", -1},
+	} row[] = {{"/a~1b", 1}, {"/c%d", 2}, {"/e^f", 3}, {"/ ", 7}, {"/m~0n", 8}, {"/", 0},
+	    {"/foo/1", 11}, {"/foo/2", -1}, {"/foo/01", -1}, {"/foo/-", -1}, {"/foo/+1", -1},
+	    {"/foo/", -1}, {"/foo/1/", -1}, {"/foo/99999999999999999999", -1},
+	    {"/https:~1~1x~1groups", 12}, {"/realm_access/roles~01", 13}, {"/a/b", -1},
+	    {"/a~b", -1}, {"/a~", -1}, {"/a~2", -1}, {"a~1b", -1}, {"/nothing/at/all", -1},
 	    {"//", -1}, {"/m~n", -1}, {"/~01", 14}};
-	struct js *v = read_text("{\"foo\":[10,11],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\" \":7,\"m~n\":8,"
-				 "\"https://x/groups\":12,\"realm_access\":{\"roles~1\":13},\"~1\":14}");
+	struct js *v =
+	    read_text("{\"foo\":[10,11],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\" \":7,\"m~n\":8,"
+		      "\"https://x/groups\":12,\"realm_access\":{\"roles~1\":13},\"~1\":14}");
 	size_t i;
 
 	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		cr_expect_eq(js_int(js_pointer(v, row[i].pointer), -1), row[i].value, "%s", row[i].pointer);
+		cr_expect_eq(
+		    js_int(js_pointer(v, row[i].pointer), -1), row[i].value, "%s", row[i].pointer);
 	cr_expect_eq(js_pointer(v, ""), v);
 	cr_expect_null(js_pointer(v, NULL));
 	cr_expect_null(js_pointer(NULL, "/a"));
 	cr_expect(js_pointer_ok("") && js_pointer_ok("/a~1b/0/~0"));
-	cr_expect(!js_pointer_ok("a") && !js_pointer_ok("/a~") && !js_pointer_ok("/a~2/b") && !js_pointer_ok(NULL));
+	cr_expect(!js_pointer_ok("a") && !js_pointer_ok("/a~") && !js_pointer_ok("/a~2/b") &&
+		  !js_pointer_ok(NULL));
 	js_free(v);
 }
 
 Test(json, nothing_is_converted)
 {
-	struct js *v = read_text("{\"s\":\"1\",\"i\":1,\"t\":true,\"n\":null,\"a\":[\"x\"],\"o\":{},\"r\":1.0}");
+	struct js *v = read_text(
+	    "{\"s\":\"1\",\"i\":1,\"t\":true,\"n\":null,\"a\":[\"x\"],\"o\":{},\"r\":1.0}");
 	static const char *const names[] = {"s", "i", "t", "n", "a", "o", "r"};
 	const char *s;
 	int64_t i;
@@ -128,10 +138,12 @@ Test(json, times)
 		const char *text;
 		int rc;
 		int64_t s;
-	} row[] = {{"0", 0, 0}, {"1700000000", 0, 1700000000}, {"1700000000.999", 0, 1700000000}, {"1.7e9", 0, 1700000000},
-	    {"253402300799", 0, 253402300799}, {"253402300800", E_TOOBIG, 0}, {"-1", E_TOOBIG, 0}, {"-0.5", E_TOOBIG, 0},
+	} row[] = {{"0", 0, 0}, {"1700000000", 0, 1700000000}, {"1700000000.999", 0, 1700000000},
+	    {"1.7e9", 0, 1700000000}, {"253402300799", 0, 253402300799},
+	    {"253402300800", E_TOOBIG, 0}, {"-1", E_TOOBIG, 0}, {"-0.5", E_TOOBIG, 0},
 	    {"1e300", E_TOOBIG, 0}, {"-1e300", E_TOOBIG, 0}, {"9223372036854775807", E_TOOBIG, 0},
-	    {"\"1700000000\"", E_FORMAT, 0}, {"true", E_FORMAT, 0}, {"null", E_FORMAT, 0}, {"[1]", E_FORMAT, 0}};
+	    {"\"1700000000\"", E_FORMAT, 0}, {"true", E_FORMAT, 0}, {"null", E_FORMAT, 0},
+	    {"[1]", E_FORMAT, 0}};
 	size_t k;
 
 	for (k = 0; k < sizeof(row) / sizeof(row[0]); k++) {
@@ -149,7 +161,8 @@ Test(json, times)
 
 Test(json, lists)
 {
-	struct js *v = read_text("{\"one\":\"x\",\"two\":[\"x\",\"y\"],\"none\":[],\"mixed\":[\"x\",1],\"object\":[{}],\"number\":1}");
+	struct js *v = read_text("{\"one\":\"x\",\"two\":[\"x\",\"y\"],\"none\":[],\"mixed\":["
+				 "\"x\",1],\"object\":[{}],\"number\":1}");
 	struct js *many = js_array();
 	size_t n, i;
 
