@@ -15,7 +15,7 @@
 #include "policy/certcheck.h"
 #include "server/mon.h"
 
-#define CAS_MAX  33 /* our own and 32 outside ones */
+#define CAS_MAX  64 /* our own (16 that are not retired) and outside ones */
 #define CERT_MAX (40 * 1024)
 
 /* --- certificate authorities --- */
@@ -26,17 +26,28 @@ struct cas {
 	struct buf blob[CAS_MAX];
 };
 
+/* A key that is or was ours is no outside authority: retired stays retired. */
+static bool is_own(const struct monitor *m, struct span blob)
+{
+	for (const struct mon_ca *ca = mon_ca_first(m); ca != NULL; ca = ca->next)
+		if (span_eq(buf_span(&ca->blob), blob))
+			return true;
+	return false;
+}
+
 static void cas_load(const struct monitor *m, struct cas *cas)
 {
 	const struct conf_list *more = &mon_conf(m)->gateway.trusted_cas;
 
-	*cas = (struct cas){.n = 1};
-	cas->ca[0] = (struct certcheck_ca){span_of(m->ca_pub, m->n_ca_pub), true};
+	*cas = (struct cas){.n = 0};
+	for (const struct mon_ca *ca = mon_ca_first(m); ca != NULL && cas->n < CAS_MAX; ca = ca->next)
+		if (ca->state != STORE_CA_RETIRED && buf_len(&ca->blob) > 0)
+			cas->ca[cas->n++] = (struct certcheck_ca){buf_span(&ca->blob), true};
 	for (size_t i = 0; i < more->n && cas->n < CAS_MAX; i++) {
 		struct buf *b = &cas->blob[cas->n];
 
 		buf_init(b, SSHPK_BLOB_MAX);
-		if (sshpk_line_parse(span_str(more->v[i]), b, NULL, NULL) == 0)
+		if (sshpk_line_parse(span_str(more->v[i]), b, NULL, NULL) == 0 && !is_own(m, buf_span(b)))
 			cas->ca[cas->n++] = (struct certcheck_ca){buf_span(b), false};
 		else
 			buf_clear(b);
@@ -45,7 +56,7 @@ static void cas_load(const struct monitor *m, struct cas *cas)
 
 static void cas_clear(struct cas *cas)
 {
-	for (size_t i = 1; i < cas->n; i++)
+	for (size_t i = 0; i < cas->n; i++)
 		buf_clear(&cas->blob[i]);
 }
 
@@ -255,8 +266,6 @@ int auth_login(struct peer *p, const struct issued *x, struct why *w)
 		log_login(p, "login");
 	}
 	ident_clear(&id);
-	ident_clear(&p->cand_cert);
-	ident_clear(&p->cand_key);
 	return rc;
 }
 

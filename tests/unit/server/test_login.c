@@ -453,7 +453,7 @@ Test(device, results_of_others_and_nonsense_do_nothing)
 	ipc_str(b, "login", id);
 	ipc_bool(b, "ok", true);
 	ipc_str(b, "block", "local");
-	ipc_str(b, "iss", "x");
+	ipc_str(b, "iss", "https://id.example.com");
 	ipc_str(b, "sub", "s");
 	ipc_str(b, "user", "ann@example.com");
 	side_send(&idp);
@@ -694,6 +694,17 @@ Test(browser, out_of_turn)
 	cr_assert_eq(web_call(IPC_WEB_BEGIN, STATE, "", "", ""), IPC_FAIL);
 	(void)snprintf(page, sizeof(page), "BBBB-BBBB");
 	cr_assert_eq(web_call(IPC_WEB_LOOK, "", "", "", ""), IPC_FAIL, "unknown code");
+	client_close(&c);
+}
+
+Test(browser, a_result_that_nobody_asked_for)
+{
+	struct client c;
+
+	start_browser(&c, 0);
+	result_ok(c.peer->login->id, "sub-1", "ann@example.com", dba, 1);
+	cr_assert_eq(client_next(&c, 5000), IPC_LOGIN_RESULT);
+	cr_assert_not_null(strstr(client_str(&c, "text"), "out of turn"));
 	client_close(&c);
 }
 
