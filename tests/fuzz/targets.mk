@@ -68,3 +68,18 @@ tests_fuzz_fuzz_cmdline_SOURCES = tests/fuzz/fuzz_cmdline.c
 tests_fuzz_fuzz_cmdline_LDADD = $(FUZZ_MAIN) src/server/libserver.a $(CONF_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_cmdline/sql tests/fuzz/corpus/fuzz_cmdline/quotes tests/fuzz/corpus/fuzz_cmdline/approve \
 	tests/fuzz/corpus/fuzz_cmdline/open
+FUZZ_TARGETS += tests/fuzz/fuzz_jwt
+tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/support/jwtmake.c tests/support/jwtmake.h
+tests_fuzz_fuzz_jwt_LDADD = $(FUZZ_MAIN) $(IDENT_JWT_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_jwt/token tests/fuzz/corpus/fuzz_jwt/none tests/fuzz/corpus/fuzz_jwt/claims \
+	tests/fuzz/corpus/fuzz_jwt/overage tests/fuzz/corpus/fuzz_jwt/odd tests/fuzz/corpus/fuzz_jwt/header \
+	tests/fuzz/corpus/fuzz_jwt/header-rsa
+FUZZ_TARGETS += tests/fuzz/fuzz_jwks
+tests_fuzz_fuzz_jwks_SOURCES = tests/fuzz/fuzz_jwks.c
+tests_fuzz_fuzz_jwks_LDADD = $(FUZZ_MAIN) $(IDENT_JWT_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_jwks/ec tests/fuzz/corpus/fuzz_jwks/rsa tests/fuzz/corpus/fuzz_jwks/p521
+FUZZ_TARGETS += tests/fuzz/fuzz_oidc
+tests_fuzz_fuzz_oidc_SOURCES = tests/fuzz/fuzz_oidc.c
+tests_fuzz_fuzz_oidc_LDADD = $(FUZZ_MAIN) $(IDENT_JWT_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_oidc/discovery tests/fuzz/corpus/fuzz_oidc/device tests/fuzz/corpus/fuzz_oidc/token \
+	tests/fuzz/corpus/fuzz_oidc/error tests/fuzz/corpus/fuzz_oidc/address
