@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs the Debian 12 packages that building, running and testing Sallyport need. Silent when nothing is missing; starts
 # no service and creates no database.
-# Usage: share/install-deps.sh [build|run|test|all]     (default: all; takes root only when something is missing)
+# Usage: share/install-deps.sh [build|run|idp|test|all]     (default: all; takes root only when something is missing)
 #   build  the compiler and the libraries
 #   run    and what the throw-away lab of share/demo.sh runs
+#   idp    and the identity provider of share/demo.sh --idp glewlwyd
 #   test   and what tests/run.sh runs
 #   all    and what `make format` and --enable-fuzz take
 set -eu
@@ -13,17 +14,19 @@ BUILD="gcc make autoconf automake pkg-config libssh-dev libssl-dev libpq-dev lib
  libsqlite3-dev libyaml-dev libjansson-dev libcjose-dev libcurl4-openssl-dev libmicrohttpd-dev libseccomp-dev libedit-dev
  libcriterion-dev linux-libc-dev libc6-dev"
 RUN="openssh-client postgresql-15 postgresql-client-15 openssl util-linux procps e2fsprogs ca-certificates"
-TEST="openssh-server python3 python3-psycopg python3-asyncpg libpostgresql-jdbc-java ivy nodejs mandoc git curl chromium"
+TEST="openssh-server python3 python3-psycopg python3-asyncpg libpostgresql-jdbc-java ivy nodejs mandoc git chromium"
+IDP="curl"
 MORE="clang clang-format libclang-rt-14-dev"
 
 what=${1:-all}
 case $what in
 build) want=$BUILD ;;
 run) want="$BUILD $RUN" ;;
-test) want="$BUILD $RUN $TEST" ;;
-all) want="$BUILD $RUN $TEST $MORE" ;;
+idp) want="$BUILD $RUN $IDP" ;;
+test) want="$BUILD $RUN $IDP $TEST" ;;
+all) want="$BUILD $RUN $IDP $TEST $MORE" ;;
 *)
-    echo "usage: share/install-deps.sh [build|run|test|all]" >&2
+    echo "usage: share/install-deps.sh [build|run|idp|test|all]" >&2
     exit 2
     ;;
 esac
@@ -49,13 +52,16 @@ if [ "$what" = test ] || [ "$what" = all ]; then
     *Debian*) installed node-pg || missing="$missing node-pg" ;;
     esac
     command -v npm > /dev/null 2>&1 || missing="$missing npm"
-    # An identity provider; without the second package it wants a database server.
-    installed glewlwyd || missing="$missing glewlwyd dbconfig-no-thanks"
 fi
+# Without the second package it wants a database server.
+case $what in
+idp | test | all) installed glewlwyd || missing="$missing glewlwyd dbconfig-no-thanks" ;;
+esac
 # npm's packages: what needs them says that it was skipped.
 more() {
-    [ "$what" = build ] || [ "$what" = run ] || "$(dirname "$0")/../tests/idp/install.sh" > /dev/null ||
-        echo "install-deps: tests with the identity provider of npm will be skipped" >&2
+    case $what in
+    test | all) "$(dirname "$0")/../tests/idp/install.sh" > /dev/null || echo "install-deps: tests with the identity provider of npm will be skipped" >&2 ;;
+    esac
 }
 [ -n "$missing" ] || {
     more

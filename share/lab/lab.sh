@@ -160,6 +160,7 @@ lab_ssh_config() {
         echo "    User $u"
         echo "    IdentityFile $dir/keys/$u"
         echo "    CertificateFile none"
+        echo "    LogLevel INFO" # says where to log in
     done > "$dir/ssh_config"
     {
         echo "Host bastion-*"
@@ -230,6 +231,6 @@ lab_stop() {
 lab_clean() {
     [ -e "$1/.sallyport-lab" ] || return 0
     chattr -R -a "$1/state" 2> /dev/null
-    rm -rf "$1/state" "$1/bin" "$1/pg" "$1/keys" "$1/secrets" "$1"/sock-* "$1/sallyport.yaml" "$1/env.sh" "$1/ssh_config" \
+    rm -rf "$1/state" "$1/bin" "$1/pg" "$1/keys" "$1/secrets" "$1/idp" "$1"/sock-* "$1/sallyport.yaml" "$1/env.sh" "$1/ssh_config" \
         "$1/known_hosts" "$1/gateway.log" "$1/gateway.pid" "$1/scan"
 }
