@@ -56,6 +56,7 @@ void ctl_whoami(struct ctl *c, const struct mp_val *args)
 	item_list(&it, "roles", &roles);
 	item_str(&it, "via", via_name(id->via));
 	item_int(&it, "serial", (int64_t)id->serial);
+	item_int(&it, "extended", (int64_t)id->extended);
 	item_int(&it, "expires_s", id->expires_s);
 	item_str(&it, "fingerprint", id->key_fp);
 	item_str(&it, "source", id->source);

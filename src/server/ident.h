@@ -36,7 +36,7 @@ struct ident {
 	uint64_t serial;   /* 0 = none */
 	uint64_t parent;   /* of the certificate it was delegated from, 0 = none */
 	uint64_t extended; /* of the newer certificate that extended it, 0 = none */
-	int64_t expires_s; /* 0 = never */
+	int64_t issued_s, expires_s; /* expires_s: 0 = never */
 	bool forward, pty;
 	bool own_ca;
 	bool login; /* an identity provider vouched on this connection; serial is of the certificate made for it */

@@ -12,7 +12,7 @@ src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h sr
 # the monitor
 src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
-	src/server/mon_issue.c src/server/mon_ca.c src/server/mon_login.c src/server/mon_who.c \
+	src/server/mon_issue.c src/server/mon_expire.c src/server/mon_ca.c src/server/mon_login.c src/server/mon_who.c \
 	src/server/login.h src/server/mon_idp.c src/server/mon_weblogin.c \
 	src/server/mon_target.c src/server/mon_reload.c src/server/mon_view.c src/server/mon_cred.c src/server/mon_connect.c \
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \

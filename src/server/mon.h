@@ -112,6 +112,8 @@ struct msess {
 	struct loop_timer *kill_timer;
 	char kill_reason[200]; /* why it runs */
 	int64_t start_us;
+	int warned;            /* of the expiry: how often */
+	int64_t expire_us;     /* monotonic: it has been told to end, by then; 0 = it has not */
 	uint64_t counter;
 };
 
@@ -136,6 +138,7 @@ struct peer {
 	int last_exec;
 	int64_t since_us;
 	struct loop_timer *kill_timer;
+	bool expired; /* its certificate: what runs may have time to end, nothing begins */
 	char kill_reason[200]; /* why it runs */
 };
 
@@ -249,6 +252,13 @@ void idp_configure(struct monitor *m);
 void idp_message(struct monitor *m, const struct ipc_msg *msg);
 void web_message(struct monitor *m, const struct ipc_msg *msg); /* a request */
 /* The groups of a result of the fetcher, appended to out. E_FORMAT, E_TOOBIG. */
+/* --- mon_expire.c --- */
+void expire_tick(struct monitor *m); /* warnings before certificates expire, and the end of connections */
+/* Has the connection's certificate expired? Then the request is answered with a failure. */
+bool expire_refuses(struct peer *p, const struct ipc_msg *m);
+/* by has authenticated: its certificate extends the user's other connections, too (those from the same address). */
+void mon_extend_by(struct peer *by);
+
 int idp_groups(const struct ipc_msg *m, struct conf_list *out) MUST_CHECK;
 
 /* --- mon_web.c --- */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ident/issue.h"
 #include "policy/address.h"
 #include "policy/certcheck.h"
 #include "server/mon.h"
@@ -169,6 +170,7 @@ static int from_cert(
 	id->own_ca = !c->outside;
 	id->parent = c->parent;
 	id->serial = c->serial;
+	id->issued_s = c->valid_after_s + (c->outside ? 0 : ISSUE_BACKDATE_S);
 	id->expires_s = c->valid_before_s == INT64_MAX ? 0 : c->valid_before_s;
 	id->forward = c->forward;
 	id->pty = c->pty;
@@ -487,6 +489,7 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 	}
 	peer_enter(p, key_only ? PEER_KEY : PEER_FULL);
 	log_login(p, key_only ? "key" : p->id.window ? "stored-certificate" : "certificate");
+	mon_extend_by(p);
 	b = ok_begin(p, ipc_id(m));
 	ipc_str(b, "user", p->id.user);
 	ipc_bool(b, "forward", p->id.forward);

@@ -489,7 +489,7 @@ int do_connect(struct peer *p, const struct ipc_msg *m)
 		rc = ipc_get_str(m, "login", login, sizeof(login));
 	if (rc == 0)
 		rc = ipc_get_str(m, "database", database, sizeof(database));
-	if (rc != 0)
+	if (rc != 0 || expire_refuses(p, m))
 		return rc;
 	if (ipc_get_str(m, "app", app, sizeof(app)) != 0)
 		app[0] = '\0';

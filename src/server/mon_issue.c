@@ -307,11 +307,3 @@ struct issuing *mon_issue(struct monitor *m, const struct issue_ask *a, issued_f
 	issuing_free(j);
 	return NULL;
 }
-
-/* Until mon_expire.c extends. */
-__attribute__((weak)) void mon_extend(struct monitor *m, const struct issue_ask *a, const struct issued *x)
-{
-	(void)m;
-	(void)a;
-	(void)x;
-}

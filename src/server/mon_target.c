@@ -329,6 +329,8 @@ int do_target(struct peer *p, const struct ipc_msg *m)
 
 	if (rc != 0 || port < 0 || port > 65535)
 		return rc != 0 ? rc : E_FORMAT;
+	if (expire_refuses(p, m))
+		return 0;
 	t = target_for(c, &p->id, name, &w);
 	if (t != NULL && t->port != (int)port && port != 0) { /* 0: the gateway's own console */
 		why_set(

@@ -288,15 +288,6 @@ static int signer_keys(struct monitor *m, int fd, struct why *w)
 
 /* --- clockwork --- */
 
-static void expire_certificates(struct monitor *m)
-{
-	int64_t now = clock_wall_s();
-
-	for (struct peer *p = m->peers; p != NULL; p = p->next)
-		if (p->id.expires_s != 0 && now >= p->id.expires_s)
-			peer_kick(p, "your certificate has expired", "28000");
-}
-
 static void prune(struct monitor *m)
 {
 	int64_t now = clock_mono_us();
@@ -317,7 +308,7 @@ static void on_tick(void *ctx)
 	m->tick = loop_after(m->loop, TICK_MS, on_tick, m);
 	ctl_resume(m);
 	peers_bury(m);
-	expire_certificates(m);
+	expire_tick(m);
 	logins_tick(m);
 	holds_tick(m);
 	msess_tick(m);

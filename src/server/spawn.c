@@ -30,6 +30,7 @@ struct exec {
 	int n; /* its number on this connection */
 	struct child *child;
 	int master; /* our copy of the terminal, for its size; -1 = pipes */
+	bool sql;   /* a console: it lives as long as its session */
 	struct loop_timer *kill_timer;
 };
 
@@ -216,7 +217,7 @@ static struct exec *exec_new(struct peer *p, const struct exec_ask *a, struct ex
 {
 	struct exec *x = xcalloc(1, sizeof(*x));
 
-	*x = (struct exec){.next = p->execs, .peer = p, .n = ++p->last_exec, .master = -1};
+	*x = (struct exec){.next = p->execs, .peer = p, .n = ++p->last_exec, .master = -1, .sql = a->cmd.verb->id == VERB_SQL};
 	p->execs = x;
 	if (e->tty)
 		x->master = fcntl(e->ours[0], F_DUPFD_CLOEXEC, 3);
@@ -264,7 +265,17 @@ static int permitted(struct peer *p, const struct exec_ask *a, struct why *w)
 		    mon_conf(p->m)->gateway.name);
 		return E_DENIED;
 	}
-	if (p->state == PEER_KEY && v->who != WHO_KEY) {
+	if (p->id.via == VIA_ENROLL && v->who != WHO_TOKEN) {
+		why_set(w, E_DENIED, "the user enroll may hand in a token and nothing else");
+		why_hint(w, "ssh enroll@%s enroll < token.jwt > key-cert.pub", mon_conf(p->m)->gateway.name);
+		return E_DENIED;
+	}
+	if (p->id.via != VIA_ENROLL && v->who == WHO_TOKEN) {
+		why_set(w, E_DENIED, "\"%s\" is for the user enroll", v->name);
+		why_hint(w, "ssh enroll@%s enroll < token.jwt > key-cert.pub", mon_conf(p->m)->gateway.name);
+		return E_DENIED;
+	}
+	if (p->id.via != VIA_ENROLL && p->state == PEER_KEY && v->who != WHO_KEY) {
 		why_set(w, E_DENIED, "a plain key may ask for a certificate and nothing else");
 		why_hint(
 		    w, "ssh %s cert > ~/.ssh/id_ed25519-cert.pub", mon_conf(p->m)->gateway.name);
@@ -345,9 +356,13 @@ int do_exec(struct peer *p, const struct ipc_msg *m)
 	struct why w = {0};
 	int rc;
 
+	if (expire_refuses(p, m))
+		return 0;
 	if (ipc_get_str(m, "term", a.term, sizeof(a.term)) != 0 || !term_ok(a.term))
 		a.term[0] = '\0';
 	rc = cmdline_parse(ipc_get_span(m, "line"), &a.cmd, &w);
+	if (rc == 0 && a.cmd.verb->id == VERB_WELCOME && p->id.via == VIA_ENROLL)
+		a.cmd.verb = verb_of(VERB_ENROLL); /* there is nothing else to do here */
 	if (rc == 0)
 		rc = run(p, ipc_id(m), &a, &w);
 	if (rc != 0) {
@@ -386,13 +401,26 @@ static void kill_now(void *ctx)
 	child_signal(x->child, SIGKILL);
 }
 
+static void hang_up(struct exec *x)
+{
+	if (x->kill_timer != NULL)
+		return;
+	child_signal(x->child, SIGHUP);
+	x->kill_timer = loop_after(x->peer->m->loop, KILL_GRACE_MS, kill_now, x);
+}
+
 int do_exec_kill(struct peer *p, const struct ipc_msg *m)
 {
 	struct exec *x = exec_find(p, m);
 
-	if (x == NULL || x->kill_timer != NULL)
-		return 0;
-	child_signal(x->child, SIGHUP);
-	x->kill_timer = loop_after(p->m->loop, KILL_GRACE_MS, kill_now, x);
+	if (x != NULL)
+		hang_up(x);
 	return 0;
+}
+
+void execs_expire(struct peer *p)
+{
+	for (struct exec *x = p->execs; x != NULL; x = x->next)
+		if (!x->sql)
+			hang_up(x);
 }
