@@ -83,3 +83,9 @@ tests_fuzz_fuzz_oidc_SOURCES = tests/fuzz/fuzz_oidc.c
 tests_fuzz_fuzz_oidc_LDADD = $(FUZZ_MAIN) $(IDENT_JWT_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_oidc/discovery tests/fuzz/corpus/fuzz_oidc/device tests/fuzz/corpus/fuzz_oidc/token \
 	tests/fuzz/corpus/fuzz_oidc/error tests/fuzz/corpus/fuzz_oidc/address
+FUZZ_TARGETS += tests/fuzz/fuzz_web
+tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c
+tests_fuzz_fuzz_web_LDADD = $(FUZZ_MAIN) src/server/libweb.a $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_web/callback tests/fuzz/corpus/fuzz_web/confirm tests/fuzz/corpus/fuzz_web/cookie \
+	tests/fuzz/corpus/fuzz_web/code tests/fuzz/corpus/fuzz_web/state tests/fuzz/corpus/fuzz_web/url \
+	tests/fuzz/corpus/fuzz_web/html tests/fuzz/corpus/fuzz_web/broken

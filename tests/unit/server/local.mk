@@ -66,3 +66,9 @@ TESTS += tests/unit/server/test_login
 tests_unit_server_test_login_SOURCES = tests/unit/server/test_login.c $(MONRIG)
 tests_unit_server_test_login_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
 tests_unit_server_test_login_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)
+# the pages, over sockets
+check_PROGRAMS += tests/unit/server/test_web
+TESTS += tests/unit/server/test_web
+tests_unit_server_test_web_SOURCES = tests/unit/server/test_web.c tests/support/webrig.c tests/support/webrig.h
+tests_unit_server_test_web_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
+tests_unit_server_test_web_LDADD = $(WEB_LIBS) $(BASE_TLS_LIBS) $(CRITERION_LIBS)
