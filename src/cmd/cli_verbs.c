@@ -21,6 +21,11 @@ static const struct cli_opt why_opts[] = {
     [WHY_M] = {"-m", "WHY", false, "reason, kept with the decision"},
 };
 
+static const struct cli_opt ca_opts[] = {
+    [CA_FORCE] = {"--force", NULL, false, "retire: also when certificates of it are still valid; ends their sessions"},
+    [CA_M] = {"-m", "WHY", false, "retire: reason, kept in the log"},
+};
+
 static const struct cli_opt sessions_opts[] = {
     [SES_LIVE] = {"--live", NULL, false, "only those that go on"},
     [SES_USER] = {"--user", "U", false, "of this user"},
@@ -49,6 +54,14 @@ static const struct cli_opt config_opts[] = {
     [CFG_PORT] = {"--port", "N", false, "its port"},
 };
 
+static const struct cli_opt delegate_opts[] = {
+    [DEL_TARGETS] = {"--targets", "T[,T]", false, "the only targets it may reach; each must be open to you"},
+    [DEL_NAME] = {"--name", "NAME", false, "its user name becomes agent:NAME (default agent)"},
+    [DEL_RISK] = {"--max-risk", "CLASS", false, "most severe class of statement: read, write, bulk, ..."},
+    [DEL_TTL] = {"--ttl", "D", false, "life of the certificate, never beyond your own: 30m, 2h"},
+    [DEL_SOURCE] = {"--source", "CIDR", false, "where it may come from (default: your own address)"},
+};
+
 static const struct cli_opt sql_opts[] = {
     {"-c", "SQL", false, "the rest of the line is SQL; quote it for your own shell"},
     {"-d", "DATABASE", false, "instead of the target's first"},
@@ -71,9 +84,12 @@ static const struct cli_opt policy_opts[] = {
 
 static const struct cli_verb verbs[] = {
     {VERB_APPROVE, verb_approve, NULL, 1, MANY, false, OPTS(why_opts)},
+    {VERB_CA, verb_ca, NULL, 1, 3, false, OPTS(ca_opts)},
     {VERB_CERT, verb_cert, NULL, 0, 0, false, NULL, 0},
     {VERB_CONFIG, verb_config, NULL, 0, 0, false, OPTS(config_opts)},
+    {VERB_DELEGATE, verb_delegate, NULL, 0, 0, false, OPTS(delegate_opts)},
     {VERB_DENY, verb_deny, NULL, 1, 1, false, OPTS(why_opts)},
+    {VERB_ENROLL, verb_enroll, NULL, 0, 0, false, NULL, 0},
     {VERB_HELP, verb_help, NULL, 0, 1, false, NULL, 0},
     {VERB_KILL, verb_kill, NULL, 1, 1, false, OPTS(why_opts)},
     {VERB_POLICY, NULL, verb_policy, 0, MANY, true, OPTS(policy_opts)},

@@ -14,7 +14,9 @@ enum { SES_LIVE, SES_USER, SES_TARGET, SES_SINCE, SES_LIMIT };
 enum { REP_SPEED, REP_IDLE, REP_TEXT, REP_ALL, REP_DIR };
 enum { VER_ALL, VER_KEY, VER_CHECKPOINT, VER_DIR };
 enum { CFG_HOST, CFG_PORT };
+enum { DEL_TARGETS, DEL_NAME, DEL_RISK, DEL_TTL, DEL_SOURCE };
 enum { WHY_M };
+enum { CA_FORCE, CA_M };
 /* Verbs that parse their own options have rows for help and manual only. */
 
 /* Every row, for completion and the manual. */

@@ -135,3 +135,12 @@ int cidr_list_match(struct span list, const struct address *a)
 	}
 	return cur_ok(&c) ? hit : E_FORMAT;
 }
+
+bool address_same_source(const char *a, const char *b)
+{
+	struct address x, y;
+
+	if (address_parse(span_str(a), &x) != 0 || address_parse(span_str(b), &y) != 0 || x.v4 != y.v4)
+		return false;
+	return memcmp(x.b, y.b, x.v4 ? 4 : 8) == 0;
+}

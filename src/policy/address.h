@@ -30,4 +30,7 @@ bool cidr_match(const struct cidr *c, const struct address *a);
  * malformed. */
 int cidr_list_match(struct span list, const struct address *a);
 
+/* Do both texts count as one place for limits: the same host of IPv4, the same /64 of IPv6? */
+bool address_same_source(const char *a, const char *b);
+
 #endif

@@ -22,9 +22,12 @@
 
 static ctl_fn *const handlers[VERB_N] = {
     [VERB_APPROVE] = ctl_approve,
+    [VERB_CA] = ctl_ca,
     [VERB_CERT] = ctl_cert,
     [VERB_CONFIG] = ctl_config,
+    [VERB_DELEGATE] = ctl_delegate,
     [VERB_DENY] = ctl_deny,
+    [VERB_ENROLL] = ctl_enroll,
     [VERB_KILL] = ctl_kill,
     [VERB_RELOAD] = ctl_reload,
     [VERB_REPLAY] = ctl_replay,
@@ -191,6 +194,9 @@ static int may(const struct ctl *c, const struct verb *v, struct why *w)
 	if ((v->transports & c->transport) == 0)
 		return why_set(w, E_DENIED, "\"%s\" is not available here", v->name);
 	switch (v->who) {
+	case WHO_TOKEN:
+		ok = id->via == VIA_ENROLL;
+		break;
 	case WHO_KEY:
 		ok = user || id->via == VIA_KEY;
 		break;
@@ -215,6 +221,10 @@ static int may(const struct ctl *c, const struct verb *v, struct why *w)
 	if (id->via == VIA_NOTHING)
 		why_hint(w, "no configured user has this uid: set users: NAME: {uid: %u}",
 		    (unsigned)c->uid);
+	else if (v->who == WHO_TOKEN)
+		why_hint(w, "hand in the token as the user enroll: ssh enroll@%s enroll < token.jwt", mon_conf(c->m)->gateway.name);
+	else if (v->id == VERB_DELEGATE)
+		why_hint(w, "only people delegate, each for itself");
 	else if (v->who == WHO_PERSON)
 		why_hint(w, "a decision is a person's: log in with your own certificate");
 	return E_DENIED;
@@ -260,6 +270,8 @@ static void ctl_free(struct ctl *c)
 {
 	ctl_unlink(c);
 	ctl_cert_gone(c);
+	if (c->job_free != NULL)
+		c->job_free(c);
 	chan_free(c->ch);
 	ident_clear(&c->local);
 	free(c);

@@ -29,6 +29,8 @@ struct ctl {
 	unsigned transport; /* VERB_LOCAL or VERB_SSH */
 	uint32_t call;      /* the verb being answered, 0 = none */
 	bool dead;
+	void *job; /* of the verb being answered, when that takes time */
+	void (*job_free)(struct ctl *c); /* called when the channel ends first; NULL = no job */
 };
 
 /* Exactly one of: ctl_end() before the return, or later. args: MP_MAP or MP_NIL. */
@@ -36,9 +38,12 @@ typedef void ctl_fn(struct ctl *c, const struct mp_val *args);
 
 ctl_fn ctl_whoami, ctl_targets, ctl_config, ctl_status; /* ctl_who.c */
 ctl_fn ctl_cert;                                        /* ctl_cert.c */
+ctl_fn ctl_delegate;                                    /* ctl_delegate.c */
+ctl_fn ctl_enroll;                                      /* ctl_enroll.c */
 ctl_fn ctl_requests, ctl_show, ctl_approve, ctl_deny;   /* ctl_hold.c */
 ctl_fn ctl_sessions, ctl_replay, ctl_kill;              /* ctl_sess.c */
 ctl_fn ctl_revoke, ctl_reload;                          /* ctl_admin.c */
+ctl_fn ctl_ca;                                          /* ctl_ca.c */
 
 /* A flat item under construction. */
 struct item {

@@ -27,7 +27,7 @@ static const char *kind_name(const struct ident *id)
 {
 	if (id->via == VIA_OPERATOR)
 		return "operator";
-	return id->service ? "service" : "person";
+	return ident_kind_name(id->kind);
 }
 
 static void my_roles(const struct ctl *c, struct conf_list *out)
@@ -238,9 +238,9 @@ static int count_one(void *ctx, const struct store_request *r)
 void ctl_status(struct ctl *c, const struct mp_val *args)
 {
 	struct monitor *m = c->m;
+	const struct mon_ca *ca = mon_ca_active(m);
 	struct store_request_filter open = {.open_only = true};
 	char hex[65];
-	char fp[SSHPK_FP_CAP];
 	int64_t requests = 0;
 	struct item it;
 
@@ -262,8 +262,8 @@ void ctl_status(struct ctl *c, const struct mp_val *args)
 	item_str(&it, "log_root", hex);
 	item_int(&it, "disk_free_bytes", mon_disk_free(m));
 	item_bool(&it, "draining", m->draining);
-	sshpk_fingerprint(span_of(m->ca_pub, m->n_ca_pub), fp);
-	item_str(&it, "ca", fp);
+	item_str(&it, "ca", ca != NULL ? ca->fp : "");
+	item_str(&it, "ca_name", ca != NULL ? ca->name : "");
 	hex_encode(span_of(m->log_pub, sizeof(m->log_pub)), hex);
 	item_str(&it, "log_key", hex);
 	ctl_item(c, &it);

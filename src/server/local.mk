@@ -12,14 +12,15 @@ src_server_libserver_a_SOURCES += src/server/throttle.c src/server/throttle.h sr
 # the monitor
 src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/server/mon.h src/server/peer.c \
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
-	src/server/mon_issue.c src/server/mon_expire.c src/server/mon_ca.c src/server/mon_login.c src/server/mon_who.c \
+	src/server/mon_issue.c src/server/mon_expire.c src/server/mon_ca.c src/server/mon_ca.h src/server/mon_casign.c src/server/ctl_ca.c \
+	src/server/mon_login.c src/server/mon_who.c \
 	src/server/login.h src/server/mon_idp.c src/server/mon_weblogin.c \
 	src/server/mon_target.c src/server/mon_reload.c src/server/mon_view.c src/server/mon_cred.c src/server/mon_connect.c \
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
 	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
 	src/server/chan.h src/server/child.c src/server/child.h src/server/reaper.c src/server/reaper.h \
 	src/server/verbs.c src/server/verbs.h src/server/ctl.c src/server/ctl.h src/server/ctl_who.c \
-	src/server/ctl_cert.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c
+	src/server/ctl_cert.c src/server/ctl_delegate.c src/server/ctl_enroll.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c
 # what programs executed by sallyportd have in common with it
 noinst_LIBRARIES += src/server/libhelper.a
 src_server_libhelper_a_SOURCES = src/server/helper_main.c src/server/title.c src/server/chan.c src/server/sandbox.c \

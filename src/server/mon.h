@@ -67,8 +67,9 @@ struct monitor {
 	struct ctl *ctls;
 	struct loop_timer *tick;
 	struct buf out;      /* messages are built here, one at a time */
-	uint8_t ca_pub[128]; /* blob of our authority */
+	uint8_t ca_pub[128]; /* blob of the configuration's authority when it is a file, as the signer read it */
 	size_t n_ca_pub;
+	bool signer_known; /* it gave its public keys */
 	uint8_t log_pub[ED25519_PUB_LEN];
 	int64_t started_us;
 	int64_t next_expiry_us; /* earliest deadline of an open request */
@@ -111,9 +112,9 @@ struct msess {
 	struct buf parts; /* HOLD_PART bytes so far */
 	struct loop_timer *kill_timer;
 	char kill_reason[200]; /* why it runs */
-	int64_t start_us;
 	int warned;            /* of the expiry: how often */
 	int64_t expire_us;     /* monotonic: it has been told to end, by then; 0 = it has not */
+	int64_t start_us;
 	uint64_t counter;
 };
 
@@ -135,10 +136,11 @@ struct peer {
 	struct mconnect *connects;
 	struct exec *execs;
 	struct login *login; /* at an identity provider */
+	int enrolls;         /* tokens handed in */
 	int last_exec;
+	bool expired; /* its certificate: what runs may have time to end, nothing begins */
 	int64_t since_us;
 	struct loop_timer *kill_timer;
-	bool expired; /* its certificate: what runs may have time to end, nothing begins */
 	char kill_reason[200]; /* why it runs */
 };
 
@@ -225,13 +227,17 @@ void mon_extend(struct monitor *m, const struct issue_ask *a, const struct issue
 /* --- mon_ca.c --- */
 struct mon_ca { /* an authority of ours */
 	struct mon_ca *next;
-	char name[64];
+	char name[64], *spec;
 	struct buf blob; /* public key; empty: its agent was never reached */
 	char fp[FP_CAP];
 	enum store_ca_state state;
 	int64_t added_s, changed_s;
+	char replaces[64];     /* blob still unknown: the key that had the name goes on under this one */
+	bool held;             /* the signer has it and signs with it */
+	char trouble[256];     /* why it could not sign at the last attempt; "" = it could */
+	int64_t rest_until_us; /* its agent hangs: not asked before */
 };
-/* All of them, retired ones too. */
+/* All of them, oldest first, retired ones too. */
 const struct mon_ca *mon_ca_first(const struct monitor *m);
 /* The one that signs; NULL when its public key is not known (yet). */
 const struct mon_ca *mon_ca_active(const struct monitor *m);
@@ -239,8 +245,19 @@ const struct mon_ca *mon_ca_active(const struct monitor *m);
  * E_LIMIT when its agent cannot be reached; NULL: the signer is gone). Else E_LIMIT and no call: there is no signer. */
 int mon_sign(struct monitor *m, struct span tbs, call_fn *fn, void *ctx) MUST_CHECK;
 void mon_sign_forget(struct monitor *m, const void *ctx); /* nobody waits any more */
+/* Why mon_ca_active() is NULL, for whoever wanted a certificate. */
+void mon_ca_missing(const struct monitor *m, struct why *w);
 int mon_cas_open(struct monitor *m, struct why *w) MUST_CHECK;
+void mon_cas_start(struct monitor *m); /* the one that signs is brought to the signer */
+void mon_cas_tick(struct monitor *m);
 void mon_cas_free(struct monitor *m);
+
+/* --- mon_expire.c --- */
+void expire_tick(struct monitor *m); /* warnings before certificates expire, and the end of connections */
+/* Has the connection's certificate expired? Then the request is answered with a failure. */
+bool expire_refuses(struct peer *p, const struct ipc_msg *m);
+/* by has authenticated: its certificate extends the user's other connections, too (those from the same address). */
+void mon_extend_by(struct peer *by);
 
 /* --- mon_login.c --- */
 void login_gone(struct peer *p); /* its login is cancelled */
@@ -252,13 +269,6 @@ void idp_configure(struct monitor *m);
 void idp_message(struct monitor *m, const struct ipc_msg *msg);
 void web_message(struct monitor *m, const struct ipc_msg *msg); /* a request */
 /* The groups of a result of the fetcher, appended to out. E_FORMAT, E_TOOBIG. */
-/* --- mon_expire.c --- */
-void expire_tick(struct monitor *m); /* warnings before certificates expire, and the end of connections */
-/* Has the connection's certificate expired? Then the request is answered with a failure. */
-bool expire_refuses(struct peer *p, const struct ipc_msg *m);
-/* by has authenticated: its certificate extends the user's other connections, too (those from the same address). */
-void mon_extend_by(struct peer *by);
-
 int idp_groups(const struct ipc_msg *m, struct conf_list *out) MUST_CHECK;
 
 /* --- mon_web.c --- */
@@ -380,6 +390,7 @@ int hold_leaf(struct monitor *m, const struct store_request *r, enum req_state s
 
 /* --- spawn.c --- */
 void execs_free(struct peer *p);
+void execs_expire(struct peer *p); /* commands are told to end, but for consoles: their sessions decide */
 
 /* --- ctl.c --- */
 void ctl_listen(struct monitor *m);

@@ -304,16 +304,6 @@ void login_complete(struct login *l)
 
 /* --- start --- */
 
-/* One host of IPv4, one /64 of IPv6. */
-static bool same_source(const char *a, const char *b)
-{
-	struct address x, y;
-
-	if (address_parse(span_str(a), &x) != 0 || address_parse(span_str(b), &y) != 0 || x.v4 != y.v4)
-		return false;
-	return memcmp(x.b, y.b, x.v4 ? 4 : 8) == 0;
-}
-
 static int limits(const struct peer *p, struct why *w)
 {
 	const struct conf_gateway *g = &mon_conf(p->m)->gateway;
@@ -321,7 +311,7 @@ static int limits(const struct peer *p, struct why *w)
 
 	for (const struct login *l = p->m->logins; l != NULL; l = l->next) {
 		all++;
-		here += same_source(l->peer->addr, p->addr);
+		here += address_same_source(l->peer->addr, p->addr);
 		if (strcmp(l->peer->cand_key.key_fp, p->cand_key.key_fp) == 0) {
 			why_set(w, E_LIMIT, "a login with this key waits already, from %s", l->peer->addr);
 			why_hint(w, "finish that one, or end its ssh command and try again");

@@ -14,9 +14,12 @@
 enum verb_id {
 	VERB_NONE = 0,
 	VERB_APPROVE,
+	VERB_CA,
 	VERB_CERT,
 	VERB_CONFIG,
+	VERB_DELEGATE,
 	VERB_DENY,
+	VERB_ENROLL,
 	VERB_HELP,
 	VERB_KILL,
 	VERB_POLICY,
@@ -38,6 +41,7 @@ enum verb_id {
 /* The least a caller must be. Finer rules (own sessions only, approver of this request) are the
  * handler's. */
 enum verb_who {
+	WHO_TOKEN,  /* only a connection with the user name "enroll", and no other */
 	WHO_KEY,    /* a connection proven by a plain key is enough; also everything below */
 	WHO_USER,   /* a verified certificate, or a local uid that is a configured user; the local
 		       operator */
