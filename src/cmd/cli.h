@@ -95,7 +95,7 @@ cli_fn verb_requests, verb_show, verb_approve, verb_deny;               /* verb_
 cli_fn verb_sessions, verb_kill;                                        /* verb_sessions.c */
 cli_fn verb_replay;                                                     /* verb_replay.c */
 cli_fn verb_verify;                                                     /* verb_verify.c */
-cli_fn verb_whoami, verb_targets, verb_cert, verb_config, verb_welcome; /* verb_ident.c */
+cli_fn verb_whoami, verb_targets, verb_cert, verb_config, verb_hostkeys, verb_welcome; /* verb_ident.c */
 cli_fn verb_delegate, verb_enroll;                                      /* verb_agent.c */
 cli_fn verb_status, verb_reload, verb_revoke;                           /* verb_admin.c */
 cli_fn verb_ca;                                                         /* verb_ca.c */

@@ -62,6 +62,10 @@ static const struct cli_opt delegate_opts[] = {
     [DEL_SOURCE] = {"--source", "CIDR", false, "where it may come from (default: your own address)"},
 };
 
+static const struct cli_opt hostkeys_opts[] = {
+    [HOST_SSHFP] = {"--sshfp", NULL, false, "SSHFP records for DNS instead"},
+};
+
 static const struct cli_opt sql_opts[] = {
     {"-c", "SQL", false, "the rest of the line is SQL; quote it for your own shell"},
     {"-d", "DATABASE", false, "instead of the target's first"},
@@ -91,6 +95,7 @@ static const struct cli_verb verbs[] = {
     {VERB_DENY, verb_deny, NULL, 1, 1, false, OPTS(why_opts)},
     {VERB_ENROLL, verb_enroll, NULL, 0, 0, false, NULL, 0},
     {VERB_HELP, verb_help, NULL, 0, 1, false, NULL, 0},
+    {VERB_HOSTKEYS, verb_hostkeys, NULL, 0, 0, false, OPTS(hostkeys_opts)},
     {VERB_KILL, verb_kill, NULL, 1, 1, false, OPTS(why_opts)},
     {VERB_POLICY, NULL, verb_policy, 0, MANY, true, OPTS(policy_opts)},
     {VERB_RELOAD, verb_reload, NULL, 0, 0, false, NULL, 0},

@@ -28,6 +28,7 @@ static ctl_fn *const handlers[VERB_N] = {
     [VERB_DELEGATE] = ctl_delegate,
     [VERB_DENY] = ctl_deny,
     [VERB_ENROLL] = ctl_enroll,
+    [VERB_HOSTKEYS] = ctl_hostkeys,
     [VERB_KILL] = ctl_kill,
     [VERB_RELOAD] = ctl_reload,
     [VERB_REPLAY] = ctl_replay,

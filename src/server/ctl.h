@@ -42,6 +42,7 @@ ctl_fn ctl_delegate;                                    /* ctl_delegate.c */
 ctl_fn ctl_enroll;                                      /* ctl_enroll.c */
 ctl_fn ctl_requests, ctl_show, ctl_approve, ctl_deny;   /* ctl_hold.c */
 ctl_fn ctl_sessions, ctl_replay, ctl_kill;              /* ctl_sess.c */
+ctl_fn ctl_hostkeys; /* ctl_host.c */
 ctl_fn ctl_revoke, ctl_reload;                          /* ctl_admin.c */
 ctl_fn ctl_ca;                                          /* ctl_ca.c */
 

@@ -14,7 +14,7 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 	src/server/permit.c src/server/permit.h src/server/ident.c src/server/ident.h src/server/mon_auth.c \
 	src/server/mon_issue.c src/server/mon_expire.c src/server/mon_ca.c src/server/mon_ca.h src/server/mon_casign.c src/server/ctl_ca.c \
 	src/server/mon_login.c src/server/mon_who.c \
-	src/server/login.h src/server/mon_idp.c src/server/mon_weblogin.c \
+	src/server/login.h src/server/mon_idp.c src/server/mon_weblogin.c src/server/mon_web.c src/server/ctl_host.c \
 	src/server/mon_target.c src/server/mon_reload.c src/server/mon_view.c src/server/mon_cred.c src/server/mon_connect.c \
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
 	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \

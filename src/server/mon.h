@@ -273,6 +273,8 @@ int idp_groups(const struct ipc_msg *m, struct conf_list *out) MUST_CHECK;
 
 /* --- mon_web.c --- */
 void web_hosts(struct monitor *m, const struct ipc_msg *msg); /* answers IPC_WEB_HOSTS */
+/* known_hosts lines, or SSHFP records, of the gateway. */
+int hosts_put(const struct conf *c, bool sshfp, struct buf *out, struct why *w) MUST_CHECK;
 
 /* --- mon_target.c --- */
 struct grant { /* what a caller gets for (target, login, database); pointers into the epoch's

@@ -262,7 +262,12 @@ static void signed_now(void *ctx, const struct ipc_msg *m)
 		char text[200];
 
 		ipc_take_str(m, "text", text, sizeof(text));
-		why_set(&w, E_DENIED, "the signer refused: %s", text);
+		if (ipc_get_int(m, "code", 0) == E_LIMIT) {
+			why_set(&w, E_LIMIT, "%s", text);
+			ipc_take_str(m, "hint", w.hint, sizeof(w.hint));
+		} else {
+			why_set(&w, E_DENIED, "the signer refused: %s", text);
+		}
 	}
 	if (rc == 0) {
 		log_issued(j);
@@ -282,8 +287,10 @@ static int start(struct issuing *j, const struct issue_ask *a, struct why *w)
 
 	if (rc != 0)
 		return why_set(w, rc, "the certificate would be too long");
-	if (ca == NULL)
-		return why_set(w, E_LIMIT, "no certificate authority is available");
+	if (ca == NULL) {
+		mon_ca_missing(j->m, w);
+		return E_LIMIT;
+	}
 	rc = check_standing(j, w);
 	if (rc == 0)
 		rc = body_build(j, a, ca, w);

@@ -259,13 +259,16 @@ static void got_keys(void *ctx, const struct ipc_msg *msg)
 	struct monitor *m = ctx;
 	struct span ca =
 	    msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "ca") : (struct span){0};
-	struct span log = ca.n > 0 ? ipc_get_span(msg, "log") : (struct span){0};
+	struct span log =
+	    msg != NULL && ipc_type_of(msg) == IPC_OK ? ipc_get_span(msg, "log") : (struct span){0};
 
-	if (ca.n == 0 || ca.n > sizeof(m->ca_pub) || log.n != sizeof(m->log_pub))
+	if (ca.n > sizeof(m->ca_pub) || log.n != sizeof(m->log_pub))
 		return;
-	memcpy(m->ca_pub, ca.p, ca.n);
+	if (ca.n > 0) /* none: the configuration's authority is in an agent */
+		memcpy(m->ca_pub, ca.p, ca.n);
 	m->n_ca_pub = ca.n;
 	memcpy(m->log_pub, log.p, log.n);
+	m->signer_known = true;
 }
 
 static int signer_keys(struct monitor *m, int fd, struct why *w)
@@ -278,7 +281,7 @@ static int signer_keys(struct monitor *m, int fd, struct why *w)
 	rc = ipc_send(fd, &m->out, NULL, 0);
 	if (rc == 0)
 		rc = signer_wait(m, fd);
-	if (rc == 0 && m->n_ca_pub > 0)
+	if (rc == 0 && m->signer_known)
 		return 0;
 	rc = rc != 0 ? rc : E_FORMAT;
 	why_set(w, rc, "the signer did not give its public keys");
@@ -312,6 +315,7 @@ static void on_tick(void *ctx)
 	logins_tick(m);
 	holds_tick(m);
 	msess_tick(m);
+	mon_cas_tick(m);
 	mon_log_checkpoint(m);
 	prune(m);
 }
@@ -487,6 +491,7 @@ struct monitor *monitor_new(const struct monitor_params *params, struct why *w)
 	}
 	raise_descriptors();
 	msess_recover(m);
+	mon_cas_start(m);
 	ctl_listen(m);
 	m->tick = loop_after(m->loop, 0, on_tick, m);
 	log_info("monitor-start", "gateway", mon_conf(m)->gateway.name, "epoch",

@@ -25,6 +25,8 @@ static const struct verb verbs[] = {
     {VERB_ENROLL, "enroll", WHO_TOKEN, NULL, VERB_SSH, NULL, "",
 	"exchange a job's token (standard input) for a certificate: ssh enroll@GATEWAY enroll"},
     {VERB_HELP, "help", WHO_USER, NULL, BOTH, NULL, "[VERB]", "what can be typed"},
+    {VERB_HOSTKEYS, "hostkeys", WHO_USER, NULL, BOTH, NULL, "[--sshfp]",
+	"print the gateway's host keys for known_hosts"},
     {VERB_KILL, "kill", WHO_USER, NULL, BOTH, "-m", "SESSION [-m WHY]",
 	"end a session and its running query"},
     {VERB_POLICY, "policy", WHO_NOBODY, NULL, VERB_LOCAL, NULL, "explain [--target T] [--user U] ... [SQL]",
