@@ -153,6 +153,17 @@ int verb_config(struct cli *c, const struct cli_args *a)
 	return view_one(c, "config", &args, print_config);
 }
 
+/* --- hostkeys --- */
+
+int verb_hostkeys(struct cli *c, const struct cli_args *a)
+{
+	struct ctlc_args args;
+
+	ctlc_args_init(&args);
+	ctlc_arg_flag(&args, "sshfp", a->opt[HOST_SSHFP] != NULL);
+	return view_one(c, "hostkeys", &args, print_config);
+}
+
 /* --- welcome: what an ssh without a command shows --- */
 
 #define WELCOME_TARGETS 12

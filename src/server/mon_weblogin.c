@@ -286,9 +286,3 @@ void web_message(struct monitor *m, const struct ipc_msg *msg)
 	}
 	log_warn("web-message", "type", log_num(ipc_type_of(msg)));
 }
-
-/* Until mon_web.c answers it. */
-__attribute__((weak)) void web_hosts(struct monitor *m, const struct ipc_msg *msg)
-{
-	fail_call(m, ipc_id(msg), E_NOTFOUND, "not available");
-}
