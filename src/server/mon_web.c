@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "policy/address.h"
 #include "server/mon.h"
 #include "wire/sshpk.h"
 
@@ -100,6 +101,7 @@ static int put_sshfp(const struct conf *c, struct span blob, struct buf *out, st
 	static const int alg[] = {[SSHPK_RSA] = 1, [SSHPK_ECDSA] = 3, [SSHPK_ED25519] = 4};
 	uint8_t digest[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1], name[2][256];
+	struct address a; /* has no records */
 	struct sshpk k;
 	size_t n = names(c, name);
 	int rc = sshpk_parse(blob, &k, w);
@@ -109,7 +111,7 @@ static int put_sshfp(const struct conf *c, struct span blob, struct buf *out, st
 	sha256(blob, digest);
 	hex_encode(span_of(digest, sizeof(digest)), hex);
 	for (size_t i = 0; i < n; i++)
-		if (k.kind->alg != SSHPK_SK_ED25519 && k.kind->alg != SSHPK_SK_ECDSA)
+		if (address_parse(span_str(name[i]), &a) != 0 && k.kind->alg != SSHPK_SK_ED25519 && k.kind->alg != SSHPK_SK_ECDSA)
 			buf_printf(out, "%s IN SSHFP %d 2 %s\n", name[i], alg[k.kind->alg], hex);
 	return 0;
 }

@@ -2,6 +2,7 @@
  *
  * sallyport-web as a program: what it was given, and into the sandbox.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,10 +34,12 @@ static int enter(void *ctx, struct why *w)
 /* Sealed memory with PEM text; closed afterwards. */
 static int take_pem(int fd, struct buf *out, struct why *w)
 {
-	int rc = file_read_fd(fd, out);
+	int rc = lseek(fd, 0, SEEK_SET) != 0 ? -errno : file_read_fd(fd, out);
 
 	fd_close(&fd);
-	return rc != 0 ? why_set(w, rc, "the certificate's text cannot be read: %s", err_str(rc)) : 0;
+	if (rc == 0 && buf_len(out) == 0) /* empty would mean: without TLS */
+		rc = E_SHORT;
+	return rc != 0 ? why_set(w, rc, "the certificate or its key cannot be read: %s", err_str(rc)) : 0;
 }
 
 static int take(const struct helper_opts *o, struct web_params *p, struct buf *cert, struct buf *key, struct why *w)
