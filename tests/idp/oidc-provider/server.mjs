@@ -9,6 +9,7 @@
 //   keys         file of the signing keys, made when it is not there (delete it and start again: new keys)
 //   tls          {"key": FILE, "cert": FILE}: https; without it http
 //   host         name or address in the issuer (default 127.0.0.1; it always listens on 127.0.0.1)
+//   issuer       another issuer: of what stands before it (tests/idp/misbehave.mjs); then "listens URL" is printed, too
 //   clients      [{"id", "secret"?, "alg"? (RS256, PS256, ES256), "redirect_uris"?, "grants"?, "claims"? of its own tokens,
 //                "token_life"?, "typ"? header of its access tokens}]; without a secret: a public client
 //   interval     seconds between polls that it announces and insists on (default 1)
@@ -232,8 +233,10 @@ function make(issuer) {
 const tls = config.tls && { key: readFileSync(config.tls.key), cert: readFileSync(config.tls.cert) };
 const server = tls ? https.createServer(tls) : http.createServer();
 server.listen(Number(arg('port', '0')), '127.0.0.1', () => {
-    const issuer = `${tls ? 'https' : 'http'}://${host}:${server.address().port}`;
+    const here = `${tls ? 'https' : 'http'}://${host}:${server.address().port}`;
+    const issuer = config.issuer ?? here;
     server.on('request', make(issuer).callback());
+    console.log(`listens ${here}`);
     console.log(`issuer ${issuer}`);
 });
 server.on('error', (e) => {
