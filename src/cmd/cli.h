@@ -97,7 +97,9 @@ cli_fn verb_replay;                                                     /* verb_
 cli_fn verb_verify;                                                     /* verb_verify.c */
 cli_fn verb_whoami, verb_targets, verb_cert, verb_config, verb_hostkeys, verb_welcome; /* verb_ident.c */
 cli_fn verb_delegate, verb_enroll;                                      /* verb_agent.c */
-cli_fn verb_status, verb_reload, verb_revoke;                           /* verb_admin.c */
+cli_fn verb_status, verb_reload;                                        /* verb_admin.c */
+cli_fn verb_certs, verb_krl, verb_revoke, verb_revoked;                 /* verb_revoke.c */
+cli_fn verb_lock, verb_unlock, verb_forget;                             /* verb_revoke.c */
 cli_fn verb_ca;                                                         /* verb_ca.c */
 cli_fn verb_help;                                                       /* cli.c */
 int verb_policy(int argc, char **argv);                                 /* verb_policy.c */

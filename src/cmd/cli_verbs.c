@@ -26,6 +26,10 @@ static const struct cli_opt ca_opts[] = {
     [CA_M] = {"-m", "WHY", false, "retire: reason, kept in the log"},
 };
 
+static const struct cli_opt certs_opts[] = {
+    [CRT_USER] = {"--user", "U", false, "of this user"},
+};
+
 static const struct cli_opt sessions_opts[] = {
     [SES_LIVE] = {"--live", NULL, false, "only those that go on"},
     [SES_USER] = {"--user", "U", false, "of this user"},
@@ -90,23 +94,29 @@ static const struct cli_verb verbs[] = {
     {VERB_APPROVE, verb_approve, NULL, 1, MANY, false, OPTS(why_opts)},
     {VERB_CA, verb_ca, NULL, 1, 3, false, OPTS(ca_opts)},
     {VERB_CERT, verb_cert, NULL, 0, 0, false, NULL, 0},
+    {VERB_CERTS, verb_certs, NULL, 0, 0, false, OPTS(certs_opts)},
     {VERB_CONFIG, verb_config, NULL, 0, 0, false, OPTS(config_opts)},
     {VERB_DELEGATE, verb_delegate, NULL, 0, 0, false, OPTS(delegate_opts)},
     {VERB_DENY, verb_deny, NULL, 1, 1, false, OPTS(why_opts)},
     {VERB_ENROLL, verb_enroll, NULL, 0, 0, false, NULL, 0},
+    {VERB_FORGET, verb_forget, NULL, 1, 1, false, NULL, 0},
     {VERB_HELP, verb_help, NULL, 0, 1, false, NULL, 0},
     {VERB_HOSTKEYS, verb_hostkeys, NULL, 0, 0, false, OPTS(hostkeys_opts)},
     {VERB_KILL, verb_kill, NULL, 1, 1, false, OPTS(why_opts)},
+    {VERB_KRL, verb_krl, NULL, 0, 0, false, NULL, 0},
+    {VERB_LOCK, verb_lock, NULL, 1, 1, false, OPTS(why_opts)},
     {VERB_POLICY, NULL, verb_policy, 0, MANY, true, OPTS(policy_opts)},
     {VERB_RELOAD, verb_reload, NULL, 0, 0, false, NULL, 0},
     {VERB_REPLAY, verb_replay, NULL, 0, 1, false, OPTS(replay_opts)},
     {VERB_REQUESTS, verb_requests, NULL, 0, 0, false, OPTS(requests_opts)},
     {VERB_REVOKE, verb_revoke, NULL, 2, 2, false, OPTS(why_opts)},
+    {VERB_REVOKED, verb_revoked, NULL, 0, 0, false, NULL, 0},
     {VERB_SESSIONS, verb_sessions, NULL, 0, 0, false, OPTS(sessions_opts)},
     {VERB_SHOW, verb_show, NULL, 1, 1, false, NULL, 0},
     {VERB_SQL, NULL, verb_sql, 1, MANY, false, OPTS(sql_opts)},
     {VERB_STATUS, verb_status, NULL, 0, 0, false, NULL, 0},
     {VERB_TARGETS, verb_targets, NULL, 0, 0, false, NULL, 0},
+    {VERB_UNLOCK, verb_unlock, NULL, 1, 1, false, NULL, 0},
     {VERB_VERIFY, verb_verify, NULL, 0, 1, false, OPTS(verify_opts)},
     {VERB_WELCOME, verb_welcome, NULL, 0, 0, false, NULL, 0},
     {VERB_WHOAMI, verb_whoami, NULL, 0, 0, false, NULL, 0},

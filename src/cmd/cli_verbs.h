@@ -16,6 +16,7 @@ enum { VER_ALL, VER_KEY, VER_CHECKPOINT, VER_DIR };
 enum { CFG_HOST, CFG_PORT };
 enum { HOST_SSHFP };
 enum { DEL_TARGETS, DEL_NAME, DEL_RISK, DEL_TTL, DEL_SOURCE };
+enum { CRT_USER };
 enum { WHY_M };
 enum { CA_FORCE, CA_M };
 /* Verbs that parse their own options have rows for help and manual only. */

@@ -16,7 +16,7 @@ sallyport_web_LDADD = $(WEB_LIBS)
 noinst_LIBRARIES += src/cmd/libcmd.a
 src_cmd_libcmd_a_SOURCES = src/cmd/cli.c src/cmd/cli.h src/cmd/cli_verbs.c src/cmd/cli_verbs.h src/cmd/cli_doc.c \
 	src/cmd/ctl.c src/cmd/ctl.h src/cmd/table.c src/cmd/table.h src/cmd/view.c src/cmd/view.h \
-	src/cmd/verb_admin.c src/cmd/verb_ca.c src/cmd/verb_agent.c src/cmd/verb_ident.c src/cmd/verb_replay.c src/cmd/verb_requests.c src/cmd/verb_sessions.c \
+	src/cmd/verb_admin.c src/cmd/verb_revoke.c src/cmd/verb_ca.c src/cmd/verb_agent.c src/cmd/verb_ident.c src/cmd/verb_replay.c src/cmd/verb_requests.c src/cmd/verb_sessions.c \
 	src/cmd/verb_verify.c src/cmd/verb_policy.c src/cmd/explain.c src/cmd/explain.h \
 	src/cmd/console.c src/cmd/console.h src/cmd/console_out.c src/cmd/console_out.h src/cmd/console_tty.c
 src_cmd_libcmd_a_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS) $(LIBEDIT_CFLAGS) \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Administration on the gateway itself: status, reload, revoke.
+ * Administration on the gateway itself: status, reload.
  */
 #include "cmd/cli_verbs.h"
 #include "cmd/view.h"
@@ -67,17 +67,4 @@ int verb_reload(struct cli *c, const struct cli_args *a)
 {
 	(void)a;
 	return view_call(c, "reload", NULL, &reload_view);
-}
-
-static const struct view revoke_view = {"revoke", NULL, 0, NULL};
-
-int verb_revoke(struct cli *c, const struct cli_args *a)
-{
-	struct ctlc_args args;
-
-	ctlc_args_init(&args);
-	ctlc_arg_str(&args, "kind", a->v[0]);
-	ctlc_arg_str(&args, "value", a->v[1]);
-	ctlc_arg_str(&args, "why", a->opt[WHY_M]);
-	return view_call(c, "revoke", &args, &revoke_view);
 }

@@ -137,7 +137,7 @@ static const struct {
 	int64_t us; /* microseconds in one unit */
 } moments[] = {{"created_us", "created", 1}, {"deadline_us", "deadline", 1},
     {"decided_us", "decided", 1}, {"start_us", "start", 1}, {"end_us", "end", 1},
-    {"expires_s", "expires", 1000000}, {"since_s", "since", 1000000},
+    {"expires_s", "expires", 1000000}, {"issued_s", "issued", 1000000}, {"at_s", "at", 1000000}, {"since_s", "since", 1000000},
     {"until_s", "until", 1000000}};
 
 static const char *const lists[] = {"groups", "roles", "databases", "logins", "principals"};

@@ -43,7 +43,9 @@ ctl_fn ctl_enroll;                                      /* ctl_enroll.c */
 ctl_fn ctl_requests, ctl_show, ctl_approve, ctl_deny;   /* ctl_hold.c */
 ctl_fn ctl_sessions, ctl_replay, ctl_kill;              /* ctl_sess.c */
 ctl_fn ctl_hostkeys; /* ctl_host.c */
-ctl_fn ctl_revoke, ctl_reload;                          /* ctl_admin.c */
+ctl_fn ctl_reload;                                      /* ctl_admin.c */
+ctl_fn ctl_revoke, ctl_revoked, ctl_lock, ctl_unlock, ctl_forget; /* ctl_revoke.c */
+ctl_fn ctl_certs, ctl_krl;                                        /* ctl_certs.c */
 ctl_fn ctl_ca;                                          /* ctl_ca.c */
 
 /* A flat item under construction. */
