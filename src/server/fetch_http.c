@@ -282,21 +282,24 @@ static void explain(const struct http_req *r, CURLcode rc, struct why *w)
 	why_hint(w, "try again; if it stays so, the gateway's operator finds more in its log (idp-request-failed)");
 }
 
-static int redirect(struct http_req *r, int status, struct why *w)
+/* To the same server only; *to is where it points. */
+static int redirect(struct http_req *r, int status, const char *to, struct why *w)
 {
 	char was[ORIGIN_CAP];
-	char *to = NULL;
+	char *from = r->url;
 
 	(void)str_copy(was, sizeof(was), r->origin);
-	(void)curl_easy_getinfo(r->easy, CURLINFO_REDIRECT_URL, &to);
 	why_set(w, E_DENIED, "the identity provider answers with a redirect (HTTP %d), which is not followed", status);
 	why_hint(w, "the issuer in the gateway's configuration must be the provider's final address");
 	if (r->post || to == NULL || ++r->hops > HOPS_MAX)
 		return E_DENIED;
-	free(r->url);
 	r->url = xstrdup(to);
-	if (url_split(r, NULL) != 0 || strcmp(was, r->origin) != 0)
+	if (url_split(r, NULL) != 0 || strcmp(was, r->origin) != 0) {
+		free(r->url);
+		r->url = from;
 		return E_DENIED;
+	}
+	free(from);
 	leave_turn(r);
 	buf_reset(&r->body);
 	r->header_bytes = 0;
@@ -317,11 +320,14 @@ static void finished(struct http_req *r, CURLcode rc)
 		log_failure(r, &w, r->error[0] != '\0' ? r->error : curl_easy_strerror(rc), (int)status);
 		end(r, NULL, &w);
 	} else if (status >= 300 && status < 400 && status != 304) {
-		if (redirect(r, (int)status, &w) == 0) {
+		char *to = NULL;
+
+		(void)curl_easy_getinfo(r->easy, CURLINFO_REDIRECT_URL, &to);
+		if (redirect(r, (int)status, to, &w) == 0) {
 			pump(r->h);
 			return;
 		}
-		log_failure(r, &w, "redirect", (int)status);
+		log_failure(r, &w, to, (int)status);
 		end(r, NULL, &w);
 	} else {
 		struct http_answer a = {(int)status, buf_span(&r->body), r->max_age_s};

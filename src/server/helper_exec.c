@@ -59,7 +59,7 @@ static int place(struct start *s)
 	int from[2 + HELPER_FDS + 2], n = 0;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+	if (chdir("/") != 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return -errno;
 	from[n++] = park(s->sock);
 	from[n++] = park(s->h->log_fd);
