@@ -206,6 +206,26 @@ static void take_groups(const struct login *l, const struct conf_identity *b, st
 				list_add(out, from[k]->v[i]);
 }
 
+static int copy_name(void *ctx, const struct store_account *a)
+{
+	return str_copy(ctx, NAME_CAP, a->user);
+}
+
+/* One account, one name: which of the two is taken? */
+static int account_taken(struct login *l, struct why *w)
+{
+	char old[NAME_CAP] = "";
+
+	if (store_account_of(l->m->store, l->iss, l->sub, copy_name, old) == 0 && strcmp(old, l->user) != 0) {
+		why_set(w, E_DENIED, "the identity provider calls you %s now, but this gateway knows your account as %s", l->user, old);
+		why_hint(w, "an operator decides whether the new name is right, and then: sallyport forget %s", old);
+		return E_DENIED;
+	}
+	why_set(w, E_DENIED, "the name %s belongs to another account of the identity provider", l->user);
+	why_hint(w, "if the person has a new account, an operator releases the name: sallyport forget %s", l->user);
+	return E_DENIED;
+}
+
 static int account(struct login *l, const struct conf_list *groups, struct why *w)
 {
 	char text[4096];
@@ -220,11 +240,8 @@ static int account(struct login *l, const struct conf_list *groups, struct why *
 	    .last_s = clock_wall_s()};
 	int rc = store_account_login(l->m->store, &a, &new_key);
 
-	if (rc == E_EXISTS) {
-		why_set(w, E_DENIED, "the name %s belongs to another account of the identity provider", l->user);
-		why_hint(w, "if the person has a new account, an operator releases the name: sallyport forget %s", l->user);
-		return E_DENIED;
-	}
+	if (rc == E_EXISTS)
+		return account_taken(l, w);
 	if (rc != 0)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
 	if (new_key)

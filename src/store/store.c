@@ -129,6 +129,11 @@ int store_account_get(struct store *s, const char *user, store_account_fn *fn, v
 	return s->ops->account_get(s, user, fn, ctx);
 }
 
+int store_account_of(struct store *s, const char *iss, const char *sub, store_account_fn *fn, void *ctx)
+{
+	return s->ops->account_of(s, iss, sub, fn, ctx);
+}
+
 int store_account_forget(struct store *s, const char *user)
 {
 	return s->ops->account_forget(s, user);

@@ -82,6 +82,8 @@ struct store_account {
 int store_account_login(struct store *s, const struct store_account *a, bool *new_key) MUST_CHECK;
 typedef int store_account_fn(void *ctx, const struct store_account *a);
 int store_account_get(struct store *s, const char *user, store_account_fn *fn, void *ctx) MUST_CHECK; /* E_NOTFOUND */
+/* The same by who it is. */
+int store_account_of(struct store *s, const char *iss, const char *sub, store_account_fn *fn, void *ctx) MUST_CHECK;
 int store_account_forget(struct store *s, const char *user) MUST_CHECK;
 
 /* --- tokens that may be used once --- */

@@ -24,6 +24,7 @@ struct store_ops {
 	int (*lock_list)(struct store *s, store_lock_fn *fn, void *ctx);
 	int (*account_login)(struct store *s, const struct store_account *a, bool *new_key);
 	int (*account_get)(struct store *s, const char *user, store_account_fn *fn, void *ctx);
+	int (*account_of)(struct store *s, const char *iss, const char *sub, store_account_fn *fn, void *ctx);
 	int (*account_forget)(struct store *s, const char *user);
 	int (*token_use)(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s);
 	int (*prune)(struct store *s, int64_t now_s);

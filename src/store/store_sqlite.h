@@ -32,6 +32,7 @@ enum lite_query {
 	Q_ACCOUNT_PUT,
 	Q_ACCOUNT_KEY,
 	Q_ACCOUNT_GET,
+	Q_ACCOUNT_OF,
 	Q_ACCOUNT_FORGET,
 	Q_TOKEN_ADD,
 	Q_TOKEN_PRUNE,
@@ -118,6 +119,7 @@ int lite_unlock(struct store *s, const char *user);
 int lite_lock_list(struct store *s, store_lock_fn *fn, void *ctx);
 int lite_account_login(struct store *s, const struct store_account *a, bool *new_key);
 int lite_account_get(struct store *s, const char *user, store_account_fn *fn, void *ctx);
+int lite_account_of(struct store *s, const char *iss, const char *sub, store_account_fn *fn, void *ctx);
 int lite_account_forget(struct store *s, const char *user);
 int lite_token_use(struct store *s, const uint8_t hash[32], int64_t expires_s, int64_t now_s);
 int lite_prune(struct store *s, int64_t now_s);

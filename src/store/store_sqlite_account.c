@@ -59,27 +59,41 @@ int lite_account_login(struct store *s, const struct store_account *a, bool *new
 	return rc;
 }
 
+static int account_read(struct lite_use *u, store_account_fn *fn, void *ctx)
+{
+	struct store_account a;
+	int rc, found = lite_step(u);
+
+	if (found > 0) {
+		a = (struct store_account){.iss = lite_col_str(u, 0),
+		    .sub = lite_col_str(u, 1),
+		    .issuer = lite_col_str(u, 2),
+		    .user = lite_col_str(u, 3),
+		    .groups = lite_col_str(u, 4),
+		    .key_fp = lite_col_str(u, 5),
+		    .first_s = lite_col_int(u, 6),
+		    .last_s = lite_col_int(u, 7)};
+		(void)fn(ctx, &a);
+	}
+	rc = lite_end(u);
+	return rc != 0 ? rc : found > 0 ? 0 : E_NOTFOUND;
+}
+
 int lite_account_get(struct store *s, const char *user, store_account_fn *fn, void *ctx)
 {
 	struct lite_use u = lite_begin(lite_of(s), Q_ACCOUNT_GET);
-	struct store_account a;
-	int rc, found;
 
 	lite_bind_str(&u, user);
-	found = lite_step(&u);
-	if (found > 0) {
-		a = (struct store_account){.iss = lite_col_str(&u, 0),
-		    .sub = lite_col_str(&u, 1),
-		    .issuer = lite_col_str(&u, 2),
-		    .user = lite_col_str(&u, 3),
-		    .groups = lite_col_str(&u, 4),
-		    .key_fp = lite_col_str(&u, 5),
-		    .first_s = lite_col_int(&u, 6),
-		    .last_s = lite_col_int(&u, 7)};
-		(void)fn(ctx, &a);
-	}
-	rc = lite_end(&u);
-	return rc != 0 ? rc : found > 0 ? 0 : E_NOTFOUND;
+	return account_read(&u, fn, ctx);
+}
+
+int lite_account_of(struct store *s, const char *iss, const char *sub, store_account_fn *fn, void *ctx)
+{
+	struct lite_use u = lite_begin(lite_of(s), Q_ACCOUNT_OF);
+
+	lite_bind_str(&u, iss);
+	lite_bind_str(&u, sub);
+	return account_read(&u, fn, ctx);
 }
 
 /* Its keys go with it (foreign key). */

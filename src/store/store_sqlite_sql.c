@@ -92,6 +92,7 @@ const char *const lite_sql[Q_N] = {
     [Q_ACCOUNT_KEY] = "INSERT INTO account_key (iss, sub, key_fp) VALUES (?1, ?2, ?3) "
 		      "ON CONFLICT DO NOTHING",
     [Q_ACCOUNT_GET] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE user = ?1",
+    [Q_ACCOUNT_OF] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE iss = ?1 AND sub = ?2",
     [Q_ACCOUNT_FORGET] = "DELETE FROM account WHERE user = ?1",
     [Q_TOKEN_ADD] = "INSERT INTO token (hash, expires_s) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
     [Q_TOKEN_PRUNE] = "DELETE FROM token WHERE expires_s < ?1",

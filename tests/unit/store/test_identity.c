@@ -76,6 +76,7 @@ Test(identity, one_account_one_name)
 			     renamed = an_account("42", "alice2"),
 			     elsewhere = an_account("42", "alice");
 	bool fresh = true;
+	char text[1000];
 
 	elsewhere.iss = "https://evil.example.com";
 	cr_assert_eq(store_account_login(s, &a, &fresh), 0);
@@ -86,6 +87,10 @@ Test(identity, one_account_one_name)
 	cr_assert_str_eq(account(s, "alice"),
 	    "https://id.example.com|42|corp|alice|dev,dba|SHA256:k|100|100", "nothing changed");
 	cr_assert_str_eq(account(s, "alice2"), "");
+	cr_assert_eq(store_account_of(s, a.iss, "42", copy_account, text), 0);
+	cr_assert_str_eq(text, account(s, "alice"), "found by who it is as well");
+	cr_assert_eq(store_account_of(s, a.iss, "43", copy_account, text), E_NOTFOUND);
+	cr_assert_eq(store_account_of(s, elsewhere.iss, "42", copy_account, text), E_NOTFOUND);
 	cr_assert_eq(store_account_forget(s, "alice"), 0);
 	cr_assert_eq(store_account_forget(s, "alice"), E_NOTFOUND);
 	cr_assert_eq(store_account_login(s, &thief, &fresh), 0);
