@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A client that breaks rules, one scenario per run: hostile PORT USER KEY CERT SCENARIO. Prints what the server did;
- * the judgement is tests/integration/21-hostile-client.sh's. KEY: private Ed25519 key; CERT: its certificate.
+ * the judgement is tests/integration/21-hostile-client.sh's and 91-confusion.sh's. KEY: private Ed25519 key; CERT: its
+ * certificate; HOSTILE_OTHER in the environment: a second private key, with its certificate beside it (-cert.pub).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,17 @@
 #include "base/file.h"
 #include "tests/support/rawssh.h"
 
+struct who {
+	struct sshkey key;
+	struct buf plain, cert;
+};
+
 static struct {
 	int port;
 	const char *user;
 	struct sshkey key;
 	struct buf plain, cert;
+	struct who other;
 } in;
 
 static struct raw r;
@@ -49,13 +56,28 @@ static const char *word(int t)
 	}
 }
 
-/* The next packet that is not a banner, EXT_INFO or other noise. */
+static void print_text(const char *head, struct span s)
+{
+	printf("%s", head);
+	for (size_t i = 0; i < s.n; i++)
+		printf("%c%s", s.p[i], s.p[i] == '\n' && i + 1 < s.n ? head : "");
+	printf("%s", s.n > 0 && s.p[s.n - 1] == '\n' ? "" : "\n");
+	fflush(stdout);
+}
+
+/* The next packet that is not EXT_INFO or other noise; banners are printed. */
 static int next(int ms)
 {
 	int t;
 
 	do {
 		t = raw_recv(&r, ms);
+		if (t == 53) {
+			struct cur c = cur_of(buf_span(&r.payload));
+
+			(void)cur_u8(&c);
+			print_text("banner| ", cur_take(&c, cur_u32be(&c)));
+		}
 	} while (t == 7 || t == 53 || t == 2 || t == 4);
 	return t == 1 ? -1 : t;
 }
@@ -316,6 +338,206 @@ static void s_auth_again(void)
 	say("authenticating again", next(1000));
 }
 
+/* --- whose key, whose certificate --- */
+
+/* A verb on this connection, its output printed as "out| ...". */
+static void run(const char *line)
+{
+	int64_t ch = channel("session", 7, 1000000, 32768, NULL);
+	int t;
+
+	if (ch < 0) {
+		printf("no channel: %lld\n", (long long)ch);
+		return;
+	}
+	(void)chan_request(ch, "exec", false, line);
+	while ((t = next(10000)) > 0 && t != 97)
+		if (t == 94) {
+			struct cur c = cur_of(buf_span(&r.payload));
+
+			(void)cur_take(&c, 5);
+			print_text("out| ", cur_take(&c, cur_u32be(&c)));
+		}
+}
+
+/* Answer requests without prompts until something else comes. */
+static int wait_login(int ms)
+{
+	int64_t until = clock_mono_us() + (int64_t)ms * 1000;
+	int t = 60;
+
+	while (t == 60 && clock_mono_us() < until) {
+		(void)raw_info_response(&r);
+		t = next((int)((until - clock_mono_us()) / 1000));
+	}
+	return t;
+}
+
+static void s_probe_other_sign_mine(void)
+{
+	start();
+	(void)raw_probe(&r, in.user, buf_span(&in.other.plain));
+	say("probe of another's key", next(3000));
+	(void)raw_probe(&r, in.user, buf_span(&in.other.cert));
+	say("probe of another's certificate", next(3000));
+	(void)raw_pubkey(&r, in.user, buf_span(&in.cert), &in.key);
+	say("own certificate", next(3000));
+	run("whoami");
+}
+
+/* Only what was signed last counts, whatever is probed before and after. */
+static void s_probe_between(void)
+{
+	start();
+	(void)raw_pubkey(&r, in.user, buf_span(&in.plain), &in.key);
+	say("own key", next(3000));
+	(void)raw_probe(&r, in.user, buf_span(&in.other.plain));
+	say("probe of another's key", next(3000));
+	(void)raw_probe(&r, in.user, buf_span(&in.other.cert));
+	say("probe of another's certificate", next(3000));
+	(void)raw_kbdint(&r, in.user);
+	say("keyboard-interactive", next(3000));
+	(void)raw_probe(&r, in.user, buf_span(&in.other.plain));
+	say("probe in between", next(3000));
+	(void)raw_kbdint(&r, in.user);
+	(void)next(3000);
+	say("login", wait_login(10000));
+	run("cert");
+}
+
+/* Another's certificate with a signature of mine. */
+static void s_other_cert_my_signature(void)
+{
+	start();
+	(void)raw_pubkey(&r, in.user, buf_span(&in.other.cert), &in.key);
+	say("another's certificate, my signature", next(1000));
+	printf("channel: %lld\n", (long long)channel("session", 0, 100000, 32768, NULL));
+}
+
+/* My key is proven, then another's certificate is shown without proof. */
+static void s_mine_then_other_unproven(void)
+{
+	start();
+	(void)raw_pubkey(&r, in.user, buf_span(&in.plain), &in.key);
+	say("own key", next(3000));
+	(void)raw_probe(&r, in.user, buf_span(&in.other.cert));
+	say("probe of another's certificate", next(3000));
+	printf("channel: %lld\n", (long long)channel("session", 0, 100000, 32768, NULL));
+}
+
+/* A name that nothing was proven for is free to change; afterwards it is not. */
+static void s_name_after_probe(void)
+{
+	start();
+	(void)raw_probe(&r, "nobody-here", buf_span(&in.plain));
+	say("probe as somebody else", next(3000));
+	(void)raw_pubkey(&r, in.user, buf_span(&in.cert), &in.key);
+	say("own certificate", next(3000));
+	run("whoami");
+}
+
+/* The login of my key waits. */
+static bool login_waits(void)
+{
+	int t;
+
+	start();
+	(void)raw_pubkey(&r, in.user, buf_span(&in.plain), &in.key);
+	say("unknown key", next(3000));
+	(void)raw_kbdint(&r, in.user);
+	t = next(10000);
+	say("keyboard-interactive", t);
+	return t == 60;
+}
+
+static void s_login(void)
+{
+	if (!login_waits())
+		return;
+	say("login", wait_login(60000));
+	run("whoami");
+}
+
+/* Another certificate takes over while the login waits: all of its identity and nothing of the login's. */
+static void s_login_then_cert(void)
+{
+	if (!login_waits())
+		return;
+	(void)raw_pubkey(&r, in.user, buf_span(&in.other.cert), &in.other.key);
+	say("another's certificate", next(5000));
+	printf("waiting\n");
+	fflush(stdout);
+	sleep(3); /* somebody approves the login */
+	run("whoami");
+}
+
+static void s_login_then_key(void)
+{
+	if (!login_waits())
+		return;
+	(void)raw_pubkey(&r, in.user, buf_span(&in.other.plain), &in.other.key);
+	say("another key", next(5000));
+	(void)raw_info_response(&r);
+	say("login", wait_login(4000));
+	printf("channel: %lld\n", (long long)channel("session", 0, 100000, 32768, NULL));
+}
+
+static void s_login_then_name(void)
+{
+	if (!login_waits())
+		return;
+	(void)raw_kbdint(&r, "bob");
+	say("as another user", next(3000));
+}
+
+static void s_login_then_channel(void)
+{
+	if (!login_waits())
+		return;
+	printf("channel: %lld\n", (long long)channel("session", 0, 100000, 32768, NULL));
+	printf("forward: %lld\n", (long long)channel("direct-tcpip", 1, 100000, 32768, "orders-prod"));
+}
+
+/* Only a probe of a key that nobody knows. */
+static void s_login_probe(void)
+{
+	start();
+	(void)raw_probe(&r, in.user, buf_span(&in.plain));
+	say("probe", next(3000));
+	(void)raw_kbdint(&r, in.user);
+	say("keyboard-interactive after a probe", next(3000));
+	(void)raw_info_response(&r);
+	say("an answer", next(3000));
+}
+
+static void flood(bool (*what)(struct raw *), const char *name)
+{
+	long n = 0;
+
+	if (!login_waits())
+		return;
+	while (n < 200000 && what(&r))
+		n++;
+	printf("%s sent: %ld\n", name, n);
+	fflush(stdout);
+	sleep(3);
+}
+
+static bool begin_again(struct raw *x)
+{
+	return raw_kbdint(x, in.user);
+}
+
+static void s_login_answers(void)
+{
+	flood(raw_info_response, "answers");
+}
+
+static void s_login_beginnings(void)
+{
+	flood(begin_again, "beginnings");
+}
+
 /* --- channels --- */
 
 static void s_globals(void)
@@ -503,10 +725,16 @@ static const struct {
 	{"changed-cert", s_changed_cert}, {"auth-again", s_auth_again}, {"globals", s_globals}, {"overrun", s_overrun},
 	{"overrun-exec", s_overrun_exec}, {"tiny10", s_tiny10}, {"tiny1", s_tiny1}, {"tiny0", s_tiny0},
 	{"close-then-request", s_close_then_request}, {"nonsense", s_nonsense}, {"channel-flood", s_channel_flood},
-	{"long-target", s_long_target}, {"deaf", s_deaf},
+	{"long-target", s_long_target}, {"deaf", s_deaf}, {"probe-other-sign-mine", s_probe_other_sign_mine},
+	{"probe-between", s_probe_between}, {"other-cert-my-signature", s_other_cert_my_signature},
+	{"mine-then-other-unproven", s_mine_then_other_unproven}, {"name-after-probe", s_name_after_probe}, {"login", s_login},
+	{"login-then-cert", s_login_then_cert}, {"login-then-key", s_login_then_key}, {"login-then-name", s_login_then_name},
+	{"login-then-channel", s_login_then_channel}, {"login-probe", s_login_probe}, {"login-answers", s_login_answers},
+	{"login-beginnings", s_login_beginnings},
 };
 
-static void load(const char *key, const char *cert)
+/* The certificate may be missing: a key for a login has none. */
+static void load(const char *key, const char *cert, struct sshkey *k, struct buf *plain, struct buf *blob)
 {
 	struct buf b;
 	struct why w = {0};
@@ -514,27 +742,37 @@ static void load(const char *key, const char *cert)
 	struct span line;
 
 	buf_init(&b, 1u << 20);
-	buf_init(&in.plain, 1u << 20);
-	buf_init(&in.cert, 1u << 20);
-	if (file_read(key, &b) != 0 || sshkey_parse(buf_span(&b), &in.key, &w) != 0) {
+	buf_init(plain, 1u << 20);
+	buf_init(blob, 1u << 20);
+	if (file_read(key, &b) != 0 || sshkey_parse(buf_span(&b), k, &w) != 0) {
 		fprintf(stderr, "hostile: %s: %s\n", key, w.text);
 		exit(99);
 	}
-	raw_cstr(&in.plain, "ssh-ed25519");
-	raw_str(&in.plain, span_of(in.key.pub, sizeof(in.key.pub)));
+	raw_cstr(plain, "ssh-ed25519");
+	raw_str(plain, span_of(k->pub, sizeof(k->pub)));
 	buf_reset(&b);
-	if (file_read(cert, &b) != 0)
-		exit(99);
-	c = cur_of(buf_span(&b));
-	while (cur_left(&c) > 0 && cur_u8(&c) != ' ')
-		;
-	line = cur_rest(&c);
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] == ' ' || line.p[i] == '\n')
-			line.n = i;
-	if (base64_decode(line, &in.cert) != 0)
-		exit(99);
+	if (file_read(cert, &b) == 0) {
+		c = cur_of(buf_span(&b));
+		while (cur_left(&c) > 0 && cur_u8(&c) != ' ')
+			;
+		line = cur_rest(&c);
+		for (size_t i = 0; i < line.n; i++)
+			if (line.p[i] == ' ' || line.p[i] == '\n')
+				line.n = i;
+		if (base64_decode(line, blob) != 0)
+			exit(99);
+	}
 	buf_clear(&b);
+}
+
+static void load_other(const char *key)
+{
+	char cert[4096];
+
+	if (key == NULL)
+		return;
+	snprintf(cert, sizeof(cert), "%s-cert.pub", key);
+	load(key, cert, &in.other.key, &in.other.plain, &in.other.cert);
 }
 
 int main(int argc, char **argv)
@@ -545,7 +783,8 @@ int main(int argc, char **argv)
 	}
 	in.port = (int)strtol(argv[1], NULL, 10);
 	in.user = argv[2];
-	load(argv[3], argv[4]);
+	load(argv[3], argv[4], &in.key, &in.plain, &in.cert);
+	load_other(getenv("HOSTILE_OTHER"));
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		if (strcmp(scenarios[i].name, argv[5]) == 0) {
 			scenarios[i].fn();

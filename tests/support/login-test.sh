@@ -31,9 +31,9 @@ login_begin() {
             -o IdentitiesOnly=yes -o IdentityAgent=none -o ConnectTimeout=10 -o IdentityFile="$LAB/keys/$key" -o CertificateFile=none \
             ${SSHO:-} "${user:+$user@}127.0.0.1" "$@" < /dev/null > "$LAB/$tag.out" 2> "$LAB/$tag.err" &
         echo $! > "$LAB/$tag.pid"
-        wait $!
+        wait $! 2> /dev/null
         echo $? > "$LAB/$tag.new" && mv "$LAB/$tag.new" "$LAB/$tag.rc"
-    ) &
+    ) 2> /dev/null &
 }
 login_code() {
     local i code
