@@ -7,7 +7,8 @@ tests_unit_server_test_signer_LDADD = src/server/libserver.a $(RECORD_LIBS) src/
 	$(BASE_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/server/test_signer_ca
 TESTS += tests/unit/server/test_signer_ca
-tests_unit_server_test_signer_ca_SOURCES = tests/unit/server/test_signer_ca.c tests/support/keygen.c tests/support/keygen.h
+tests_unit_server_test_signer_ca_SOURCES = tests/unit/server/test_signer_ca.c tests/support/keygen.c tests/support/keygen.h \
+	tests/support/agent.c tests/support/agent.h
 tests_unit_server_test_signer_ca_CFLAGS = $(TEST_CFLAGS)
 tests_unit_server_test_signer_ca_LDADD = src/server/libserver.a $(RECORD_LIBS) src/policy/libpolicy.a $(IDENT_LIBS) $(WIRE_LIBS) \
 	$(BASE_LIBS) $(SECCOMP_LIBS) $(CRITERION_LIBS)
@@ -31,6 +32,11 @@ TESTS += tests/unit/server/test_monitor
 tests_unit_server_test_monitor_SOURCES = tests/unit/server/test_monitor.c $(MONRIG)
 tests_unit_server_test_monitor_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
 tests_unit_server_test_monitor_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/server/test_monitor_ca
+TESTS += tests/unit/server/test_monitor_ca
+tests_unit_server_test_monitor_ca_SOURCES = tests/unit/server/test_monitor_ca.c tests/support/agent.c tests/support/agent.h $(MONRIG)
+tests_unit_server_test_monitor_ca_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
+tests_unit_server_test_monitor_ca_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/server/test_throttle
 TESTS += tests/unit/server/test_throttle
 tests_unit_server_test_throttle_SOURCES = tests/unit/server/test_throttle.c
@@ -72,3 +78,13 @@ TESTS += tests/unit/server/test_web
 tests_unit_server_test_web_SOURCES = tests/unit/server/test_web.c tests/support/webrig.c tests/support/webrig.h
 tests_unit_server_test_web_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
 tests_unit_server_test_web_LDADD = $(WEB_LIBS) $(BASE_TLS_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/server/test_monitor_expire
+TESTS += tests/unit/server/test_monitor_expire
+tests_unit_server_test_monitor_expire_SOURCES = tests/unit/server/test_monitor_expire.c $(MONRIG)
+tests_unit_server_test_monitor_expire_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
+tests_unit_server_test_monitor_expire_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/server/test_agent
+TESTS += tests/unit/server/test_agent
+tests_unit_server_test_agent_SOURCES = tests/unit/server/test_agent.c $(MONRIG)
+tests_unit_server_test_agent_CFLAGS = $(TEST_CFLAGS) -I$(top_srcdir)/tests/support
+tests_unit_server_test_agent_LDADD = $(MONITOR_LIBS) $(CRITERION_LIBS)
