@@ -7,6 +7,8 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pg_query.h>
 #include <poll.h>
 #include <seccomp.h>
@@ -17,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -485,6 +488,148 @@ Test(sandbox, a_verb_reads_what_is_listed, .init = sandrig_up, .fini = sandrig_d
 	cr_expect(outcome_of(run_status(&p, attack_execve)) == KILLED);
 	cr_expect(outcome_of(run_status(&p, attack_fork)) == KILLED);
 	cr_expect(outcome_of(run_status(&p, attack_kill)) == KILLED);
+}
+
+/* ---- those that speak to identity providers ---- */
+
+static struct sockaddr_in neighbour; /* a TCP server on this machine */
+
+static void neighbour_up(void)
+{
+	socklen_t n = sizeof(neighbour);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	sandrig_up();
+	neighbour = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	cr_assert(eq(int, bind(fd, (struct sockaddr *)&neighbour, n), 0));
+	cr_assert(eq(int, listen(fd, 5), 0));
+	cr_assert(eq(int, getsockname(fd, (struct sockaddr *)&neighbour, &n), 0));
+}
+
+static bool act_connect_out(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = {fd, POLLOUT, 0};
+	int err = -1;
+	socklen_t n = sizeof(err);
+
+	if (fd < 0 || (connect(fd, (struct sockaddr *)&neighbour, sizeof(neighbour)) != 0 && errno != EINPROGRESS))
+		return false;
+	return poll(&p, 1, 2000) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) == 0 && err == 0;
+}
+
+static bool act_datagram(void)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0;
+}
+
+static bool act_unix(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
+}
+
+static bool act_raw(void)
+{
+	return socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0;
+}
+
+static bool attack_listen(void)
+{
+	return listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 5) == 0;
+}
+
+static bool attack_bind_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	return bind(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), (struct sockaddr *)&a, sizeof(a)) == 0;
+}
+
+static void expect_fetcher(void)
+{
+	static const char *const paths[] = {"/etc/ssl", NULL};
+	struct sandbox_params p = params_of(SANDBOX_FETCHER);
+
+	p.read_paths = paths;
+	cr_expect(outcome_of(run_status(&p, act_connect_out)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, act_loop)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, act_crypto)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, act_datagram)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, act_unix)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, act_raw)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_socketpair)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_listen)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_bind_port)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_execve)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_fork)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_thread)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_ptrace)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_kill)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_unlink)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_pwrite)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_mmap_exec)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, attack_open_write)) == REFUSED);
+}
+
+static bool reads_authorities(void)
+{
+	return open("/etc/ssl/openssl.cnf", O_RDONLY) >= 0 || open("/etc/ssl/certs", O_RDONLY | O_DIRECTORY) >= 0;
+}
+
+Test(sandbox, the_fetcher_goes_out_and_nowhere_else, .init = neighbour_up, .fini = sandrig_down)
+{
+	static const char *const paths[] = {"/etc/ssl", NULL};
+	struct sandbox_params p = params_of(SANDBOX_FETCHER);
+
+	p.read_paths = paths;
+	expect_fetcher();
+	cr_expect(outcome_of(run_status(&p, attack_read_file)) == REFUSED);
+	cr_expect(outcome_of(run_status(&p, reads_authorities)) == WORKED);
+}
+
+Test(sandbox, the_fetcher_even_without_landlock, .init = neighbour_up, .fini = sandrig_down)
+{
+	no_landlock = true;
+	expect_fetcher();
+}
+
+static bool act_resolve(void)
+{
+	struct addrinfo *list = NULL;
+	bool ok = getaddrinfo("localhost", NULL, NULL, &list) == 0 && list != NULL;
+
+	if (list != NULL)
+		freeaddrinfo(list);
+	return ok;
+}
+
+static bool act_fork(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(3);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 3;
+}
+
+Test(sandbox, the_resolver_resolves, .init = neighbour_up, .fini = sandrig_down)
+{
+	static const char *const paths[] = {"/etc", "/run", "/lib", "/lib64", "/usr/lib", NULL};
+	struct sandbox_params p = params_of(SANDBOX_RESOLVER);
+
+	p.read_paths = paths;
+	cr_expect(outcome_of(run_status(&p, act_resolve)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, act_fork)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, act_datagram)) == WORKED);
+	cr_expect(outcome_of(run_status(&p, act_connect_out)) == WORKED); /* long answers come over TCP */
+	cr_expect(outcome_of(run_status(&p, attack_listen)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_execve)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_ptrace)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_kill)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_unlink)) == KILLED);
+	cr_expect(outcome_of(run_status(&p, attack_open_write)) == REFUSED); /* Landlock */
+	cr_expect(outcome_of(run_status(&p, attack_bpf)) == KILLED);
 }
 
 /* The listener forks, and its child goes into the session's sandbox. */
