@@ -195,12 +195,12 @@ static bool group_matters(const struct conf *c, const char *g)
 	return false;
 }
 
-/* The provider's groups and the block's own, of them those that the configuration names at all. */
+/* The provider's groups and the block's own (NULL: without them), of them those that the configuration names at all. */
 static void take_groups(const struct login *l, const struct conf_identity *b, struct conf_list *out)
 {
-	const struct conf_list *from[] = {&l->groups, &b->add_groups};
+	const struct conf_list *from[] = {&l->groups, b != NULL ? &b->add_groups : NULL};
 
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < 2 && from[k] != NULL; k++)
 		for (size_t i = 0; i < from[k]->n; i++)
 			if (group_matters(mon_conf(l->m), from[k]->v[i]) && !conf_list_has(out, from[k]->v[i]))
 				list_add(out, from[k]->v[i]);
@@ -226,20 +226,26 @@ static int account_taken(struct login *l, struct why *w)
 	return E_DENIED;
 }
 
-static int account(struct login *l, const struct conf_list *groups, struct why *w)
+/* The account remembers what the provider said: the block's own groups are asked for each time. */
+static int account(struct login *l, struct why *w)
 {
+	struct conf_list groups = {0};
 	char text[4096];
 	bool new_key = false;
 	struct store_account a = {.iss = l->iss,
 	    .sub = l->sub,
 	    .issuer = l->block,
 	    .user = l->user,
-	    .groups = list_join(groups, text, sizeof(text)),
+	    .groups = text,
 	    .key_fp = l->peer->cand_key.key_fp,
 	    .first_s = clock_wall_s(),
 	    .last_s = clock_wall_s()};
-	int rc = store_account_login(l->m->store, &a, &new_key);
+	int rc;
 
+	take_groups(l, NULL, &groups);
+	(void)list_join(&groups, text, sizeof(text));
+	list_clear(&groups);
+	rc = store_account_login(l->m->store, &a, &new_key);
 	if (rc == E_EXISTS)
 		return account_taken(l, w);
 	if (rc != 0)
@@ -294,7 +300,7 @@ void login_complete(struct login *l)
 
 	if (rc == 0) {
 		take_groups(l, b, &groups);
-		rc = account(l, &groups, &w);
+		rc = account(l, &w);
 	}
 	if (rc != 0) {
 		list_clear(&groups);
