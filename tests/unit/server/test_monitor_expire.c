@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -228,6 +229,26 @@ Test(end, a_transaction_may_finish_and_nothing_else_begins)
 	cr_assert_eq(client_next(&c, 3000), IPC_KILL, "the last session is over: so is the connection");
 	cr_assert_str_eq(client_str(&c, "sid"), "");
 	cr_assert(client_killed(&c));
+}
+
+Test(end, commands_end_while_a_transaction_finishes)
+{
+	char path[96];
+	FILE *f;
+	int t;
+
+	up_patient("15m");
+	snprintf(path, sizeof(path), "%s/cli", r.dir);
+	f = fopen(path, "w");
+	fputs("#!/bin/sh\nexec sleep 60\n", f);
+	(void)fclose(f);
+	cr_assert_eq(chmod(path, 0755), 0);
+	cr_assert_eq(ask_exec(), IPC_OK);
+	shift_s(LIFE + 1);
+	while ((t = client_next(&c, 4000)) == IPC_EXPIRE)
+		;
+	cr_assert_eq(t, IPC_EXEC_EXIT, "%d", t);
+	cr_assert_eq(client_next(&c, 500), -1, "the session is left its time");
 }
 
 Test(end, the_warning_says_that_a_transaction_may_finish)
@@ -467,6 +488,27 @@ Test(extend, restrictions_that_stay)
 	c.peer->id.expires_s = was;
 	issued(&narrow);
 	cr_assert_gt(c.peer->id.expires_s, was);
+}
+
+Test(extend, an_agent_by_the_same_delegation)
+{
+	struct like l = {.parent = 8, .kind = KIND_AGENT, .user = "agent:etl", .on_behalf_of = "alice", .max_risk = "read"};
+	struct ident *id = &c.peer->id;
+
+	(void)str_copy(id->user, sizeof(id->user), "agent:etl");
+	(void)str_copy(id->on_behalf_of, sizeof(id->on_behalf_of), "alice");
+	id->kind = KIND_AGENT;
+	id->max = SQL_READ;
+	id->parent = 7;
+	issued(&l);
+	cr_assert_eq(id->extended, 0, "its end is the person's certificate's: that is another one");
+	l.parent = 7;
+	l.on_behalf_of = "bob";
+	issued(&l);
+	cr_assert_eq(id->extended, 0);
+	l.on_behalf_of = "alice";
+	issued(&l);
+	cr_assert_eq(id->extended, last_serial);
 }
 
 Test(extend, groups_changed_in_the_configuration)
