@@ -382,7 +382,7 @@ int who_end_unfit(struct monitor *m)
 	int n = 0;
 
 	for (struct peer *p = m->peers; p != NULL; p = p->next) {
-		int rc = standing_of_peer(p);
+		int rc = p->kill_timer == NULL ? standing_of_peer(p) : STORE_GOOD; /* it ends already */
 
 		if (rc == STORE_GOOD)
 			continue;

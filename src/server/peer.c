@@ -20,7 +20,7 @@
 #include "server/mon.h"
 
 #define PEER_QUEUE    (1024u * 1024) /* a session that does not read its answers is broken */
-#define KILL_GRACE_MS 1000
+#define KILL_GRACE_MS 500 /* for last words to the clients */
 #define PENALTY_S     60
 
 /* --- answers --- */

@@ -162,6 +162,14 @@ size_t chans_live(const struct edge *e)
 	return n;
 }
 
+bool chans_closed(const struct edge *e)
+{
+	for (const struct chan *c = e->chans; c != NULL; c = c->next)
+		if (c->state == CHAN_LIVE || c->state == CHAN_CLOSING)
+			return false;
+	return true;
+}
+
 static struct chan *chan_new(struct edge *e, ssh_message m)
 {
 	struct chan *c = xcalloc(1, sizeof(*c));

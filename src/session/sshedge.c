@@ -20,7 +20,7 @@
 #include "session/sshio.h"
 
 #define TURN_MAX 32         /* rounds of the step before other descriptors get their turn */
-#define LEAVE_MS 800        /* for last words after the monitor ended the connection; it waits a second */
+#define LEAVE_MS 300        /* at most, for last words after the monitor ended the connection; it waits 500 ms */
 
 static void edge_stop(struct edge *e, enum edge_exit code)
 {
@@ -150,6 +150,13 @@ static bool unsent(struct edge *e)
 	return sshio_active() && !sshio_blocked() && (ssh_get_status(e->ssh) & SSH_WRITE_PENDING) != 0;
 }
 
+/* The connection is to end, and the client has the last words of every channel. */
+static bool said_all(const struct edge *e)
+{
+	return e->leave != NULL && e->doomed == NULL && chans_closed(e) &&
+	       (ssh_get_status(e->ssh) & SSH_WRITE_PENDING) == 0;
+}
+
 static void after(void *ctx)
 {
 	struct edge *e = ctx;
@@ -172,6 +179,10 @@ static void after(void *ctx)
 		if (unsent(e)) {
 			/* An error: drain() sees the end. Else a channel may have held back while this was in the way. */
 			(void)ssh_blocking_flush(e->ssh, 0);
+			moved = true;
+		}
+		if (said_all(e)) {
+			edge_doom(e, EDGE_EXIT_OK, e->leave_reason);
 			moved = true;
 		}
 		if (sshio_has_input() ? !auth_waiting(e) : !sshio_active() && i == 0)
