@@ -494,6 +494,31 @@ Test(jws, every_prefix_and_bit_of_an_ec_token, .timeout = 60)
 	fix_clear(&f);
 }
 
+/* A key that says for what it is, is for nothing else. */
+Test(jws, algorithm_of_the_key)
+{
+	struct signer *s = signer_new("RSA-2048");
+	struct buf keys, token, out;
+	struct jwks *set;
+
+	buf_init(&keys, 4096);
+	buf_init(&token, 4096);
+	buf_init(&out, JWS_TOKEN_MAX);
+	signer_jwk(s, ",\"kid\":\"r\",\"alg\":\"RS256\"", &keys);
+	set = set_of(buf_cstr(&keys));
+	signer_token(s, "RS256", "{\"alg\":\"RS256\",\"kid\":\"r\"}", "{}", &token);
+	cr_expect_eq(verify(buf_span(&token), set, &out, NULL), 0);
+	signer_token(s, "PS256", "{\"alg\":\"PS256\",\"kid\":\"r\"}", "{}", &token);
+	refused(buf_span(&token), set, E_CRYPTO, "key \"r\" is not one for PS256");
+	signer_token(s, "RS512", "{\"alg\":\"RS512\"}", "{}", &token);
+	refused(buf_span(&token), set, E_CRYPTO, "has 0 keys that could be meant");
+	jwks_free(set);
+	signer_free(s);
+	buf_clear(&keys);
+	buf_clear(&token);
+	buf_clear(&out);
+}
+
 /* --- key sets --- */
 
 Test(jwks, which_keys_are_usable)
@@ -555,6 +580,30 @@ Test(jwks, weak_and_malformed_keys_are_left_out)
 
 	for (i = 0; i < N(row); i++)
 		cr_expect_eq(usable(row[i]), 0, "%s", row[i]);
+}
+
+/* A point on the curve, but a coordinate is longer than the curve's. */
+Test(jwks, coordinates_have_full_length)
+{
+	static const char x[] = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+	struct buf raw, b;
+	size_t i;
+
+	buf_init(&raw, 100);
+	buf_init(&b, 1000);
+	for (i = 0; i < 2; i++) {
+		buf_reset(&b);
+		buf_reset(&raw);
+		if (i == 1)
+			buf_put_u8(&raw, 0);
+		cr_assert_eq(base64url_decode(span_str(x), &raw), 0);
+		buf_put_str(&b, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"");
+		base64url_encode(buf_span(&raw), &b);
+		buf_put_str(&b, "\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}");
+		cr_expect_eq(usable(buf_cstr(&b)), 1 - i, "%s", buf_cstr(&b));
+	}
+	buf_clear(&raw);
+	buf_clear(&b);
 }
 
 static size_t rsa_usable(const char *kind, const char *e)
