@@ -106,7 +106,7 @@ static const struct {
     {E_STATE, 409, "This login went on already", "It was opened or answered elsewhere, or this page was loaded twice.",
 	"If you did not finish it, end the ssh command with Ctrl-C and start again."},
     {E_DENIED, 403, "The login was refused", "", ""},
-    {E_LIMIT, 429, "Not now", "", "Try again in a few minutes."},
+    {E_LIMIT, 429, "The login has ended", "", "Try again in a few minutes."},
     {E_CLOSED, 410, "The ssh command has ended", "Nothing waits for this login any more.", RUN},
 };
 

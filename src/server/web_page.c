@@ -21,14 +21,14 @@ static const char css[] =
     "--go:#6ea8ff;--warn:#f0c674;--warnbg:#33290f;--bad:#ff9a88;--badbg:#3a1a15}}"
     "*{box-sizing:border-box}"
     "body{margin:0;padding:1rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}"
-    "main{max-width:36rem;margin:6vh auto 2rem;padding:1.5rem;background:var(--card);border:1px solid var(--line);"
+    "main{max-width:38rem;margin:6vh auto 2rem;padding:1.5rem;background:var(--card);border:1px solid var(--line);"
     "border-radius:.75rem}"
     "h1{margin:0 0 1rem;font-size:1.4rem;line-height:1.25;overflow-wrap:anywhere}"
     "p{margin:.75rem 0}"
     "dl{margin:1rem 0;display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1rem}"
     "dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}"
     "@media(max-width:28rem){dl{display:block}dd{margin-bottom:.5rem}}"
-    "code{font:.95em ui-monospace,monospace;overflow-wrap:anywhere}"
+    "code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}"
     ".who{font-weight:600}"
     ".warn,.bad{padding:.6rem .8rem;border-radius:.5rem;border-left:.3rem solid}"
     ".warn{background:var(--warnbg);color:var(--warn)}.bad{background:var(--badbg);color:var(--bad)}"
@@ -40,7 +40,7 @@ static const char css[] =
     "background:var(--go);color:var(--card);cursor:pointer}"
     "button.no{background:none;color:var(--bad);border-color:var(--bad)}"
     ":focus-visible{outline:3px solid var(--go);outline-offset:2px}"
-    "footer{max-width:36rem;margin:0 auto;color:var(--dim);font-size:.85rem;text-align:center}a{color:var(--go)}";
+    "footer{max-width:38rem;margin:0 auto;color:var(--dim);font-size:.85rem;text-align:center}a{color:var(--go)}";
 
 const char *page_policy(void)
 {
@@ -246,7 +246,7 @@ void page_confirm(struct buf *out, const struct page *p, int tries)
 			 "you started. Never digits that somebody tells you.</p>\n");
 	put(out, "<div class=\"acts\"><form method=\"post\" action=\"/confirm\" autocomplete=\"off\">"
 		 "<input type=\"hidden\" name=\"state\" value=\"", p->state, "\"><input type=\"hidden\" name=\"token\" value=\"", p->token,
-	    "\"><label for=\"digits\">Digits</label><input id=\"digits\" name=\"digits\" inputmode=\"numeric\" "
+	    "\"><label for=\"digits\">Digits in your terminal</label><input id=\"digits\" name=\"digits\" inputmode=\"numeric\" "
 	    "pattern=\"[0-9 ]{4,9}\" maxlength=\"9\" required autofocus autocomplete=\"off\"><button>Confirm</button></form>\n", NULL);
 	refuse_form(out, p, "Cancel");
 	buf_put_str(out, "</div>\n");

@@ -610,23 +610,36 @@ Test(web, half_hellos, .fini = down)
 }
 
 /* A byte now and then keeps no connection alive. */
-Test(web, slow_loris, .init = up, .fini = down)
+static void slow(const char *first, bool more)
 {
 	int fd = web_connect(&rig, NULL);
 	int64_t since = clock_mono_us();
 	char b[64];
-	ssize_t n = -1;
 
-	(void)send(fd, "GET /healthz HTTP/1.1\r\nX: ", 26, MSG_NOSIGNAL);
+	(void)send(fd, first, strlen(first), MSG_NOSIGNAL);
 	while (clock_mono_us() - since < 20 * 1000000LL) {
 		(void)usleep(300000);
-		n = recv(fd, b, sizeof(b), MSG_DONTWAIT);
-		if (n >= 0 || send(fd, "x", 1, MSG_NOSIGNAL) != 1)
+		if (recv(fd, b, sizeof(b), MSG_DONTWAIT) >= 0 || (more && send(fd, "x", 1, MSG_NOSIGNAL) != 1))
 			break;
 	}
-	cr_expect(lt(i64, clock_mono_us() - since, 15 * 1000000LL));
-	cr_expect(gt(i64, clock_mono_us() - since, 8 * 1000000LL));
+	cr_expect(lt(i64, clock_mono_us() - since, 15 * 1000000LL), "%s", first);
+	cr_expect(gt(i64, clock_mono_us() - since, 8 * 1000000LL), "%s", first);
 	close(fd);
+}
+
+Test(web, slow_loris, .init = up, .fini = down)
+{
+	slow("GET /healthz HTTP/1.1\r\nX: ", true);
+}
+
+Test(web, silent_with_tls, .init = up_tls, .fini = down)
+{
+	slow("", false);
+}
+
+Test(web, half_a_hello_with_tls, .init = up_tls, .fini = down)
+{
+	slow("\x16\x03\x01\x02", true);
 }
 
 /* --- the monitor --- */
