@@ -298,7 +298,8 @@ int do_auth_cert(struct peer *p, const struct ipc_msg *m)
 /* What a proven plain key is good for. Each decides whether it is the one; the first wins. */
 struct key_way {
 	const char *how;
-	int (*fits)(struct peer *p, const char *user, struct span blob);
+	/* 0; E_NOTFOUND: another one; else refused, and why. */
+	int (*fits)(struct peer *p, const char *user, struct span blob, struct why *w);
 };
 
 static void from_key(struct ident *id, const char *user, struct span blob, const char *addr)
@@ -309,7 +310,7 @@ static void from_key(struct ident *id, const char *user, struct span blob, const
 	buf_put_span(&id->key, blob);
 }
 
-static int key_good(struct peer *p, const char *user)
+static int key_good(struct peer *p, const char *user, struct why *w)
 {
 	struct store_subject x = {.user = user,
 	    .key_id = "",
@@ -317,17 +318,28 @@ static int key_good(struct peer *p, const char *user)
 	    .ca_fp = "",
 	    .on_behalf_of = ""};
 
-	return store_standing(p->m->store, &x) == STORE_GOOD ? 0 : E_DENIED;
+	int rc = store_standing(p->m->store, &x);
+
+	if (rc == STORE_GOOD)
+		return 0;
+	why_set(w, E_DENIED, "this key or its user is revoked");
+	if (rc == STORE_LOCKED) {
+		why_set(w, E_DENIED, "user \"%s\" is locked", user);
+		why_hint(w, "an operator of the gateway can unlock");
+	} else if (rc < 0) {
+		why_set(w, E_DENIED, "revocation cannot be checked: %s", err_str(rc));
+	}
+	return E_DENIED;
 }
 
 /* "enroll": any key, which a token will have to vouch for. */
-static int fits_enroll(struct peer *p, const char *user, struct span blob)
+static int fits_enroll(struct peer *p, const char *user, struct span blob, struct why *w)
 {
 	if (strcmp(user, "enroll") != 0)
 		return E_NOTFOUND;
 	from_key(&p->cand_key, user, blob, p->addr);
 	p->cand_key.via = VIA_ENROLL;
-	return key_good(p, "");
+	return key_good(p, "", w);
 }
 
 struct window {
@@ -360,13 +372,14 @@ static bool window_allowed(const struct ident *id, const struct conf *c)
 
 /* "full": for tools that cannot send certificates. An unexpired certificate of ours for exactly this key, asked for
  * from this address, stands for it if a role of its user allows that; it is verified like one that was sent. */
-static int fits_window(struct peer *p, const char *user, struct span blob)
+static int fits_window(struct peer *p, const char *user, struct span blob, struct why *w)
 {
 	struct window x = {p, user, false};
 	char fp[FP_CAP];
 	struct store_cert_filter f = {.fingerprint = fp, .source = p->addr, .valid_at_s = clock_wall_s(), .limit = 8};
 	bool any = false;
 
+	(void)w; /* then it is a plain key, which has its own answer */
 	for (size_t i = 0; i < mon_conf(p->m)->n_roles; i++)
 		any = any || mon_conf(p->m)->roles[i].plain_key;
 	sshpk_fingerprint(blob, fp);
@@ -381,7 +394,7 @@ static int fits_window(struct peer *p, const char *user, struct span blob)
 }
 
 /* "cert": a local user's configured key. */
-static int fits_local(struct peer *p, const char *user, struct span blob)
+static int fits_local(struct peer *p, const char *user, struct span blob, struct why *w)
 {
 	const struct conf_user *u = conf_user_find(mon_conf(p->m), user);
 	struct ident *id = &p->cand_key;
@@ -390,20 +403,20 @@ static int fits_local(struct peer *p, const char *user, struct span blob)
 		return E_NOTFOUND;
 	from_user(id, u, p->addr);
 	from_key(id, u->name, blob, p->addr);
-	if (key_good(p, u->name) != 0)
+	if (key_good(p, u->name, w) != 0)
 		return E_DENIED;
 	id->via = VIA_KEY;
-	return who_regroup(p->m, id, NULL) == 0 ? 0 : E_DENIED;
+	return who_regroup(p->m, id, w) == 0 ? 0 : E_DENIED;
 }
 
 /* "login": an identity provider will say who it is. Nothing to adopt yet: via stays VIA_NOTHING. */
-static int fits_login(struct peer *p, const char *user, struct span blob)
+static int fits_login(struct peer *p, const char *user, struct span blob, struct why *w)
 {
 	if (conf_identity_login(mon_conf(p->m)) == NULL)
 		return E_NOTFOUND;
 	from_key(&p->cand_key, user, blob, p->addr);
 	p->cand_key.login = true;
-	return key_good(p, "");
+	return key_good(p, "", w);
 }
 
 static const struct key_way key_ways[] = {
@@ -413,20 +426,21 @@ static const struct key_way key_ways[] = {
     {"login", fits_login},
 };
 
-static const char *key_way_for(struct peer *p, const char *user, struct span blob)
+/* NULL with why: refused; NULL without: a key that nobody knows. */
+static const char *key_way_for(struct peer *p, const char *user, struct span blob, struct why *w)
 {
 	struct sshpk key;
 
 	if (sshpk_parse(blob, &key, NULL) != 0 || sshpk_check_strength(&key, NULL) != 0)
 		return NULL;
 	for (size_t i = 0; i < sizeof(key_ways) / sizeof(*key_ways); i++) {
-		int rc = key_ways[i].fits(p, user, blob);
+		int rc = key_ways[i].fits(p, user, blob, w);
 
 		if (rc == 0)
 			return key_ways[i].how;
 		ident_clear(&p->cand_key);
 		if (rc != E_NOTFOUND)
-			break; /* it is this one, and refused */
+			break;
 	}
 	return NULL;
 }
@@ -436,6 +450,7 @@ int do_auth_key(struct peer *p, const struct ipc_msg *m)
 	char user[NAME_CAP];
 	struct span blob = ipc_get_span(m, "key");
 	const char *how;
+	struct why w = {0};
 	struct buf *b;
 	int rc = ipc_get_str(m, "user", user, sizeof(user));
 
@@ -445,9 +460,17 @@ int do_auth_key(struct peer *p, const struct ipc_msg *m)
 		return E_STATE; /* that login is for the key proven before */
 	ident_clear(&p->cand_key);
 	ident_clear(&p->cand_cert);
-	how = key_way_for(p, user, blob);
+	how = key_way_for(p, user, blob, &w);
 	if (how == NULL)
 		ident_clear(&p->cand_key);
+	if (w.code != 0) {
+		char fp[FP_CAP];
+
+		sshpk_fingerprint(blob, fp);
+		log_info("key-refused", "conn", p->conn, "user", user, "source", p->addr, "key", fp, "why", w.text);
+		answer_fail(p, ipc_id(m), &w, "28000");
+		return 0;
+	}
 	b = ok_begin(p, ipc_id(m));
 	ipc_bool(b, "known", how != NULL);
 	ipc_str(b, "user", p->cand_key.user);

@@ -205,6 +205,10 @@ static void key_answer(void *ctx, const struct ipc_msg *a, int *fds, size_t nfds
 	ssh_message m;
 
 	drop_fds(fds, nfds);
+	if (a != NULL && ipc_type_of(a) == IPC_FAIL) { /* a key that is known, and refused */
+		refuse_why(e, a);
+		return;
+	}
 	if (a == NULL || ipc_type_of(a) != IPC_OK || !ipc_get_bool(a, "known", false)) {
 		log_info("auth-unknown-key", "user", e->auth.user);
 		fail(e, take(e));
