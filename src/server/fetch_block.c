@@ -84,7 +84,8 @@ static int take_fields(const struct ipc_msg *m, struct block *k)
 		rc = take_list(m, "claims", &k->claims);
 	if (rc == 0 && secret.n > 0 && (k->secret = secret_new(secret)) == NULL)
 		rc = E_NOMEM;
-	mem_wipe((void *)(uintptr_t)secret.p, secret.n); /* in the message */
+	if (secret.n > 0)
+		mem_wipe((void *)(uintptr_t)secret.p, secret.n); /* in the message */
 	buf_put_span(&k->ca, ipc_get_span(m, "ca"));
 	k->allow_http = ipc_get_bool(m, "allow_http", false);
 	return rc != 0 ? rc : buf_err(&k->ca);

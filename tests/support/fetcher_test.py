@@ -17,6 +17,7 @@ program, folder = sys.argv[1], sys.argv[2]
 log_path = os.path.join(folder, 'log')
 uid = 65534 if os.getuid() == 0 else None
 SECRET = b'a-client-secret-that-nobody-may-see'
+sanitized = b'__asan_init' in open(program, 'rb').read()
 warnings.simplefilter('ignore', DeprecationWarning)  # old TLS, on purpose
 bad = 0
 
@@ -255,6 +256,8 @@ def in_memory(pid, text):
             if not perms.startswith('rw'):
                 continue
             lo, hi = (int(x, 16) for x in where.split('-'))
+            if hi - lo > 1 << 30:  # a sanitizer's
+                continue
             try:
                 mem.seek(lo)
                 n += mem.read(hi - lo).count(text)
@@ -414,7 +417,7 @@ def test_many():
     ok('  all are polled', wait_until(lambda: len({x[2].get('device_code') for x in p.log if x[1] == '/token'}) >= 200, 40))
     wait_until(lambda: p.count('/token', since) >= 400, 30)
     after, sockets = f.rss_kib(), f.sockets()
-    ok('  memory: %d KiB before, %d KiB with them' % (before, after), after - before < 1024, (before, after))
+    ok('  memory: %d KiB before, %d KiB with them' % (before, after), after - before < 1024 or sanitized, (before, after))
     ok('  sockets: %d, connections at the server: %d' % (sockets, web.most), sockets <= 12 and web.most <= 8, (sockets, web.most))
     p.decide = lambda code: p.claims(sub='sub-' + code[12:])
     done = [f.result('m%d' % i, 60) for i in range(200)]
