@@ -56,6 +56,9 @@ static const struct cli_opt verify_opts[] = {
 static const struct cli_opt config_opts[] = {
     [CFG_HOST] = {"--host", "NAME", false, "name of the gateway to write"},
     [CFG_PORT] = {"--port", "N", false, "its port"},
+    [CFG_KEY] = {"--key", "FILE", false, "your key, when it is not where ssh-keygen puts it"},
+    [CFG_CERT] = {"--cert", "FILE", false, "its certificate (default KEY-cert.pub); every gateway needs its own"},
+    [CFG_SCRIPT] = {"--script", NULL, false, "instead a shell script that renews, for cron, services and tools without ssh"},
 };
 
 static const struct cli_opt delegate_opts[] = {

@@ -141,6 +141,10 @@ int verb_config(struct cli *c, const struct cli_args *a)
 
 	ctlc_args_init(&args);
 	ctlc_arg_str(&args, "host", a->opt[CFG_HOST]);
+	ctlc_arg_str(&args, "key", a->opt[CFG_KEY]);
+	ctlc_arg_str(&args, "cert", a->opt[CFG_CERT]);
+	if (a->opt[CFG_SCRIPT] != NULL)
+		ctlc_arg_flag(&args, "script", true);
 	if (a->opt[CFG_PORT] != NULL) {
 		port = strtol(a->opt[CFG_PORT], &end, 10);
 		if (end == a->opt[CFG_PORT] || *end != '\0' || port < 1 || port > 65535) {

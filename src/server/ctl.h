@@ -36,7 +36,8 @@ struct ctl {
 /* Exactly one of: ctl_end() before the return, or later. args: MP_MAP or MP_NIL. */
 typedef void ctl_fn(struct ctl *c, const struct mp_val *args);
 
-ctl_fn ctl_whoami, ctl_targets, ctl_config, ctl_status; /* ctl_who.c */
+ctl_fn ctl_whoami, ctl_targets, ctl_status;             /* ctl_who.c */
+ctl_fn ctl_config;                                      /* ctl_config.c */
 ctl_fn ctl_cert;                                        /* ctl_cert.c */
 ctl_fn ctl_delegate;                                    /* ctl_delegate.c */
 ctl_fn ctl_enroll;                                      /* ctl_enroll.c */

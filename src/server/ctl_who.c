@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Control verbs about the caller and the gateway: whoami, targets, config, status.
+ * Control verbs about the caller and the gateway: whoami, targets, status.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,100 +129,6 @@ void ctl_targets(struct ctl *c, const struct mp_val *args)
 	for (size_t i = 0; i < conf->n_targets; i++)
 		if (target_allowed(conf, c->id, &conf->targets[i]))
 			target_item(c, &conf->targets[i]);
-	ctl_end(c, CTL_OK, "", "");
-}
-
-/* --- config --- */
-
-/* A word that can stand in an ssh_config without quoting. */
-static bool plain_word(const char *s)
-{
-	return s[0] != '\0' &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:@_-") ==
-		   strlen(s) &&
-	       s[0] != '-';
-}
-
-static int listen_port(const struct conf *conf)
-{
-	const char *colon =
-	    conf->gateway.listen.n > 0 ? strrchr(conf->gateway.listen.v[0], ':') : NULL;
-	long port = colon != NULL ? strtol(colon + 1, NULL, 10) : 22;
-
-	return port > 0 && port < 65536 ? (int)port : 22;
-}
-
-static void put_forwards(struct buf *b, const struct ctl *c, const char *alias)
-{
-	const struct conf *conf = mon_conf(c->m);
-
-	for (size_t i = 0; i < conf->n_targets; i++) {
-		const struct conf_target *t = &conf->targets[i];
-
-		if (!target_allowed(conf, c->id, t))
-			continue;
-		if (t->type == TARGET_POSTGRES) /* a socket in a directory of yours is open to
-						   nobody else on the machine */
-			buf_printf(b,
-			    "# %s: mkdir -p -m 700 ~/.sallyport/%s && ssh -N -L "
-			    "~/.sallyport/%s/.s.PGSQL.%d:%s:%d %s &\n"
-			    "#   psql -h ~/.sallyport/%s -p %d\n",
-			    t->name, t->name, t->name, t->port, t->name, t->port, alias, t->name,
-			    t->port);
-		buf_printf(b, "#   or a port: ssh -N -L %d:%s:%d %s &\n", t->port, t->name, t->port,
-		    alias);
-	}
-}
-
-static void put_config(struct buf *b, const struct ctl *c, const char *host, int port)
-{
-	const struct conf *conf = mon_conf(c->m);
-	const char *alias = conf->gateway.name;
-	/* root on the gateway is nobody there */
-	const char *user = c->id->via == VIA_OPERATOR ? "YOUR-NAME" : c->id->user;
-
-	buf_printf(b, "# %s: append to ~/.ssh/config (before any \"Host *\")\n", alias);
-	/* Renewal: no certificate, or one older than its life less 15 minutes. No quote may stand in
-	 * the command: ssh has no way to write one there. */
-	buf_printf(b,
-	    "Match originalhost %s exec \"find ~/.ssh/id_ed25519-cert.pub -mmin -%lld 2>/dev/null | "
-	    "grep -q . || "
-	    "{ ssh -F none -p %d -l %s -i ~/.ssh/id_ed25519 -o CertificateFile=none %s cert > "
-	    "~/.ssh/id_ed25519-cert.pub.new "
-	    "&& mv ~/.ssh/id_ed25519-cert.pub.new ~/.ssh/id_ed25519-cert.pub; }\"\n",
-	    alias,
-	    (long long)(conf->gateway.cert_ttl_s > 1800 ? conf->gateway.cert_ttl_s / 60 - 15 : 15),
-	    port, user, host);
-	buf_printf(b, "Host %s\n    HostName %s\n    Port %d\n    User %s\n", alias, host, port,
-	    user);
-	buf_put_str(b,
-	    "    IdentityFile ~/.ssh/id_ed25519\n    CertificateFile ~/.ssh/id_ed25519-cert.pub\n"
-	    "    IdentitiesOnly yes\n    ExitOnForwardFailure yes\n    ServerAliveInterval 30\n"
-	    "    StreamLocalBindUnlink yes\n    ForwardAgent no\n");
-	put_forwards(b, c, alias);
-}
-
-void ctl_config(struct ctl *c, const struct mp_val *args)
-{
-	const struct conf *conf = mon_conf(c->m);
-	int64_t port = ctl_arg_int(args, "port", listen_port(conf));
-	char host[256];
-	struct buf text;
-	struct item it;
-
-	if (ctl_arg(args, "host", host, sizeof(host)) != 0 || port < 1 || port > 65535 ||
-	    (host[0] != '\0' && !plain_word(host))) {
-		ctl_end(c, CTL_USAGE, "config: not a host name or port", "");
-		return;
-	}
-	if (host[0] == '\0')
-		(void)str_copy(host, sizeof(host), conf->gateway.name);
-	buf_init(&text, 64 * 1024);
-	put_config(&text, c, host, (int)port);
-	item_init(&it);
-	item_span(&it, "text", buf_span(&text));
-	ctl_item(c, &it);
-	buf_clear(&text);
 	ctl_end(c, CTL_OK, "", "");
 }
 

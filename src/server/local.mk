@@ -19,7 +19,7 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
 	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
 	src/server/chan.h src/server/child.c src/server/child.h src/server/reaper.c src/server/reaper.h \
-	src/server/verbs.c src/server/verbs.h src/server/ctl.c src/server/ctl.h src/server/ctl_who.c \
+	src/server/verbs.c src/server/verbs.h src/server/ctl.c src/server/ctl.h src/server/ctl_who.c src/server/ctl_config.c \
 	src/server/ctl_cert.c src/server/ctl_delegate.c src/server/ctl_enroll.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c src/server/ctl_revoke.c src/server/ctl_certs.c
 # what programs executed by sallyportd have in common with it
 noinst_LIBRARIES += src/server/libhelper.a
