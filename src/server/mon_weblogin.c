@@ -176,6 +176,15 @@ static void on_begin(struct login *l, const struct ipc_msg *m)
 	idp_begin_browser(l, ipc_id(m));
 }
 
+/* RFC 9207: who answers may say who it is, and must not be somebody else then. */
+static bool of_our_provider(const struct login *l, const struct ipc_msg *m)
+{
+	const struct conf_identity *b = login_block(l);
+	struct span iss = ipc_get_span(m, "iss");
+
+	return iss.n == 0 || (b != NULL && span_is(iss, b->issuer));
+}
+
 static void on_callback(struct login *l, const struct ipc_msg *m)
 {
 	char token[256], answer[ANSWER_MAX], error[128], text[300], shown[160];
@@ -187,6 +196,10 @@ static void on_callback(struct login *l, const struct ipc_msg *m)
 		return;
 	}
 	l->web_call = ipc_id(m);
+	if (!of_our_provider(l, m)) {
+		login_failf(l, E_DENIED, "the answer came from another identity provider", "run ssh again; the operator may want to know");
+		return;
+	}
 	if (error[0] != '\0' || ipc_get_str(m, "answer", answer, sizeof(answer)) != 0 || answer[0] == '\0') {
 		(void)span_escape(span_str(error), shown, sizeof(shown));
 		snprintf(text, sizeof(text), "the identity provider refused the login: %s",

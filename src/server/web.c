@@ -21,6 +21,7 @@
 #define ASK_MS      10000 /* the monitor answers at once, */
 #define PROVIDER_MS 45000 /* except when a provider is behind the question */
 #define DRAIN_MS    2000
+#define WARNINGS_A_SECOND 10
 #define QUEUE       (512u * 1024)
 #define FORM_TYPE   "application/x-www-form-urlencoded"
 #define HTML        "text/html; charset=utf-8"
@@ -37,7 +38,19 @@ struct web {
 	struct buf out, page;
 	const char *gateway;
 	uint8_t key[WEB_KEY_LEN];
+	int64_t second; /* of the last warning, */
+	int warnings;   /* and how many there were in it */
 };
+
+/* Strangers cause these: they may not fill the log. */
+static bool may_warn(struct web *w)
+{
+	int64_t now = clock_mono_us() / 1000000;
+
+	w->warnings = now == w->second ? w->warnings + 1 : 1;
+	w->second = now;
+	return w->warnings <= WARNINGS_A_SECOND;
+}
 
 /* A question to the monitor, for a request that waits. */
 struct ask;
@@ -176,7 +189,8 @@ static void no_answer(void *ctx)
 
 	a->timer = NULL;
 	calls_forget(&a->w->calls, a);
-	log_warn("web-no-answer", "source", a->r->addr);
+	if (may_warn(a->w))
+		log_warn("web-no-answer", "source", a->r->addr);
 	failed(a, NULL);
 	ask_free(a);
 }
@@ -280,7 +294,8 @@ static void get_login(struct web *w, struct http_req *r)
 
 static void not_this_browser(struct ask *a, const char *what)
 {
-	log_warn("web-refused", "what", what, "source", a->r->addr);
+	if (may_warn(a->w))
+		log_warn("web-refused", "what", what, "source", a->r->addr);
 	problem(a->w, a->r, 403, "Not from this browser", "This does not belong to a login that was begun in this browser.", ANEW);
 	ask_free(a);
 }

@@ -246,7 +246,7 @@ void page_confirm(struct buf *out, const struct page *p, int tries)
 			 "you started. Never digits that somebody tells you.</p>\n");
 	put(out, "<div class=\"acts\"><form method=\"post\" action=\"/confirm\" autocomplete=\"off\">"
 		 "<input type=\"hidden\" name=\"state\" value=\"", p->state, "\"><input type=\"hidden\" name=\"token\" value=\"", p->token,
-	    "\"><label for=\"digits\">Digits in your terminal</label><input id=\"digits\" name=\"digits\" inputmode=\"numeric\" "
+	    "\"><label for=\"digits\">Four digits</label><input id=\"digits\" name=\"digits\" inputmode=\"numeric\" "
 	    "pattern=\"[0-9 ]{4,9}\" maxlength=\"9\" required autofocus autocomplete=\"off\"><button>Confirm</button></form>\n", NULL);
 	refuse_form(out, p, "Cancel");
 	buf_put_str(out, "</div>\n");

@@ -81,6 +81,9 @@ refused three "three wrong tries end ssh" "wrong three times"
 begin deny && browser deny deny
 refused deny "a refusal of the provider ends ssh" "provider refused"
 
+begin mixup && browser mixup mixup
+refused mixup "an answer of another provider ends ssh" "another identity provider"
+
 # --- somebody else
 begin other && browser other other
 is "two browsers, one login" "$(login_end other)" 0

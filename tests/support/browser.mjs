@@ -224,6 +224,18 @@ const scenarios = {
         ok('and the person goes on undisturbed', true);
     },
 
+    // The right state, but the answer of another provider.
+    async mixup(context, page) {
+        let state;
+        page.on('request', (r) => { state = new URL(r.url()).searchParams.get('state') ?? state; });
+        await page.goto(given.page);
+        await button(page, /^Continue to /).click();
+        await page.waitForSelector('input[name="login"]');
+        const r = await page.goto(`${new URL(given.page).origin}/cb?code=theirs&state=${state}&iss=${encodeURIComponent('https://idp.evil.example')}`);
+        is('an answer of another provider is refused', r.status(), 403);
+        has('  and the page says so', await words(page), 'another identity provider');
+    },
+
     // Frames, forms from elsewhere, forged states, markup in every parameter.
     async hostile(context, page, errors) {
         const site = new URL(given.page).origin;

@@ -593,6 +593,71 @@ Test(sandbox, the_fetcher_even_without_landlock, .init = neighbour_up, .fini = s
 	expect_fetcher();
 }
 
+static int given_listener;
+
+static void web_up(void)
+{
+	neighbour_up();
+	given_listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cr_assert(eq(int, listen(given_listener, 5), 0));
+}
+
+/* Nobody is there: that is what it hears, too. */
+static bool act_accept(void)
+{
+	return accept4(given_listener, NULL, NULL, SOCK_CLOEXEC) >= 0 || errno == EAGAIN;
+}
+
+static void expect_web(void)
+{
+	cr_expect(run(SANDBOX_WEB, act_accept) == WORKED);
+	cr_expect(run(SANDBOX_WEB, act_loop) == WORKED);
+	cr_expect(run(SANDBOX_WEB, act_crypto) == WORKED);
+	cr_expect(run(SANDBOX_WEB, act_connect_out) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, act_datagram) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, act_unix) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, attack_socketpair) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, attack_connect_unix) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, attack_read_file) == REFUSED); /* even one that everybody may read */
+	cr_expect(run(SANDBOX_WEB, verb_reads) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, attack_open_write) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, attack_mmap_exec) == REFUSED);
+	cr_expect(run(SANDBOX_WEB, attack_listen) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_bind_port) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_execve) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_fork) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_thread) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_ptrace) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_kill) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_unlink) == KILLED);
+	cr_expect(run(SANDBOX_WEB, attack_pwrite) == KILLED);
+}
+
+Test(sandbox, the_web_accepts_and_nothing_else, .init = web_up, .fini = sandrig_down)
+{
+	expect_web();
+}
+
+Test(sandbox, the_web_even_without_landlock, .init = web_up, .fini = sandrig_down)
+{
+	no_landlock = true;
+	expect_web();
+}
+
+static bool act_accept_elsewhere(void)
+{
+	(void)accept4(given_listener, NULL, NULL, SOCK_CLOEXEC);
+	return true;
+}
+
+Test(sandbox, others_do_not_accept, .init = web_up, .fini = sandrig_down)
+{
+	static const enum sandbox_role roles[] = {SANDBOX_SESSION, SANDBOX_SIGNER, SANDBOX_ARCHIVER, SANDBOX_VERB, SANDBOX_FETCHER};
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		cr_expect(run(roles[i], act_accept_elsewhere) == KILLED, "role %d", (int)roles[i]);
+}
+
 static bool act_resolve(void)
 {
 	struct addrinfo *list = NULL;
