@@ -37,7 +37,7 @@ login_begin t1 a1 alice cert
 code=$(login_code t1)
 check "the banner shows where to go" "To log in, open +$GLW_URL/" "$LAB/t1.err"
 check "  and the code" "the code +[0-9A-Z]{4}-?[0-9A-Z]{4}" "$LAB/t1.err"
-check "  and the key's fingerprint" "$(key_fp a1 | sed 's/[+/]/./g')" "$LAB/t1.err"
+check "  and the key's fingerprint" "$(key_re a1)" "$LAB/t1.err"
 check "  and where it comes from" "from 127\.0\.0\.1" "$LAB/t1.err"
 check "  and who should not go on" "only if you" "$LAB/t1.err"
 is "nothing is on standard output yet" "$(cat "$LAB/t1.out")" ""

@@ -30,10 +30,12 @@ anywhere() { # NAME GROUPS: a certificate without an address
 }
 anywhere alice analysts
 anywhere bob dba,approver
-source=1
-hostile() { # SCENARIO USER KEY [OTHER]: each from an address of its own, as the gateway punishes some
-    source=$((source + 1))
-    HOSTILE_OTHER=${4:+$LAB/keys/$4} RAW_SOURCE=127.0.1.$source timeout 90 "$hostile" "$SP_SSH_PORT" "$2" "$LAB/keys/$3" "$LAB/keys/$3-cert.pub" "$1" > "$o" 2>&1
+# hostile SCENARIO USER KEY [OTHER]: each from an address of its own, as the gateway punishes some
+echo 1 > "$LAB/source"
+hostile() {
+    echo $(($(cat "$LAB/source") + 1)) > "$LAB/source"
+    : > "$o"
+    HOSTILE_OTHER=${4:+$LAB/keys/$4} RAW_SOURCE=127.0.1.$(cat "$LAB/source") timeout 90 "$hostile" "$SP_SSH_PORT" "$2" "$LAB/keys/$3" "$LAB/keys/$3-cert.pub" "$1" > "$o" 2>&1
 }
 says() { check "$1" "^$2\$" "$o"; }
 says_not() { check_not "$1" "$2" "$o"; }
@@ -65,49 +67,45 @@ hostile login-probe erin x1
 says "a probed key asks no provider" "keyboard-interactive after a probe: FAILURE publickey"
 says "  and has no answer to give" "an answer: (FAILURE publickey|end)"
 is "  no login began" "$(log_count login-started)" 0
-approve_from() { # WHO: approves the code in the output as soon as it is there
-    local i code
+# approved WHO SCENARIO ...: WHO approves the code as soon as it is there
+approved() {
+    local who=$1 i code run
+    shift
+    : > "$o"
+    hostile "$@" &
+    run=$!
     for i in $(seq 1 100); do
         code=$(sed -n 's/^banner| and [a-z]* the code  *\([^ ]*\).*/\1/p' "$o")
         [ -z "$code" ] || break
         sleep 0.1
     done
-    glewlwyd_approve "$idp" "$1" "$code" 2>> "$LAB/approve.err"
+    glewlwyd_approve "$idp" "$who" "$code" 2>> "$LAB/approve.err"
+    wait $run
 }
-hostile login erin x1 &
-approve_from erin
-wait $!
+approved erin login erin x1
 says "a login over raw messages" "login: SUCCESS"
 check "  is erin" "^out\| erin .*analysts" "$o"
 key x2
-hostile login alice x2 &
-approve_from erin
-wait $!
+approved erin login alice x2
 check "a login under alice's name that erin approves is erin's" "^out\| erin " "$o"
 says_not "  and not alice's" "out\| alice"
 key x3
-hostile login root x3 &
-approve_from root
-wait $!
+approved root login root x3
 says "a name that the block may not give" "login: (FAILURE .*|end)"
 check "  is refused with the reason" "banner\| .*no user name it may give" "$o"
 glewlwyd_set_groups "$idp" alice dba approver
 key x4
-hostile login alice x4 &
-approve_from alice
-wait $!
+approved alice login alice x4
 says "the provider's alice is not the configuration's alice" "login: (FAILURE .*|end)"
 check "  and is told so" "banner\| .*no user name it may give" "$o"
 
 # the login waits, then something else is proven on the same connection
 key x5
-hostile login-then-cert alice x5 any-alice &
-approve_from erin
-wait $!
+approved erin login-then-cert alice x5 any-alice
 says "a certificate may take over from a login that waits" "another's certificate: SUCCESS"
 check "  it is the certificate's identity" "^out\| alice .*analysts" "$o"
 says_not "  whatever the provider says afterwards" "erin"
-is "  the login is over" "$(log_count "login-failed .*key=$(key_fp x5)")" 1
+is "  the login is over" "$(log_count "login-failed .*key=$(key_re x5)")" 1
 
 key x6
 hostile login-then-cert alice x6 any-bob
@@ -115,7 +113,7 @@ says "not under another name" "another's certificate: (FAILURE .*|end)"
 says_not "  nothing runs" "^out"
 key x7
 hostile login-then-key erin x7 alice
-says_not "another key does not inherit the login" "another key: SUCCESS|login: SUCCESS|partial"
+says_not "another key does not inherit the login" "another key: (SUCCESS|.*partial)|login: SUCCESS"
 check_not "  and opens nothing" "^channel: [0-9]" "$o"
 key x8
 hostile login-then-name erin x8
@@ -150,7 +148,7 @@ key f2
 watched login-beginnings f2
 check "a flood of beginnings" "^beginnings sent: [0-9]" "$o"
 if [ "$size" -gt 0 ] && [ "$size" -lt 40000 ]; then ok "  costs the session $size kB"; else not_ok "  costs the session $size kB"; fi
-is "  is one login" "$(log_count "login-started .*key=$(key_fp f2)")" 1
+is "  is one login" "$(log_count "login-started .*key=$(key_re f2)")" 1
 grew=$(($(rss "$monitor") - before))
 if [ "$grew" -lt 4000 ]; then ok "  the monitor grew by $grew kB"; else not_ok "  the monitor grew by $grew kB"; fi
 

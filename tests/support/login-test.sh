@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # For integration tests of logins at an identity provider (bash, after lab-test.sh):
-#   key NAME                       a fresh key pair LAB/keys/NAME
+#   key NAME                       a fresh key pair LAB/keys/NAME; key_fp NAME prints its fingerprint
 #   login_begin TAG KEY USER [ARG...]   ssh with only that key in the background: LAB/TAG.out, .err, .rc; `SSHO` = further options
 #   login_code TAG                 waits for the banner, prints the code
 #   login_end TAG [SECONDS]        waits for the end, prints the exit status ("late" when it does not come)
@@ -16,6 +16,7 @@ key() {
     ssh-keygen -q -t "${2:-ed25519}" -N '' -C "$1" -f "$LAB/keys/$1" < /dev/null
 }
 key_fp() { ssh-keygen -l -f "$LAB/keys/$1.pub" | cut -d' ' -f2; }
+key_re() { key_fp "$1" | sed 's/[+]/\\&/g'; } # for log_count
 raw_ssh() { # without a configuration: what a person has on the first day
     ssh -F none -p "$SP_SSH_PORT" -o UserKnownHostsFile="$LAB/known_hosts" -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes -o IdentityAgent=none \
         -o ConnectTimeout=10 "$@"
