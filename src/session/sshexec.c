@@ -38,6 +38,7 @@ struct exec {
 	bool pty;
 	int in;          /* our write end; with a pty the same descriptor as out.fd, which owns it */
 	bool in_reg;
+	bool in_eof;     /* the client sends no more: perhaps before there was a command */
 	struct loop_timer *retry; /* of input a pty had no room for */
 	struct pump out, err;
 	bool exited;
@@ -161,6 +162,7 @@ static void exec_eof(struct chan *c)
 {
 	struct exec *x = c->body;
 
+	x->in_eof = true;
 	if (!x->pty)
 		in_close(x);
 }
@@ -362,6 +364,8 @@ static bool take_fds(struct exec *x, const struct ipc_msg *m, int *fds, size_t n
 	x->in = fds[0];
 	x->out.fd = fds[x->c->pty ? 0 : 1];
 	x->err.fd = x->c->pty ? -1 : fds[2];
+	if (x->in_eof && !x->pty)
+		in_close(x);
 	if (db)
 		db_open(x, m, fds[base]);
 	return true;
