@@ -75,8 +75,7 @@ static _Noreturn void lookup_process(int sock, struct dns_msg *m)
 static int resolver_sandbox(bool require, struct why *w)
 {
 	/* What libc's resolver and its plug-ins may read. Directories, because these files are replaced, not rewritten. */
-	static const char *const paths[] = {"/etc", "/run", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/proc",
-		"/dev/urandom", NULL};
+	static const char *const paths[] = {"/etc", "/run", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/dev/urandom", NULL};
 	struct sandbox_params p = {.role = SANDBOX_RESOLVER, .uid = (uid_t)-1, .gid = (gid_t)-1, .read_paths = paths, .require = require};
 
 	return sandbox_enter(&p, w);

@@ -27,6 +27,7 @@
 #define WAIT_MS       15000 /* for a turn */
 #define POOL          4
 #define ORIGIN_CAP    300
+#define AGE_MAX_S     (366 * 86400L) /* of an answer; who keeps it has a shorter one */
 
 enum req_state { REQ_WAITS, REQ_RESOLVES, REQ_RUNS, REQ_FAILED };
 
@@ -227,6 +228,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 static int64_t max_age(const char *v, size_t n)
 {
 	char text[256], *at;
+	unsigned long s;
 
 	(void)snprintf(text, sizeof(text), "%.*s", n < sizeof(text) ? (int)n : (int)sizeof(text) - 1, v);
 	if (strcasestr(text, "no-store") != NULL || strcasestr(text, "no-cache") != NULL)
@@ -234,7 +236,8 @@ static int64_t max_age(const char *v, size_t n)
 	at = strcasestr(text, "max-age=");
 	if (at == NULL || (at > text && strchr(" ,", at[-1]) == NULL)) /* not s-maxage */
 		return -1;
-	return (int64_t)strtoul(at + 8, NULL, 10) & 0x7fffffff;
+	s = strtoul(at + 8, NULL, 10);
+	return s < AGE_MAX_S ? (int64_t)s : AGE_MAX_S;
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *ctx)

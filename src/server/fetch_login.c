@@ -56,6 +56,7 @@ void flogin_free(struct flogin *l)
 	block_unref(f, l->block);
 	wipe_free(l->device_code);
 	free(l->redirect_uri);
+	free(l->state_text);
 	mem_wipe(l, sizeof(*l)); /* verifier, nonce */
 	free(l);
 }

@@ -15,31 +15,46 @@ cleanup() {
 trap cleanup EXIT
 
 # --- the program alone
-mkdir "$dir/test" "$dir/test/other" && install -m 755 "$SP_BUILD/sallyport-fetch" "$dir/"
+install -m 755 "$SP_BUILD/sallyport-fetch" "$dir/"
 "$dir/sallyport-fetch" > "$dir/o" 2>&1
 is "by hand it does not start" $? 2
 check "  and says so" "part of sallyportd" "$dir/o"
 issuer=
 if command -v npm > /dev/null 2>&1; then
-    mkdir "$dir/test/idp"
-    oidc_tls "$dir/test/idp"
-    oidc_start "$dir/test/idp" '[{"id": "bastion", "secret": "real-secret"}]' && issuer=$OIDC_ISSUER
-    oidc_user "$dir/test/idp" alice '{"groups": ["dba"]}'
+    mkdir "$dir/idp"
+    oidc_tls "$dir/idp"
+    oidc_start "$dir/idp" '[{"id": "bastion", "secret": "real-secret"}]' && issuer=$OIDC_ISSUER
+    oidc_user "$dir/idp" alice '{"groups": ["dba"]}'
     [ -n "$issuer" ] || not_ok "oidc-provider starts"
 else
     skip "there is no npm for the real provider"
 fi
-PYTHONPATH=$here/../support PYTHONDONTWRITEBYTECODE=1 python3 "$here/../support/fetcher_test.py" "$dir/sallyport-fetch" "$dir/test" "$issuer" > "$dir/out" 2> "$dir/err"
-rc=$?
-cat "$dir/out"
-[ $rc -eq 0 ] || {
-    failures=$((failures + 1))
-    sed 's/^/# /' "$dir/err"
+# side by side, because most of the time they wait
+part() { # part FOLDER TEST...
+    mkdir "$dir/$1"
+    PYTHONPATH=$here/../support PYTHONDONTWRITEBYTECODE=1 REAL_CA=$dir/idp/ca.pem python3 "$here/../support/fetcher_test.py" "$dir/sallyport-fetch" "$dir/$1" \
+        "$issuer" "${@:2}" > "$dir/$1.out" 2> "$dir/$1.err"
+    echo $? > "$dir/$1.rc"
 }
-oidc_stop "$dir/test/idp"
+part a refusals names allowed_redirect generations secret browser &
+a=$!
+part b polling device tokens &
+b=$!
+part c cache many junk real &
+c=$!
+wait $a $b $c
+for p in a b c; do
+    cat "$dir/$p.out"
+    [ "$(cat "$dir/$p.rc")" = 0 ] || {
+        failures=$((failures + 1))
+        sed 's/^/# /' "$dir/$p.err"
+    }
+done
+oidc_stop "$dir/idp"
 
 # --- its place in the gateway
 lab_up
+trap cleanup EXIT
 pid=$(cat "$LAB/gateway.pid")
 fetcher() { pgrep -P "$pid" -f "^sallyportd: $1"; }
 appears() { # appears [NOT-THIS-PID]
