@@ -101,6 +101,7 @@ struct msess {
 	bool postgres;
 	uint32_t backend_pid, backend_key;
 	int64_t cancel_us; /* monotonic time of the last cancel */
+	bool cancelled_twice; /* two cancel requests are on their way since cancel_us */
 	int dir_fd;
 	uint32_t segment;    /* the one being written */
 	uint64_t seq, bytes; /* last reported head */
@@ -268,6 +269,7 @@ void idp_configure(struct monitor *m);
 /* Pushed by the fetcher; NULL: it is gone (m->fetcher is NULL, open calls have failed), so every login there fails. */
 void idp_message(struct monitor *m, const struct ipc_msg *msg);
 void web_message(struct monitor *m, const struct ipc_msg *msg); /* a request */
+void web_lost(struct monitor *m); /* its process ended: what browsers of logins had is worth nothing any more */
 /* The groups of a result of the fetcher, appended to out. E_FORMAT, E_TOOBIG. */
 int idp_groups(const struct ipc_msg *m, struct conf_list *out) MUST_CHECK;
 
@@ -346,6 +348,7 @@ void msess_free_all(struct monitor *m); /* jobs under way; the next start finish
 /* Push IPC_KILL; the whole process goes after a second if the session has not ended. */
 void msess_kill(struct msess *s, const char *reason, const char *sqlstate);
 void msess_cancel_upstream(struct msess *s);
+void msess_cancel_all(struct peer *p); /* of a connection that was told to end */
 /* At start: recordings without an end leaf get one, unsealed segments are sealed. */
 void msess_recover(struct monitor *m);
 

@@ -299,3 +299,17 @@ void web_message(struct monitor *m, const struct ipc_msg *msg)
 	}
 	log_warn("web-message", "type", log_num(ipc_type_of(msg)));
 }
+
+/* The next process numbers its calls from 1 again: no answer may go to a call of this one. Its key for cookies and forms is
+ * gone, too: who has not come back from the provider begins again, nobody else can go on. */
+void web_lost(struct monitor *m)
+{
+	struct login *next;
+
+	for (struct login *l = m->logins; l != NULL; l = next) {
+		next = l->next;
+		l->web_call = 0;
+		if (l->state == LOGIN_CODE || l->state == LOGIN_KNOWN)
+			login_failf(l, E_CLOSED, "the gateway's login page was started again meanwhile", "run ssh again");
+	}
+}

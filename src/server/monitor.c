@@ -201,6 +201,7 @@ static void on_web(
 	log_warn("web-lost", "why", err_str(err));
 	chan_free(m->web);
 	m->web = NULL;
+	web_lost(m);
 }
 
 void monitor_set_fetcher(struct monitor *m, int fd)
@@ -215,7 +216,11 @@ void monitor_set_fetcher(struct monitor *m, int fd)
 
 void monitor_set_web(struct monitor *m, int fd)
 {
-	chan_free(m->web);
+	if (m->web != NULL) {
+		chan_free(m->web);
+		m->web = NULL;
+		web_lost(m);
+	}
 	m->web = fd >= 0 ? chan_new(m->loop, fd, HELPER_QUEUE, on_web, m) : NULL;
 }
 

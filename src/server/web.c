@@ -20,7 +20,7 @@
 
 #define ASK_MS      10000 /* the monitor answers at once, */
 #define PROVIDER_MS 45000 /* except when a provider is behind the question */
-#define DRAIN_MS    2000
+#define DRAIN_MS    1000
 #define WARNINGS_A_SECOND 10
 #define QUEUE       (512u * 1024)
 #define FORM_TYPE   "application/x-www-form-urlencoded"
@@ -571,10 +571,6 @@ static void on_request(void *ctx, struct http_req *r)
 	unsigned methods = 0;
 	int rc = r->fault;
 
-	if (w->monitor == NULL) { /* we are about to end */
-		problem(w, r, 503, "The gateway is busy", "It is about to stop or to start again.", "Try again in a moment.");
-		return;
-	}
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
 		if (path_is(&routes[i], r->path)) {
 			methods |= routes[i].methods;
@@ -588,6 +584,8 @@ static void on_request(void *ctx, struct http_req *r)
 		fault(w, r, rc, allowed(methods != 0 ? methods : HTTP_GET | HTTP_HEAD));
 	else if (rc != 0)
 		fault(w, r, rc, NULL);
+	else if (hit != NULL && w->monitor == NULL && hit->fn != get_health) /* we are about to end */
+		problem(w, r, 503, "The gateway is busy", "It is about to stop or to start again.", "Try again in a moment.");
 	else if (hit != NULL)
 		hit->fn(w, r);
 	else

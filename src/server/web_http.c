@@ -621,9 +621,6 @@ void http_drain(struct http *h, loop_timer_fn *drained, void *ctx)
 	stop_accepting(h);
 	h->drained = drained;
 	h->drained_ctx = ctx;
-	for (struct http_conn *c = h->conns; c != NULL; c = c->next)
-		if (c->phase == READING)
-			conn_shut(c);
 	run_soon(h, 0);
 }
 

@@ -146,7 +146,9 @@ is "the page is there" "$(get "$site/healthz")" ok
 # --- processes
 is "it is not root" "$(ps -o uid= -p "$was" | tr -d ' ')" "$([ "$(id -u)" -eq 0 ] && id -u nobody || id -u)"
 check "it is enclosed" "^Seccomp:.*2" "/proc/$was/status"
+begin half && browser half half
 kill -KILL "$was"
+refused half "a login whose page is lost ends" "login page was started again"
 for _ in $(seq 1 100); do
     [ "$(get "$site/healthz" 2> /dev/null)" = ok ] && [ "$(web_pid)" != "$was" ] && break
     sleep 0.1

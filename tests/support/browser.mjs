@@ -161,6 +161,14 @@ const scenarios = {
         ok('cancel is understood', true);
     },
 
+    // As far as the digits.
+    async half(context, page) {
+        await page.goto(given.page);
+        await provider(page, given.user);
+        await confirmPage(page);
+        ok('the page waits for the digits', true);
+    },
+
     async notme(context, page) {
         await page.goto(given.page);
         await button(page, 'This was not me').click();
