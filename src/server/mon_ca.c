@@ -356,7 +356,8 @@ void mon_cas_start(struct monitor *m)
 
 	if (ca == NULL || m->signer == NULL)
 		return;
-	if (strcmp(ca->name, CA_CONFIGURED) == 0 && span_eq(buf_span(&ca->blob), span_of(m->ca_pub, m->n_ca_pub)))
+	if (m->n_ca_pub > 0 && strcmp(ca->name, CA_CONFIGURED) == 0 &&
+	    span_eq(buf_span(&ca->blob), span_of(m->ca_pub, m->n_ca_pub)))
 		ca->held = true; /* the signer began with it */
 	else
 		ca_load(m, ca, -1, false, brought, m);

@@ -46,6 +46,7 @@ void rig_init(struct rig *r)
 {
 	*r = (struct rig){.listener = -1, .upstream = -1};
 	tmp_make(r->dir);
+	snprintf(r->ca, sizeof(r->ca), "file:%s/ca_key", r->dir);
 	snprintf(r->conf_path, sizeof(r->conf_path), "%s/sallyport.yaml", r->dir);
 	for (size_t i = 0; i < RIG_USERS; i++) {
 		cr_assert_eq(sshkey_generate(&r->key[i]), 0);
@@ -87,8 +88,8 @@ void rig_conf(struct rig *r, const char *more)
 	listen_upstream(r);
 	buf_init(&b, 64 * 1024);
 	buf_printf(&b,
-	    "gateway: {name: gw-test, state: %s, ca: \"file:%s/ca\", require_sandbox: false%s%s}\n",
-	    r->dir, r->dir, r->conf_extra[0] != '\0' ? ", " : "", r->conf_extra);
+	    "gateway: {name: gw-test, state: %s, ca: \"%s\", require_sandbox: false%s%s}\n",
+	    r->dir, r->ca, r->conf_extra[0] != '\0' ? ", " : "", r->conf_extra);
 	buf_printf(&b, "identity: %s\nusers:\n", r->identity != NULL ? r->identity : "{local: {type: local}}");
 	put_user(r, &b, ALICE, "groups: [dev]");
 	put_user(r, &b, BOB, "groups: [dba]");
@@ -137,14 +138,13 @@ static pid_t start_signer(struct rig *r, int sv[2])
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
 	pid = fork();
 	if (pid == 0) {
-		char ca[128], key[128];
-		struct signer_params p = {.ca = ca,
+		char key[128];
+		struct signer_params p = {.ca = r->ca,
 		    .log_key = key,
 		    .gateway = "gw-test",
 		    .origin = "gw-test",
 		    .max_ttl_s = 86400};
 
-		snprintf(ca, sizeof(ca), "file:%s/ca", r->dir);
 		snprintf(key, sizeof(key), "%s/log.key", r->dir);
 		close(sv[0]);
 		_exit(signer_run(sv[1], &p));

@@ -17,6 +17,7 @@
 struct rig {
 	char dir[64];
 	char conf_path[128];
+	char ca[256];         /* where the authority's key is: DIR/ca_key unless changed after rig_init() */
 	char conf_extra[512]; /* lines for the gateway block, set before rig_start() */
 	const char *identity;  /* instead of the local block alone; set between rig_init() and rig_conf() */
 	struct loop *loop;

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../support/agent.h"
 #include "../../support/keygen.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -86,15 +86,6 @@ static void rig_open(struct rig *r, const char *ca)
 	buf_put_span(&r->first, ipc_get_span(r->m, "ca"));
 }
 
-static void agent_stop(struct rig *r)
-{
-	if (r->agent > 0) {
-		kill(r->agent, SIGKILL);
-		waitpid(r->agent, NULL, 0);
-	}
-	r->agent = -1;
-}
-
 /* The signer must still be there and leave in order. */
 static void rig_close(struct rig *r, int want)
 {
@@ -103,7 +94,7 @@ static void rig_close(struct rig *r, int want)
 	close(r->sock);
 	cr_assert_eq(waitpid(r->pid, &status, 0), r->pid);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == want, "status %x", (unsigned)status);
-	agent_stop(r);
+	agent_stop(&r->agent);
 	ipc_free(r->m);
 	buf_clear(&r->in);
 	buf_clear(&r->out);
@@ -329,54 +320,9 @@ Test(signer_ca, leaves_after_a_message_that_breaks_the_contract)
 
 /* --- keys in a real agent --- */
 
-static void agent_start(struct rig *r)
+static const char *sock_of(const struct rig *r)
 {
-	const char *path = tmp_path(r->dir, "agent");
-	struct stat st;
-
-	(void)unlink(path);
-	r->agent = fork();
-	if (r->agent == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, 1);
-		execlp("ssh-agent", "ssh-agent", "-D", "-a", path, (char *)NULL);
-		_exit(127);
-	}
-	for (int i = 0; i < 500 && stat(path, &st) != 0; i++)
-		usleep(10000);
-	setenv("SSH_AUTH_SOCK", path, 1);
-}
-
-static int agent_connect(const struct rig *r)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/agent", r->dir);
-	for (int i = 0; i < 500; i++) { /* its socket is there before it listens */
-		if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
-			return fd;
-		usleep(10000);
-	}
-	close(fd);
-	return -1;
-}
-
-static void agent_add(struct rig *r, const char *name)
-{
-	const char *add[] = {"ssh-add", "-q", tmp_path(r->dir, name), NULL};
-	char out[1024];
-
-	cr_assert_eq(run_cmd(add, out, sizeof(out)), 0, "%s", out);
-}
-
-static void spec_of(const struct rig *r, struct span blob, char out[256])
-{
-	char fp[SSHPK_FP_CAP];
-
-	sshpk_fingerprint(blob, fp);
-	snprintf(out, 256, "agent:%s/agent#%s", r->dir, fp);
+	return tmp_path(r->dir, "agent");
 }
 
 Test(signer_ca, keys_in_an_agent)
@@ -401,18 +347,17 @@ Test(signer_ca, keys_in_an_agent)
 	ask_quick(&r, span_str(""));
 	cr_assert(!ok(&r));
 	buf_init(&blob, SSHPK_BLOB_MAX);
-	agent_start(&r);
-	close(agent_connect(&r));
+	r.agent = agent_start(sock_of(&r));
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		snprintf(name, sizeof(name), "key%zu", i);
 		snprintf(pub, sizeof(pub), "%s.pub", name);
 		keygen(r.dir, name, v[i].type, v[i].bits);
 		pub_blob(tmp_path(r.dir, pub), &blob);
-		spec_of(&r, buf_span(&blob), spec);
-		load(&r, name, spec, false, agent_connect(&r));
+		agent_spec(sock_of(&r), buf_span(&blob), spec);
+		load(&r, name, spec, false, agent_connect(sock_of(&r)));
 		failed(&r, E_NOTFOUND, "does not have the key SHA256:", "not added yet");
-		agent_add(&r, name);
-		load(&r, name, spec, false, agent_connect(&r));
+		agent_add(sock_of(&r), tmp_path(r.dir, name));
+		load(&r, name, spec, false, agent_connect(sock_of(&r)));
 		cr_assert(ok(&r), "%s", name);
 		cr_assert(span_eq(ipc_get_span(r.m, "ca"), buf_span(&blob)));
 		named(&r, IPC_CA_ACTIVATE, name);
@@ -421,14 +366,14 @@ Test(signer_ca, keys_in_an_agent)
 	}
 
 	/* The agent ends and comes back: E_CLOSED until it is loaded again. */
-	agent_stop(&r);
+	agent_stop(&r.agent);
 	for (int i = 0; i < 2; i++) {
 		ask_quick(&r, buf_span(&blob));
 		failed(&r, E_CLOSED, i == 0 ? "closed the connection" : "is not connected", "gone");
 	}
-	agent_start(&r);
-	agent_add(&r, name);
-	load(&r, name, spec, false, agent_connect(&r));
+	r.agent = agent_start(sock_of(&r));
+	agent_add(sock_of(&r), tmp_path(r.dir, name));
+	load(&r, name, spec, false, agent_connect(sock_of(&r)));
 	cr_assert(ok(&r));
 	issues(&r, buf_span(&blob), v[4].says);
 	buf_clear(&blob);
@@ -446,27 +391,26 @@ Test(signer_ca, an_agents_key_must_be_fit)
 	buf_init(&blob, SSHPK_BLOB_MAX);
 	weak[9] = tmp_path(r.dir, "weak");
 	cr_assert_eq(run_cmd(weak, out, sizeof(out)), 0, "%s", out);
-	agent_start(&r);
-	close(agent_connect(&r));
-	agent_add(&r, "weak");
+	r.agent = agent_start(sock_of(&r));
+	agent_add(sock_of(&r), tmp_path(r.dir, "weak"));
 	pub_blob(tmp_path(r.dir, "weak.pub"), &blob);
-	spec_of(&r, buf_span(&blob), spec);
-	load(&r, "weak", spec, false, agent_connect(&r));
+	agent_spec(sock_of(&r), buf_span(&blob), spec);
+	load(&r, "weak", spec, false, agent_connect(sock_of(&r)));
 	failed(&r, E_DENIED, "1024 bits", "a weak key");
 
 	/* A key that was taken out of the agent, and a locked agent. */
 	keygen(r.dir, "key", "ed25519", 0);
-	agent_add(&r, "key");
+	agent_add(sock_of(&r), tmp_path(r.dir, "key"));
 	pub_blob(tmp_path(r.dir, "key.pub"), &blob);
-	spec_of(&r, buf_span(&blob), spec);
-	load(&r, "key", spec, false, agent_connect(&r));
+	agent_spec(sock_of(&r), buf_span(&blob), spec);
+	load(&r, "key", spec, false, agent_connect(sock_of(&r)));
 	cr_assert(ok(&r));
 	named(&r, IPC_CA_ACTIVATE, "key");
 	issues(&r, buf_span(&blob), "ED25519");
 	cr_assert_eq(run_cmd((const char *const[]){"ssh-add", "-D", NULL}, out, sizeof(out)), 0);
 	ask_quick(&r, buf_span(&blob));
 	failed(&r, E_CLOSED, "the agent refused", "taken out");
-	load(&r, "key", spec, false, agent_connect(&r));
+	load(&r, "key", spec, false, agent_connect(sock_of(&r)));
 	failed(&r, E_NOTFOUND, "does not have the key", "taken out");
 	buf_clear(&blob);
 	rig_close(&r, 0);
@@ -630,7 +574,7 @@ Test(signer_ca, an_agent_that_lies_is_refused)
 	buf_init(&blob, SSHPK_BLOB_MAX);
 	cr_assert_eq(sshkey_generate(&k), 0);
 	sshpk_put_ed25519_blob(&blob, k.pub);
-	spec_of(&r, buf_span(&blob), spec);
+	agent_spec(sock_of(&r), buf_span(&blob), spec);
 	for (int i = 0; i < LIE_N; i++) {
 		int64_t t0 = clock_mono_us();
 
@@ -651,7 +595,7 @@ Test(signer_ca, an_agent_that_lies_is_refused)
 			}
 		}
 		cr_assert(clock_mono_us() - t0 < 9 * 1000000, "case %d took too long", i);
-		agent_stop(&r);
+		agent_stop(&r.agent);
 	}
 	/* None of it had an effect on the authority in the file. */
 	named(&r, IPC_CA_ACTIVATE, "default");
@@ -664,7 +608,7 @@ Test(signer_ca, an_agent_that_lies_is_refused)
 static int relay(struct rig *r, uint8_t flags)
 {
 	static uint8_t b[65536];
-	int up = agent_connect(r), sv[2];
+	int up = agent_connect(sock_of(r)), sv[2];
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
 	if (fork() != 0) {
@@ -704,10 +648,9 @@ Test(signer_ca, rsa_is_signed_with_sha512_only)
 	buf_init(&blob, SSHPK_BLOB_MAX);
 	keygen(r.dir, "rsa", "rsa", 2048);
 	pub_blob(tmp_path(r.dir, "rsa.pub"), &blob);
-	agent_start(&r);
-	close(agent_connect(&r));
-	agent_add(&r, "rsa");
-	spec_of(&r, buf_span(&blob), spec);
+	r.agent = agent_start(sock_of(&r));
+	agent_add(sock_of(&r), tmp_path(r.dir, "rsa"));
+	agent_spec(sock_of(&r), buf_span(&blob), spec);
 	for (size_t i = 0; i < 3; i++) {
 		load(&r, "rsa", spec, false, relay(&r, v[i].flags));
 		cr_assert(ok(&r));
