@@ -167,37 +167,13 @@ int ca_switch(struct monitor *m, struct mon_ca *to, struct mon_ca **former, stru
 	return 0;
 }
 
-struct maker {
-	const char *fp;
-	bool is;
-};
-
-static int is_of(void *ctx, const struct store_cert *c)
-{
-	struct maker *x = ctx;
-
-	x->is = strcmp(c->ca_fp, x->fp) == 0;
-	return 1;
-}
-
-/* Is the certificate that keeps this connection alive beyond its first one made by this authority? */
-static bool extended_by(struct monitor *m, const struct ident *id, const char *fp)
-{
-	struct store_cert_filter f = {.serial = id->extended, .limit = 1};
-	struct maker x = {fp, false};
-
-	if (id->extended == 0)
-		return false;
-	return store_cert_list(m->store, &f, is_of, &x) < 0 || x.is; /* cannot tell is a yes */
-}
-
 static int end_live(struct monitor *m, struct mon_ca *ca)
 {
 	int n = 0;
 
 	for (struct peer *p = m->peers; p != NULL; p = p->next) {
 		const struct ident *ids[] = {&p->id, &p->cand_cert, &p->cand_key};
-		bool hit = extended_by(m, &p->id, ca->fp);
+		bool hit = false;
 
 		for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++)
 			hit = hit || strcmp(ids[i]->ca_fp, ca->fp) == 0;

@@ -226,26 +226,6 @@ Test(ca, a_change_breaks_nobodys_certificate)
 	buf_clear(&new);
 }
 
-Test(ca, an_extension_ends_with_the_authority_of_the_newer_certificate)
-{
-	struct buf old, new;
-	struct client live;
-
-	cert_of(ALICE, "default", &old);
-	enter(&live, ALICE, &old);
-	cr_assert_eq(ca("add", "two"), 0);
-	cr_assert_eq(ca("activate", "two"), 0);
-	clock_test_shift_us(2000000);
-	cert_of(ALICE, "two", &new); /* same user, key and groups */
-	cr_assert_neq(live.peer->id.extended, 0);
-	cr_assert_eq(ca("activate", "default"), 0, "%s", verb_text(&v));
-	cr_assert_eq(retire_all("two"), 0, "%s", verb_text(&v));
-	cr_assert(told_to_go(&live));
-	client_close(&live);
-	buf_clear(&old);
-	buf_clear(&new);
-}
-
 Test(ca, the_key_file_of_a_new_one)
 {
 	const char *show[] = {"ssh-keygen", "-l", "-f", NULL, NULL};
