@@ -16,7 +16,8 @@
 #define N(a)           (sizeof(a) / sizeof((a)[0]))
 #define DEPTH_MAX      16
 #define CODE_MAX       4096 /* a device code */
-#define USER_CODE_MAX  64
+#define USER_CODE_MAX  48
+#define SHOWN_MAX      480 /* an address that a person opens or types */
 #define EXPIRES_MAX_S  3600
 #define INTERVAL_S     5
 #define INTERVAL_MAX_S 60
@@ -232,6 +233,10 @@ static int take_uris(const struct js *doc, bool allow_http, struct oidc_device *
 	rc = oidc_url_check(uri, allow_http, "the provider's page for the code", w);
 	if (rc != 0)
 		return rc;
+	if (strlen(uri) > SHOWN_MAX)
+		return why_set(w, E_TOOBIG,
+		    "the address of the provider's page for the code is longer than %d bytes",
+		    SHOWN_MAX);
 	d->uri = xstrdup(uri);
 	rc = js_want_str(js_get(doc, "verification_uri_complete"), &complete);
 	if (rc == E_NOTFOUND)
@@ -240,7 +245,7 @@ static int take_uris(const struct js *doc, bool allow_http, struct oidc_device *
 		return why_set(
 		    w, E_FORMAT, "the provider's verification_uri_complete is not a string");
 	rc = oidc_url_check(complete, allow_http, "the provider's page with the code", w);
-	if (rc == 0)
+	if (rc == 0 && strlen(complete) <= SHOWN_MAX) /* the person can do without */
 		d->uri_complete = xstrdup(complete);
 	return rc;
 }

@@ -47,9 +47,9 @@ void oidc_provider_clear(struct oidc_provider *p);
 /* The device endpoint's answer with HTTP status 200. */
 struct oidc_device {
 	char *device_code;  /* a secret between the provider and us */
-	char *user_code;    /* printable ASCII without blanks at the ends, at most 64 */
-	char *uri;          /* passed oidc_url_check() */
-	char *uri_complete; /* NULL when the provider has none */
+	char *user_code;    /* printable ASCII without blanks at the ends, at most 48 */
+	char *uri;          /* passed oidc_url_check(), at most 480 bytes */
+	char *uri_complete; /* NULL when the provider has none, or a longer one */
 	int64_t expires_s;  /* 1 .. 3600 */
 	int64_t interval_s; /* 1 .. 60; 5 when the provider does not say */
 };

@@ -15,6 +15,7 @@
 #define BLOCKS_MAX 256
 #define PEM_MAX    (128u * 1024)
 #define TEXT_CAP   2100
+#define FRESH_S    3600 /* a person's token comes from a login of just now */
 
 /* --- what a message says --- */
 
@@ -309,5 +310,6 @@ struct jwt_rules block_rules(const struct block *k, const char *audience, const 
 		.user_claim = k->user_claim,
 		.groups_claim = k->groups_claim,
 		.person_claim = k->person_claim,
+		.max_age_s = k->kind == BLOCK_PERSON ? FRESH_S : 0,
 	};
 }

@@ -116,6 +116,7 @@ bad_token "another client" '{"claims": {"azp": "somebody-else"}}' 'made for anot
 bad_token "expired" '{"claims": {"exp": "now-120"}}' 'expired 1[0-9][0-9] seconds ago'
 bad_token "without an expiry" '{"claims": {"exp": null}}' 'never expires'
 bad_token "issued in the future" '{"claims": {"iat": "now+600"}}' 'issued [0-9]+ seconds in the future'
+bad_token "of yesterday's login" '{"claims": {"iat": "now-86400"}}' 'seconds old, at most 3600'
 bad_token "not valid yet" '{"claims": {"nbf": "now+600"}}' 'not valid for another [0-9]+ seconds'
 bad_token "no subject" '{"claims": {"sub": ""}}' 'subject \(sub\) is empty'
 bad_token "not signed" '{"alg": "none"}' 'not signed \(alg none\)'
@@ -134,6 +135,12 @@ bad_token "no address" '{"claims": {"email": null}}' 'no claim /email'
 bad_token "a name that the block does not give" '{"claims": {"email": "erin@evil.example"}}' 'no user name it may give'
 bad_token "the name of another account" '{"claims": {"sub": "not-erin"}}' 'belongs to another account'
 bad_token "a terminal's control bytes in a claim" '{"claims": {"iss": "\u001b[2Jevil"}}' 'another issuer \(\\x1b\[2Jevil\)'
+many=$(seq -f '"group-%g"' 1 450 | paste -sd,)
+mode "{\"claims\": {\"groups\": [$many, \"analysts\"]}}"
+good "more groups than a certificate can hold, few of which matter here"
+mode "{\"claims\": {\"groups\": [$many, $many]}}"
+login erin
+refused "more groups than anybody has" 'too many groups: 900 in the token'
 mode '{"claims": {"groups": "analysts"}}'
 good "groups as one string"
 mode '{}'

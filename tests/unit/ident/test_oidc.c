@@ -212,6 +212,36 @@ Test(oidc, device)
 	oidc_device_clear(&d);
 }
 
+/* What a person cannot type is not shown; what a person can do without is left out. */
+Test(oidc, device_long_addresses)
+{
+	static char page[500], doc[2000];
+	struct oidc_device d;
+	struct why w;
+	size_t n;
+
+	for (n = 480; n <= 481; n++) {
+		memset(page, 'a', n);
+		memcpy(page, "https://b/", 10);
+		page[n] = '\0';
+		(void)snprintf(doc, sizeof(doc),
+		    "{\"device_code\":\"s\",\"user_code\":\"A\",\"expires_in\":60,\"verification_"
+		    "uri\":\"https://a\","
+		    "\"verification_uri_complete\":\"%s\"}",
+		    page);
+		cr_expect_eq(oidc_device_parse(span_str(doc), false, &d, &w), 0, "%s", w.text);
+		cr_expect_eq(d.uri_complete != NULL, n == 480);
+		oidc_device_clear(&d);
+		(void)snprintf(doc, sizeof(doc),
+		    "{\"device_code\":\"s\",\"user_code\":\"A\",\"expires_in\":60,\"verification_"
+		    "uri\":\"%s\"}",
+		    page);
+		cr_expect_eq(oidc_device_parse(span_str(doc), false, &d, &w),
+		    n == 480 ? 0 : E_TOOBIG, "%s", w.text);
+		oidc_device_clear(&d);
+	}
+}
+
 Test(oidc, device_refused)
 {
 #define DEV(device, user, rest) "{\"device_code\":" device ",\"user_code\":" user "," rest "}"
