@@ -15,7 +15,7 @@
 #include "wire/sshcert.h"
 
 #define PEM_MAX     (100 * 1024)
-#define GROUPS_MAX  256
+#define GROUPS_MAX  512 /* as ident/jwt takes; those that nothing names are left out of the certificate */
 #define BANNER_MAX  2000
 #define NO_FETCHER  "the gateway cannot reach identity providers now"
 
