@@ -113,15 +113,16 @@ static void put_hosts(struct buf *b, const struct client *x)
 }
 
 /* The shell is the user's own, whatever it is: one plain word for it, with no quote inside, because ssh has no way to write
- * one there. Fresh: for this key, not expired by its own word, and young enough by the file's age. */
+ * one there. Fresh: of this key, not expired by its own word, and young enough by the file's age, which a clock that is
+ * wrong does not change. Few processes: this runs before every connection. */
 static void put_renewal(struct buf *b, const struct client *x)
 {
 	buf_printf(b,
 	    "Match originalhost %s exec \"/bin/sh -c 'c=%s; test x$SALLYPORT_RENEWAL = x || exit 0; "
 	    "set -- $(ssh-keygen -lf %s 2>/dev/null); l=$(TZ=UTC0 ssh-keygen -Lf $c 2>/dev/null); "
-	    "case $l in *${2-SHA256}*) ;; *) l=;; esac; set -- ${l#*Valid: from * to }; "
-	    "test 0$(echo $1 | tr -d T:-) -gt $(date -u +%%%%Y%%%%m%%%%d%%%%H%%%%M%%%%S) 2>/dev/null && "
-	    "test x$(find $c -mmin -%lld 2>/dev/null) != x || { trap : INT HUP TERM; "
+	    "case $l in *${2-SHA256}*) ;; *) l=;; esac; set -- ${l#*Valid: from * to }; IFS=:T-; set -- $1; IFS=; "
+	    "test 0$1$2$3$4$5$6 -gt $(date -u +%%%%Y%%%%m%%%%d%%%%H%%%%M%%%%S) 2>/dev/null && "
+	    "test x$(find $c -mmin -%lld) != x || { trap : INT HUP TERM; "
 	    "SALLYPORT_RENEWAL=1 ssh %s-login cert > $c.$$ && ssh-keygen -Lf $c.$$ > /dev/null && mv -f $c.$$ $c || rm -f $c.$$; }'\"\n",
 	    x->alias, x->cert, x->key, (long long)x->fresh_min, x->alias);
 }
