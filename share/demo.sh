@@ -4,16 +4,24 @@
 #   share/demo.sh --once       runs everything unattended, checks each step, stops the lab; exit status 0 or 1
 #   share/demo.sh --keep DIR   leaves the lab running in DIR and writes DIR/env.sh
 #   share/demo.sh --stop DIR   ends a lab
+# With --idp glewlwyd ahead of these the people come from an OpenID Connect provider instead of the gateway's configuration.
 set -u
 unset CDPATH
 umask 022
 export LC_ALL=C.UTF-8
 top=$(cd "$(dirname "$0")/.." && pwd)
+idp=
+[ "${1:-}" != --idp ] || {
+    idp=${2:-none}
+    shift 2 2> /dev/null || shift
+    LAB_PEOPLE="alice bob dave" LAB_USERS=""
+}
 . "$top/share/lab/lab.sh"
+. "$top/tests/idp/glewlwyd.sh"
 failed=0
 
 usage() {
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -41,7 +49,7 @@ build_all() {
         return
     fi
     SP_BUILD=$top/build/plain
-    "$top/share/install-deps.sh" run || exit 1
+    "$top/share/install-deps.sh" "$([ -n "$idp" ] && echo idp || echo run)" || exit 1
     mkdir -p "$SP_BUILD" && [ -w "$SP_BUILD" ] && [ -w "$top" ] || die "$top is not writable for $(id -un): clone it as this user, or run this as root"
     [ -e "$top/configure" ] || say "making configure (a few seconds)"
     "$top/tools/regen.sh" -u || die "autoreconf failed"
@@ -50,14 +58,50 @@ build_all() {
     fi
     text="building (half a minute)"
     [ ! -x "$SP_BUILD/sallyportd" ] || text="building what has changed"
-    logged "$text" "$SP_BUILD/make.out" make -C "$SP_BUILD" -j"$(nproc)" sallyport sallyportd
+    logged "$text" "$SP_BUILD/make.out" make -C "$SP_BUILD" -j"$(nproc)" sallyport sallyportd sallyport-fetch sallyport-web
 }
 
+# ---- people from an identity provider ----
+
+provider_start() { # DIR
+    local dir
+    [ -n "$idp" ] || return 0
+    glewlwyd_there || "$top/share/install-deps.sh" idp || return 1
+    mkdir -p "$1" && dir=$(cd "$1" && pwd) && glewlwyd_start "$dir/idp" || return 1
+    glewlwyd_identity corp > "$dir/idp/identity.yaml"
+    LAB_IDENTITY=$dir/idp/identity.yaml
+}
+
+# login_begin WHO: asks for a certificate; what ssh shows the person is in $lab/WHO.login
+login_begin() {
+    ssh -F "$SP_SSH_CONFIG" "bastion-$1-login" cert < /dev/null > "$lab/$1.cert" 2> "$lab/$1.login" &
+    login_pid=$!
+    login_who=$1
+    for _ in $(seq 1 100); do
+        grep -q 'the code ' "$lab/$1.login" && return 0
+        kill -0 "$login_pid" 2> /dev/null || break
+        sleep 0.1
+    done
+    cat "$lab/$1.login" >&2
+    return 1
+}
+login_approve() { glewlwyd_approve "$lab/idp" "$login_who" "$(sed -n 's/^and [a-z]* the code  *\([^ ]*\).*/\1/p' "$lab/$login_who.login" | tr -d '\r')"; }
+login_end() {
+    wait "$login_pid" && mv "$lab/$login_who.cert" "$lab/keys/$login_who-cert.pub" && return
+    cat "$lab/$login_who.login" >&2
+    return 1
+}
+login_by_script() { login_begin "$1" && login_approve && login_end; }
+
 lab_or_die() { # DIR
-    say "starting PostgreSQL and the gateway"
-    lab_start "$1" "$SP_BUILD" && return
-    lab_stop "$1"
+    say "starting PostgreSQL and the gateway${idp:+ and $idp}"
+    provider_start "$1" && lab_start "$1" "$SP_BUILD" && return
+    everything_stop "$1"
     die "the lab did not start; its files are in $1"
+}
+everything_stop() { # DIR
+    lab_stop "$1"
+    glewlwyd_stop "$1/idp"
 }
 
 # ---- the unattended run ----
@@ -109,6 +153,25 @@ psql_as() {
     local who=$1
     shift
     psql -X -h "$lab/sock-$who" -U "$SP_PG_USER" -d "$SP_PG_DB" "$@"
+}
+
+once_login() {
+    local who
+    for who in alice bob dave; do
+        login_by_script "$who" && ok "$who has never been here; logs in at $idp, gets a certificate" || not_ok "$who logs in at $idp"
+    done
+    check "the person is told where to go, with which code" "To log in, open +http" "$lab/alice.login"
+    check "  and for which key, from where" "SHA256:.* from 127.0.0.1" "$lab/alice.login"
+    ssh-keygen -L -f "$lab/keys/alice-cert.pub" > "$lab/t0" 2>&1
+    check "the certificate is for her, here, for hours" "source-address 127.0.0.1" "$lab/t0"
+    sshb dave targets < /dev/null > "$lab/t0" 2>&1
+    if grep -q orders-prod "$lab/t0"; then not_ok "dave, of no group that counts here, has no target"; else ok "dave, of no group that counts here, has no target"; fi
+}
+
+once_leave() {
+    glewlwyd_set_groups "$lab/idp" bob interns
+    login_by_script bob && sshb bob targets < /dev/null > "$lab/t0" 2>&1
+    if grep -q orders-prod "$lab/t0"; then not_ok "bob left the group: with his next login the access is gone"; else ok "bob left the group: with his next login the access is gone"; fi
 }
 
 once_read() {
@@ -187,18 +250,19 @@ once_replay() {
 once() {
     lab=$(mktemp -d /tmp/sallyport-demo.XXXXXX)
     forwards=
-    trap 'kill $forwards 2> /dev/null; lab_stop "$lab"; lab_clean "$lab"; rm -rf "$lab"' EXIT
-    say "starting PostgreSQL and the gateway"
-    if ! lab_start "$lab" "$SP_BUILD"; then
+    trap 'kill $forwards 2> /dev/null; everything_stop "$lab"; lab_clean "$lab"; rm -rf "$lab"' EXIT
+    say "starting PostgreSQL and the gateway${idp:+ and $idp}"
+    if ! provider_start "$lab" || ! lab_start "$lab" "$SP_BUILD"; then
         not_ok "the lab starts"
         exit 1
     fi
-    ok "PostgreSQL and the gateway run; alice, bob and carol have certificates"
     . "$lab/env.sh"
+    if [ -n "$idp" ]; then once_login; else ok "PostgreSQL and the gateway run; alice, bob and carol have certificates"; fi
     forward alice || not_ok "ssh -L to the target"
     once_read
     once_hold
     once_refuse
+    [ -z "$idp" ] || once_leave
     once_replay
     [ "$failed" -eq 0 ] && echo "the main job works" || {
         echo "--- gateway log"
@@ -219,12 +283,34 @@ run() {
     bash -c "$1" 2>&1 | sed 's/^/    /'
 }
 
+# The person logs in with a real browser, or presses Enter and the script does it.
+tour_login() {
+    local answer=
+    step "0. The first login" "alice has never been here. She types: ssh bastion cert > ~/.ssh/id_ed25519-cert.pub"
+    login_begin alice || die "no login began; see $lab/gateway.log"
+    sed 's/^/    /' "$lab/alice.login"
+    if [ -t 0 ] && [ -t 1 ]; then
+        printf '  Open that page and log in as alice, password alice-secret - or press Enter here, and it is done for you. '
+        while kill -0 "$login_pid" 2> /dev/null && ! read -r -t 1 answer; do
+            [ $? -gt 128 ] || break
+        done
+        printf '\n'
+    fi
+    ! kill -0 "$login_pid" 2> /dev/null || login_approve || die "the provider did not take the code"
+    login_end || die "the login failed; see $lab/gateway.log"
+    run "ssh-keygen -L -f $lab/keys/alice-cert.pub | grep -vE '^ +(gateway|issuer|kind)@'"
+    login_by_script bob && login_by_script dave || die "bob and dave could not log in; see $lab/gateway.log"
+    printf '  %s\n' "bob (groups dba, approver) and dave (interns) have logged in the same way."
+    run "ssh -F $SP_SSH_CONFIG bastion-dave targets"
+}
+
 tour() {
     local id
     lab=${1:-$(mktemp -d /tmp/sallyport-lab.XXXXXX)}
     forwards=
     lab_or_die "$lab"
     . "$lab/env.sh"
+    [ -z "$idp" ] || tour_login
     forward alice || die "ssh -L to the target does not work; see $lab/forward.log and $lab/gateway.log"
     step "1. Who am I?" "Stock ssh; the certificate came from: ssh bastion-alice-login cert" \
         "(\"lab\" is this gateway's name; the lab's ssh_config has an entry for each person instead: bastion-alice, bastion-bob)"
@@ -253,6 +339,7 @@ tour() {
     disown -a
 }
 
+[ -z "$idp" ] || [ "$idp" = glewlwyd ] || usage
 case ${1:-} in
 --once)
     build_all
@@ -267,6 +354,10 @@ case ${1:-} in
     lab_or_die "$2"
     disown -a
     echo "the lab is up: . $2/env.sh"
+    [ -z "$idp" ] || {
+        echo "people log in with: ssh -F \$SP_SSH_CONFIG bastion-alice-login cert > $2/keys/alice-cert.pub     (also bob, dave)"
+        echo "and with a browser on this machine: NAME, NAME-secret; the provider's administration: $GLW_URL/ (admin, password)"
+    }
     echo "$0 --stop $2 ends it"
     ;;
 --stop)
@@ -276,7 +367,7 @@ case ${1:-} in
         ! grep -q ssh_config "/proc/$pid/cmdline" 2> /dev/null || kill "$pid"
     done
     rm -f "$2/forwards"
-    lab_stop "$2"
+    everything_stop "$2"
     echo "the lab has ended; its recordings and logs are still in $2"
     ;;
 "")

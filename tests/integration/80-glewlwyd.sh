@@ -9,7 +9,11 @@ glewlwyd_there || {
     exit 0
 }
 idp=$(mktemp -d /tmp/sallyport-idp.XXXXXX)
-trap 'glewlwyd_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
+more_down() {
+    glewlwyd_stop "$idp"
+    rm -rf "$idp"
+}
+trap more_down EXIT
 glewlwyd_start "$idp" || {
     not_ok "glewlwyd starts"
     exit 1
@@ -17,7 +21,6 @@ glewlwyd_start "$idp" || {
 glewlwyd_identity corp | sed 's/allow_http: true}/allow_http: true, timeout: 2m, names: [alice, bob, dave]}/' > "$idp/identity.yaml"
 LAB_USERS=carol LAB_IDENTITY=$idp/identity.yaml
 lab_up
-trap 'glewlwyd_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
 o=$LAB/o
 # a second target, for everybody in "staging"
 mkdir -p "$LAB/conf.d"

@@ -10,7 +10,11 @@ OIDC_MODULES=$("$OIDC_TOP/install.sh") && command -v node > /dev/null || {
 }
 idp=$(mktemp -d /tmp/sallyport-idp.XXXXXX)
 chmod 755 "$idp"
-trap 'oidc_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
+more_down() {
+    oidc_stop "$idp"
+    rm -rf "$idp"
+}
+trap more_down EXIT
 oidc_tls "$idp"
 for u in alice bob erin; do oidc_user "$idp" $u '{"groups": ["analysts"]}'; done
 printf top-secret > "$idp/secret"
@@ -25,7 +29,6 @@ block() { # CLIENT [more keys]
 block rs > "$idp/identity.yaml"
 LAB_USERS=carol LAB_IDENTITY=$idp/identity.yaml
 lab_up
-trap 'oidc_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
 o=$LAB/o
 set_block() { # CLIENT [more keys]: another block in the running gateway
     sed -i "s#^  corp: .*#$(block "$@")#" "$LAB/sallyport.yaml"

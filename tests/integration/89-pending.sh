@@ -10,7 +10,11 @@ OIDC_MODULES=$("$OIDC_TOP/install.sh") && command -v node > /dev/null || {
 }
 idp=$(mktemp -d /tmp/sallyport-idp.XXXXXX)
 chmod 755 "$idp"
-trap 'oidc_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
+more_down() {
+    oidc_stop "$idp"
+    rm -rf "$idp"
+}
+trap more_down EXIT
 oidc_user "$idp" erin '{"groups": ["analysts"]}'
 oidc_start "$idp" '[{"id": "es", "alg": "ES256"}]' interval=5 || {
     not_ok "oidc-provider starts"
@@ -20,7 +24,6 @@ echo "  corp: {type: oidc, issuer: \"$OIDC_ISSUER\", client_id: es, allow_http: 
 LAB_USERS="alice carol" LAB_IDENTITY=$idp/identity.yaml
 export LAB_GATEWAY_EXTRA=", max_pending_logins: 200, max_pending_logins_per_source: 10, max_startups: \"300:30:400\", login_grace: 60s"
 lab_up
-trap 'oidc_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
 o=$LAB/o
 n=200 sources=20
 gateway=$(cat "$LAB/gateway.pid")

@@ -9,7 +9,11 @@ glewlwyd_there || {
     exit 0
 }
 idp=$(mktemp -d /tmp/sallyport-idp.XXXXXX)
-trap 'glewlwyd_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
+more_down() {
+    glewlwyd_stop "$idp"
+    rm -rf "$idp"
+}
+trap more_down EXIT
 glewlwyd_start "$idp" && glewlwyd_add_user "$idp" erin analysts && glewlwyd_add_user "$idp" root dba || {
     not_ok "glewlwyd starts"
     exit 1
@@ -18,7 +22,6 @@ glewlwyd_identity corp | sed 's/allow_http: true}/allow_http: true, names: [erin
 LAB_IDENTITY=$idp/identity.yaml
 export LAB_GATEWAY_EXTRA=", max_pending_logins_per_source: 20"
 lab_up
-trap 'glewlwyd_stop "$idp"; lab_down_quiet; rm -rf "$idp"' EXIT
 o=$LAB/o
 hostile=$SP_BIN/tests/support/hostile
 [ -x "$hostile" ] || hostile=$SP_BUILD/tests/support/hostile

@@ -7,6 +7,7 @@
 #   forward WHO                          unix-socket forward; psql_as WHO ... uses it
 #   forward_tcp WHO                      prints a local TCP port
 #   wait_request [N]                     the id of a pending request
+#   more_down                            a function that a test defines for what else has to end
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/../../share/lab/lab.sh"
 SP_BUILD=${SP_BUILD:-$LAB_TOP/build/plain}
@@ -45,6 +46,7 @@ lab_up() {
 lab_down_quiet() {
     # shellcheck disable=SC2086
     [ -z "$forwards" ] || kill $forwards 2> /dev/null
+    ! declare -F more_down > /dev/null || more_down
     [ -z "${LAB_KEEP:-}" ] || {
         echo "# kept $LAB"
         return
