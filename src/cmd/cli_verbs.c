@@ -86,6 +86,8 @@ static const struct cli_opt policy_opts[] = {
     {"--user", "U", false, "for this user"},
     {"--group", "G", false, "for somebody of this group (may be repeated)"},
     {"--login", "L", false, "as this database user"},
+    {"--as-agent-of", "U", false, "for an agent that acts for this user"},
+    {"--max-risk", "CLASS", false, "with a certificate that says so"},
     {"--label", "env=NAME", false, "without a target: one with this label"},
     {"--dialect", "pg|mysql", false, "of the SQL, without a target"},
     {"--config", "FILE", true, "configuration to read"},

@@ -3,7 +3,7 @@
  * `sallyport policy explain`: what the policy would do with SQL from its arguments or standard input. Works without
  * a daemon, and without a configuration by the built-in base.
  *   --dialect pg|mysql   --label env=NAME   --config FILE   --target T [--user U] [--group G]...
- * [--login L]
+ * [--login L]   --as-agent-of U [--max-risk CLASS] instead of --user
  *   --json (one object)  --jsonl (a line in, a line out)
  */
 #include <getopt.h>
@@ -25,12 +25,15 @@ struct options {
 	size_t n_groups;
 	char **words; /* SQL behind the options; NULL-ended, none = standard input */
 	bool json, jsonl;
+	bool agent; /* not user itself asks, but an agent that acts for it */
+	const char *risk;
 };
 
 static const char usage_text[] =
     "usage: sallyport policy explain [--dialect pg|mysql] [--label env=NAME] [--json | --jsonl]\n"
     "       sallyport policy explain --target T [--user U] [--group G]... [--login L] [--config "
     "FILE] [--json | --jsonl]\n"
+    "       sallyport policy explain --target T --as-agent-of U [--max-risk CLASS] ...\n"
     "SQL is what follows the options, or standard input; --jsonl reads {\"id\",\"sql\"|\"sql_b64\",\"session\":{...}} "
     "lines.\n";
 
@@ -50,6 +53,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 	    {"user", required_argument, NULL, 'u'},
 	    {"group", required_argument, NULL, 'g'},
 	    {"login", required_argument, NULL, 'L'},
+	    {"as-agent-of", required_argument, NULL, 'a'},
+	    {"max-risk", required_argument, NULL, 'm'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"jsonl", no_argument, NULL, 'J'},
 	    {"help", no_argument, NULL, 'h'},
@@ -78,6 +83,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'L':
 			o->login = optarg;
 			break;
+		case 'a':
+			o->user = optarg;
+			o->agent = true;
+			break;
+		case 'm':
+			o->risk = optarg;
+			break;
 		case 'j':
 			o->json = true;
 			break;
@@ -97,6 +109,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		}
 	o->words = argv + optind;
 	if ((optind < argc && o->jsonl) || (o->json && o->jsonl) || (o->target != NULL && o->label != NULL))
+		return EXIT_USAGE;
+	if (o->risk != NULL && !o->agent)
 		return EXIT_USAGE;
 	if (o->target == NULL && (o->user != NULL || o->n_groups > 0 || o->login != NULL))
 		return EXIT_USAGE;
@@ -126,6 +140,69 @@ static bool gives_login(const struct conf_role *r, const char *login)
 	return login == NULL || conf_list_has(&r->logins, login) || conf_list_has(&r->logins, "*");
 }
 
+static bool reaches(const struct conf_role *r, const struct conf_target *t, const char *login)
+{
+	return conf_selects(&r->targets, t) && gives_login(r, login);
+}
+
+static bool meets(const struct conf_list *a, const struct conf_list *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (conf_list_has(b, a->v[i]))
+			return true;
+	return false;
+}
+
+/* Does the person give this role to agents: itself, or by a group of a role that it may give? */
+static bool is_given(
+    const struct options *o, const struct conf *c, const struct conf_user *u, const struct conf_role *r)
+{
+	for (size_t i = 0; i < c->n_roles; i++) {
+		struct conf_role by = {.groups = c->roles[i].delegated_by};
+
+		if (in_groups(o, u, &by) && meets(&c->roles[i].groups, &r->groups))
+			return true;
+	}
+	return false;
+}
+
+static const struct conf_role *role_of_person(const struct options *o, const struct conf *c,
+    const struct conf_user *u, const struct conf_target *t, const char *login)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (in_groups(o, u, &c->roles[i]) && reaches(&c->roles[i], t, login))
+			return &c->roles[i];
+	return NULL;
+}
+
+/* The first role given to agents that has a login on the target which a role of the person has, too; the stricter
+ * of both. */
+static int view_of_agent(const struct options *o, const struct conf *c, const struct conf_user *u,
+    const struct conf_target *t, struct explain *x)
+{
+	enum sql_class max = SQL_ESCAPE;
+
+	if (o->risk != NULL && sql_class_parse(o->risk, &max) != 0)
+		return fail(EXIT_USAGE, "unknown statement class", o->risk);
+	for (size_t i = 0; i < c->n_roles; i++)
+		for (size_t k = 0; k < t->n_logins; k++) {
+			const char *login = t->logins[k].name;
+			const struct conf_role *p = role_of_person(o, c, u, t, login);
+			struct policy_view behind;
+
+			if (p == NULL || !is_given(o, c, u, &c->roles[i]) || !reaches(&c->roles[i], t, login) ||
+			    (o->login != NULL && strcmp(o->login, login) != 0))
+				continue;
+			policy_view_resolve(c, 0, &c->roles[i], t, login, &x->view);
+			policy_view_resolve(c, 0, p, t, login, &behind);
+			policy_view_narrow(&x->view, &behind);
+			if (class_beyond(x->view.max, max))
+				x->view.max = max;
+			return EXIT_OK;
+		}
+	return fail(EXIT_DENIED, "no role that may be given to an agent reaches the target with a login of the person's", o->target);
+}
+
 /* As a connection would: the first role in the configuration's order that reaches the target (with
  * the login). */
 static int view_of_person(const struct options *o, const struct conf *c, struct explain *x)
@@ -140,6 +217,8 @@ static int view_of_person(const struct options *o, const struct conf *c, struct 
 		return fail(EXIT_NOTFOUND, "unknown user (name the groups with --group)", o->user);
 	if (t->type == TARGET_MYSQL)
 		x->dialect = EXPLAIN_MYSQL;
+	if (o->agent)
+		return view_of_agent(o, c, u, t, x);
 	for (i = 0; i < c->n_roles; i++) {
 		const struct conf_role *r = &c->roles[i];
 

@@ -105,6 +105,19 @@ forward loose && SP_PG_USER=app_ro psql_as loose -At -c "$columns" > "$LAB/rows-
 is "but alice's own mask stays" "$(cat "$LAB/rows-loose")" "$(cat "$LAB/rows-alice")"
 stop_forward
 
+# --- the same without a gateway ---
+explain() { echo "$1" | "$SP_BIN/sallyport" policy explain --config "$SP_CONF" --target orders-prod "${@:2}" 2>&1; }
+is "explain: carol may write" "$(explain "update orders set status = 'x' where id = 1" --user carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"allow"'
+is "explain: so may her agent" "$(explain "update orders set status = 'x' where id = 1" --as-agent-of carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"allow"'
+is "explain: but not with a certificate for reading" "$(explain "update orders set status = 'x' where id = 1" --as-agent-of carol --max-risk read --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"deny"'
+is "explain: its role goes no further than bulk" "$(explain "drop table orders" --as-agent-of carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"deny"'
+explain "select 1" --as-agent-of bob --login app_rw > "$LAB/o"
+check "explain: for a person who may have agents" 'allow' "$LAB/o"
+sed -i 's/delegated_by: \[dba\]/delegated_by: [nobody]/' "$SP_CONF"
+explain "select 1" --as-agent-of carol > "$LAB/o"
+check "explain: and for one who may not" 'no role that may be given to an agent' "$LAB/o"
+sed -i 's/delegated_by: \[nobody\]/delegated_by: [dba]/' "$SP_CONF"
+
 # --- what it may not ---
 for verb in "delegate --targets orders-prod" "approve abcdefgh" "deny abcdefgh -m no" "cert"; do
     # shellcheck disable=SC2086

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/conf.h"
@@ -341,4 +342,79 @@ Test(resolve, out_of_reach_denies_everything)
 		for (k = 0; k < SQL_CLASS_N; k++)
 			cr_assert_eq(none[i].line[k].verdict, VERDICT_DENY);
 	conf_free(c);
+}
+
+/* --- an agent: never more than its own role, never more than its person's --- */
+
+static enum verdict effective(const struct policy_view *v, enum sql_class c)
+{
+	return class_beyond(c, v->max) ? VERDICT_DENY : v->line[c].verdict;
+}
+
+static struct policy_view all_of(enum verdict verdict, enum sql_class max, int mask, const char *rule, const char *approval)
+{
+	struct policy_view v = view("prod");
+
+	v.max = max;
+	v.mask = mask;
+	for (int k = 0; k < SQL_CLASS_N; k++) {
+		v.line[k].verdict = verdict;
+		(void)snprintf(v.line[k].rule, sizeof(v.line[k].rule), "%s", rule);
+		(void)snprintf(v.line[k].approval, sizeof(v.line[k].approval), "%s", approval);
+	}
+	return v;
+}
+
+static void check_narrow(const struct policy_view *a, const struct policy_view *b)
+{
+	struct policy_view v = *a;
+
+	policy_view_narrow(&v, b);
+	for (int k = SQL_READ; k < SQL_CLASS_N; k++) {
+		enum sql_class c = (enum sql_class)k;
+		enum verdict x = effective(a, c), y = effective(b, c);
+
+		cr_assert_eq(effective(&v, c), x < y ? x : y, "%s: %s and %s", sql_class_name(c), verdict_name(x), verdict_name(y));
+	}
+	cr_assert_eq(v.mask, a->mask < b->mask ? a->mask : b->mask);
+}
+
+Test(view, the_stricter_of_two)
+{
+	for (int x = VERDICT_DENY; x <= VERDICT_ALLOW; x++)
+		for (int y = VERDICT_DENY; y <= VERDICT_ALLOW; y++)
+			for (int m = SQL_READ; m < SQL_CLASS_N; m++)
+				for (int n = SQL_READ; n < SQL_CLASS_N; n++) {
+					struct policy_view a = all_of((enum verdict)x, (enum sql_class)m, m % 3, "a", "");
+					struct policy_view b = all_of((enum verdict)y, (enum sql_class)n, n % 3, "b", "");
+
+					check_narrow(&a, &b);
+				}
+}
+
+Test(view, says_whose_rule_it_was)
+{
+	struct policy_view a = all_of(VERDICT_HOLD, SQL_ESCAPE, MASK_NONE, "a", "");
+	struct policy_view b = all_of(VERDICT_DENY, SQL_ESCAPE, MASK_NONE, "b", "");
+	struct policy_view v = a;
+
+	policy_view_narrow(&v, &b);
+	cr_assert_str_eq(v.line[SQL_BULK].rule, "b");
+	v = b;
+	policy_view_narrow(&v, &a);
+	cr_assert_str_eq(v.line[SQL_BULK].rule, "b");
+	b = all_of(VERDICT_HOLD, SQL_ESCAPE, MASK_NONE, "b", "two-dbas");
+	v = a;
+	policy_view_narrow(&v, &b);
+	cr_assert_str_eq(v.line[SQL_BULK].approval, "two-dbas", "who says who approves is not lost");
+	v = b;
+	policy_view_narrow(&v, &a);
+	cr_assert_str_eq(v.line[SQL_BULK].approval, "two-dbas");
+	/* a view of nobody denies, whatever the other says */
+	v = all_of(VERDICT_ALLOW, SQL_ESCAPE, MASK_NONE, "a", "");
+	policy_view_resolve(NULL, 1, NULL, NULL, NULL, &b);
+	policy_view_narrow(&v, &b);
+	for (int k = 0; k < SQL_CLASS_N; k++)
+		cr_assert_eq(v.line[k].verdict, VERDICT_DENY);
+	cr_assert_eq(v.mask, MASK_FULL);
 }
