@@ -44,6 +44,11 @@ void crypto_random(void *p, size_t n)
 	must(RAND_bytes(p, (int)n));
 }
 
+void crypto_forget_errors(void)
+{
+	ERR_clear_error();
+}
+
 void crypto_warm(void)
 {
 	uint8_t out[SHA256_LEN];

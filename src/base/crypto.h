@@ -19,6 +19,8 @@
 void crypto_random(void *p, size_t n);
 /* Loads OpenSSL's lazily initialised parts; call before forking or entering a sandbox. */
 void crypto_warm(void);
+/* Forget what another user of OpenSSL left in its error queue: libraries take old entries for new ones. */
+void crypto_forget_errors(void);
 
 void sha256(struct span in, uint8_t out[SHA256_LEN]);
 /* Incremental; one context may be reused by sha256_begin() any number of times. */

@@ -260,6 +260,7 @@ static bool key_parse(const struct js *k, struct key *out)
 	if (alg != NULL && (out->alg == NULL || out->alg->family != out->family))
 		return false;
 	out->jwk = out->family == FAMILY_EC ? ec_key(k, &out->size) : rsa_key(k, &out->size);
+	crypto_forget_errors();
 	if (out->jwk == NULL)
 		return false;
 	out->kid = xstrdup(js_str(kid));
@@ -486,6 +487,7 @@ static bool signature_ok(const struct token *t, const struct key *k)
 	     cjose_jws_get_plaintext(jws, &plain, &n, &err) &&
 	     span_eq(span_of(plain, n), buf_span(&t->payload));
 	cjose_jws_release(jws);
+	crypto_forget_errors();
 	return ok;
 }
 
