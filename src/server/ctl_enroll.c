@@ -16,7 +16,7 @@
 
 #define TOKEN_MAX      (16u * 1024)
 #define ANSWER_MS      20000 /* the fetcher may have to load keys */
-#define TRIES          3     /* of one connection */
+#define STAY_US        (60LL * 1000000) /* of a connection, from its start */
 #define REFUSED_MAX    20    /* of one source ... */
 #define REFUSED_US     (60LL * 1000000) /* ... in this time */
 #define REFUSED_KEPT   256
@@ -96,8 +96,8 @@ static int check_limits(const struct ctl *c, struct why *w)
 		all++;
 		here += address_same_source(e->ctl->peer->addr, p->addr);
 	}
-	if (++p->enrolls > TRIES)
-		return why_set(w, E_DENIED, "%d tokens of this connection were refused: connect again", TRIES);
+	if (++p->enrolls > ENROLL_TRIES)
+		return why_set(w, E_DENIED, "%d tokens of this connection were refused: connect again", ENROLL_TRIES);
 	if (refused_lately(p->addr) >= REFUSED_MAX)
 		why_set(w, E_LIMIT, "too many tokens from %s were refused", p->addr);
 	else if (here > g->max_pending_logins_per_source || all > g->max_pending_logins)
@@ -433,4 +433,13 @@ void ctl_enroll(struct ctl *c, const struct mp_val *args)
 		ask(e, token);
 	else
 		refuse(e, &w);
+}
+
+void enroll_tick(struct monitor *m)
+{
+	int64_t since = clock_mono_us() - STAY_US;
+
+	for (struct peer *p = m->peers; p != NULL; p = p->next)
+		if (p->id.via == VIA_ENROLL && p->since_us < since)
+			peer_kick(p, "no token was handed in within a minute", "28000");
 }

@@ -148,7 +148,7 @@ struct peer {
 /* --- monitor.c --- */
 int64_t mon_disk_free(const struct monitor *m);
 struct msess *mon_session_find(struct monitor *m, const char *sid);
-size_t mon_user_sessions(const struct monitor *m, const char *user); /* live or being connected */
+size_t mon_user_sessions(const struct monitor *m, const struct ident *id); /* of the same user, live or being connected */
 /* What the user may do has changed (groups, locks): live connections of it and of agents that act for it are judged again. */
 void mon_rejudge_user(struct monitor *m, const char *user);
 /* A session or connection ended: a drain may be complete. */
@@ -192,6 +192,10 @@ void who_named(struct monitor *m, const char *user, const char *on_behalf_of, st
 /* After a revocation or a lock: live connections that are no longer in good standing end, also those of agents whose person, or
  * whose person's certificate or key, is hit. How many. */
 int who_end_unfit(struct monitor *m);
+
+/* --- ctl_enroll.c --- */
+#define ENROLL_TRIES 3
+void enroll_tick(struct monitor *m); /* connections of the user enroll that stay too long */
 
 /* --- mon_issue.c --- */
 /* Strings are borrowed during the call; NULL or "" = absent. */

@@ -518,7 +518,8 @@ int do_auth_done(struct peer *p, const struct ipc_msg *m)
 	ipc_bool(b, "forward", p->id.forward);
 	ipc_bool(b, "pty", p->id.pty);
 	ok_send(p, NULL, 0);
-	auth_leave_start(p);
+	if (p->id.via != VIA_ENROLL) /* any key gets that far: it counts as a stranger until it is gone */
+		auth_leave_start(p);
 	return 0;
 }
 

@@ -439,7 +439,7 @@ static int limits(struct peer *p, struct why *w, const char **sqlstate)
 		return why_set(
 		    w, E_LIMIT, "%zu connects of this connection are under way", under_way);
 	if (c->gateway.max_sessions_per_user > 0 &&
-	    mon_user_sessions(p->m, p->id.user) >= (size_t)c->gateway.max_sessions_per_user)
+	    mon_user_sessions(p->m, &p->id) >= (size_t)c->gateway.max_sessions_per_user)
 		return why_set(w, E_LIMIT, "you have %d sessions, which is the limit",
 		    c->gateway.max_sessions_per_user);
 	*sqlstate = "53100";

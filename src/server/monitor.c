@@ -66,12 +66,12 @@ struct msess *mon_session_find(struct monitor *m, const char *sid)
 	return NULL;
 }
 
-size_t mon_user_sessions(const struct monitor *m, const char *user)
+size_t mon_user_sessions(const struct monitor *m, const struct ident *id)
 {
 	size_t n = 0;
 
 	for (const struct peer *p = m->peers; p != NULL; p = p->next) {
-		if (strcmp(p->id.user, user) != 0)
+		if (!ident_is(id, p->id.user, p->id.on_behalf_of))
 			continue;
 		n += connects_of(p);
 		for (const struct msess *s = p->sessions; s != NULL; s = s->next)
@@ -318,6 +318,7 @@ static void on_tick(void *ctx)
 	peers_bury(m);
 	expire_tick(m);
 	logins_tick(m);
+	enroll_tick(m);
 	holds_tick(m);
 	msess_tick(m);
 	mon_cas_tick(m);

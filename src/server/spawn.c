@@ -270,6 +270,8 @@ static int permitted(struct peer *p, const struct exec_ask *a, struct why *w)
 		why_hint(w, "ssh enroll@%s enroll < token.jwt > key-cert.pub", mon_conf(p->m)->gateway.name);
 		return E_DENIED;
 	}
+	if (p->id.via == VIA_ENROLL && (n > 0 || p->last_exec >= ENROLL_TRIES))
+		return why_set(w, E_LIMIT, "one token at a time, and at most %d: connect again", ENROLL_TRIES);
 	if (p->id.via != VIA_ENROLL && v->who == WHO_TOKEN) {
 		why_set(w, E_DENIED, "\"%s\" is for the user enroll", v->name);
 		why_hint(w, "ssh enroll@%s enroll < token.jwt > key-cert.pub", mon_conf(p->m)->gateway.name);

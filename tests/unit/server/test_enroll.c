@@ -146,6 +146,30 @@ Test(enroll, the_connection_can_do_nothing_else)
 	verb_clear(&v);
 }
 
+/* Any key gets in as enroll: such connections count as strangers, and do not stay. */
+Test(enroll, the_connection_does_not_stay)
+{
+	struct client c, alice;
+
+	(void)rig_listener_got(&r, IPC_CONN_STATE);
+	enroll_open(&c, 0);
+	rig_spin(&r, 20);
+	cr_assert(!rig_listener_got(&r, IPC_CONN_STATE), "it still counts as not authenticated");
+	client_open(&r, &alice, HERE);
+	client_login(&alice, ALICE);
+	rig_spin(&r, 20);
+	cr_assert(rig_listener_got(&r, IPC_CONN_STATE));
+	enroll_tick(r.m);
+	cr_assert_eq(client_next(&c, 100), -1);
+	c.peer->since_us -= 61 * 1000000LL;
+	alice.peer->since_us -= 3600 * 1000000LL;
+	enroll_tick(r.m);
+	cr_assert_eq(client_next(&c, 1000), IPC_KILL);
+	cr_assert_eq(client_next(&alice, 100), -1);
+	client_close(&alice);
+	client_close(&c);
+}
+
 /* --- the fetcher's answer --- */
 
 struct said {
