@@ -23,6 +23,7 @@
 #define CANCEL_GAP_US 50000          /* between two cancels of one session */
 #define SEGMENT_MIN   (1024u * 1024) /* a new segment before this is a broken session */
 #define KILL_GRACE_MS 1000
+#define CANCEL_AGAIN_MS 300
 
 /* --- start --- */
 
@@ -351,27 +352,70 @@ int do_backend(struct peer *p, const struct ipc_msg *m)
 	return 0;
 }
 
-void msess_cancel_upstream(struct msess *s)
+/* Is there something to cancel, now? Each one costs the server a connection: a session that asks in a
+ * loop gets few of them. */
+static bool cancel_due(struct msess *s)
 {
-	struct monitor *m = s->peer->m;
-	struct reaper_job job = {.host = s->host,
+	int64_t now = clock_mono_us();
+
+	if (!s->postgres || s->backend_pid == 0 ||
+	    (s->cancel_us != 0 && now - s->cancel_us < CANCEL_GAP_US))
+		return false;
+	s->cancel_us = now;
+	return true;
+}
+
+static struct reaper_job job_of(const struct msess *s)
+{
+	return (struct reaper_job){.host = s->host,
 	    .hostaddr = s->hostaddr,
 	    .port = s->port,
 	    .tls = s->tls,
 	    .ca_pem = buf_span(&s->ca_pem),
 	    .pid = s->backend_pid,
 	    .key = s->backend_key,
-	    .uid = m->uid,
-	    .gid = m->gid};
-	int64_t now = clock_mono_us();
+	    .uid = s->peer->m->uid,
+	    .gid = s->peer->m->gid};
+}
 
-	/* Each one forks: a session that asks in a loop gets few of them. */
-	if (!s->postgres || s->backend_pid == 0 ||
-	    (s->cancel_us != 0 && now - s->cancel_us < CANCEL_GAP_US))
-		return;
-	s->cancel_us = now;
-	if (reaper_cancel(m->kids, &job) != 0)
+void msess_cancel_upstream(struct msess *s)
+{
+	struct reaper_job job = job_of(s);
+
+	if (cancel_due(s) && reaper_cancel(s->peer->m->kids, &job) != 0)
 		log_warn("upstream-cancel-failed", "sid", s->sid, "why", "no process");
+}
+
+/* A session that was told to end may have forwarded one more statement before it read that: what the
+ * first request misses the second one gets, unless the end takes longer, which cancels again. */
+static void cancel_killed(struct msess *const *v, const struct reaper_job *jobs, size_t n)
+{
+	int rc = n > 0 ? reaper_cancel_all(v[0]->peer->m->kids, jobs, n, CANCEL_AGAIN_MS) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		v[i]->cancelled_twice = rc == 0;
+	if (rc != 0)
+		log_warn("upstream-cancel-failed", "sid", v[0]->sid, "why", "no process");
+}
+
+void msess_cancel_all(struct peer *p)
+{
+	struct reaper_job jobs[REAPER_BATCH];
+	struct msess *v[REAPER_BATCH];
+	size_t n = 0;
+
+	for (struct msess *s = p->sessions; s != NULL; s = s->next) {
+		s->cancel_us = 0;
+		if (!cancel_due(s))
+			continue;
+		v[n] = s;
+		jobs[n++] = job_of(s);
+		if (n == REAPER_BATCH) {
+			cancel_killed(v, jobs, n);
+			n = 0;
+		}
+	}
+	cancel_killed(v, jobs, n);
 }
 
 int do_cancel(struct peer *p, const struct ipc_msg *m)
@@ -398,6 +442,8 @@ static void end_common(struct msess *s, const char *reason, bool cancel)
 {
 	log_info("session-end", "sid", s->sid, "user", s->peer->id.user, "for", ident_for(&s->peer->id), "target", s->target,
 	    "reason", reason);
+	if (s->cancelled_twice && clock_mono_us() - s->cancel_us < CANCEL_AGAIN_MS * 1000LL / 2)
+		cancel = false; /* the second request is still to come */
 	s->cancel_us = 0;
 	if (cancel)
 		msess_cancel_upstream(s);

@@ -20,7 +20,7 @@
 #include "server/mon.h"
 
 #define PEER_QUEUE    (1024u * 1024) /* a session that does not read its answers is broken */
-#define KILL_GRACE_MS 500 /* for last words to the clients */
+#define KILL_GRACE_MS 900 /* for last words to the clients; a session needs 300 at most */
 #define PENALTY_S     60
 
 /* --- answers --- */
@@ -156,6 +156,15 @@ static void kill_now(void *ctx)
 	peer_end(p, p->kill_reason);
 }
 
+/* In a turn of its own: of many connections that end together every one is told so first. */
+static void kick_cancel(void *ctx)
+{
+	struct peer *p = ctx;
+
+	msess_cancel_all(p);
+	p->kill_timer = loop_after(p->m->loop, KILL_GRACE_MS, kill_now, p);
+}
+
 void peer_kick(struct peer *p, const char *reason, const char *sqlstate)
 {
 	struct buf *b = &p->m->out;
@@ -168,10 +177,8 @@ void peer_kick(struct peer *p, const char *reason, const char *sqlstate)
 	ipc_str(b, "reason", reason);
 	ipc_str(b, "sqlstate", sqlstate);
 	chan_send(p->ch, b, NULL, 0);
-	for (struct msess *s = p->sessions; s != NULL; s = s->next)
-		msess_cancel_upstream(s);
 	(void)str_copy(p->kill_reason, sizeof(p->kill_reason), reason);
-	p->kill_timer = loop_after(p->m->loop, KILL_GRACE_MS, kill_now, p);
+	p->kill_timer = loop_after(p->m->loop, 0, kick_cancel, p);
 }
 
 /* --- requests --- */

@@ -20,8 +20,13 @@ struct reaper_job {
 	gid_t gid;
 };
 
+#define REAPER_BATCH 4 /* of one child */
+
 /* Everything in job is only needed during the call. 0, or an error when no child could be started.
  */
 int reaper_cancel(struct kids *kids, const struct reaper_job *job);
+/* Several (at most REAPER_BATCH) one after the other; and all of them again after again_ms, unless that is 0. */
+int reaper_cancel_all(
+    struct kids *kids, const struct reaper_job *jobs, size_t n, int again_ms);
 
 #endif

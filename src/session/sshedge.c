@@ -20,7 +20,7 @@
 #include "session/sshio.h"
 
 #define TURN_MAX 32         /* rounds of the step before other descriptors get their turn */
-#define LEAVE_MS 300        /* at most, for last words after the monitor ended the connection; it waits 500 ms */
+#define LEAVE_MS 300        /* at most, for last words after the monitor ended the connection; it waits 900 ms */
 
 static void edge_stop(struct edge *e, enum edge_exit code)
 {
