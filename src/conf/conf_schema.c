@@ -252,7 +252,8 @@ static const struct conf_key gateway_keys[] = {
 	.desc = "Addresses and ports to accept SSH connections on."},
     {"ca", CT_TEXT, G(ca), .check = check_ca,
 	.desc = "Key that signs user certificates: file:PATH (created at the first start) or "
-		"agent:SOCKET#SHA256:FINGERPRINT. Default: file:STATE/ca_ed25519_key."},
+		"agent:SOCKET#SHA256:FINGERPRINT (a key in an ssh-agent). Default: file:STATE/ca_ed25519_key. "
+		"To change it without breaking certificates see sallyport(1), AUTHORITIES."},
     {"trusted_cas", CT_LIST, G(trusted_cas), .check = check_key,
 	.desc = "Further CA public keys whose certificates are accepted, as in authorized_keys."},
     {"state", CT_TEXT, G(state), .dflt = "/var/lib/sallyport", .check = check_path,
