@@ -277,7 +277,7 @@ static int take_user(const struct js *t, const struct jwt_rules *r, struct jwt *
 		    safe_of(js_str(js_get(t, "email")) != NULL ? js_str(js_get(t, "email")) : "")
 			.s);
 		why_hint(w, "it must say email_verified: true; or choose another claim as user "
-			    "name (user_claim)");
+			    "name (user)");
 		return E_DENIED;
 	}
 	return name_claim(t, r->user_claim, "user name", &out->user, w);

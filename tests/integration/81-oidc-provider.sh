@@ -128,12 +128,12 @@ oidc_user "$idp" erin '{"groups": "analysts"}'
 login erin
 is "groups as one string" "$rc" 0
 oidc_restart "$idp"
-oidc_user "$idp" erin '{"groups": ["analysts", "/staff/db", "https://x/y"]}'
+oidc_user "$idp" erin '{"groups": ["Domain Users", "analysts", "/staff/db", "https://x/y", "gruppe-ä"]}'
 login erin
 is "groups with odd names" "$rc" 0
 cp "$LAB/l.out" "$LAB/keys/l$n-cert.pub"
 as l$n erin@example.com whoami > "$o" 2>&1
-check_not "  those that nothing in the configuration names are left out" "staff|https" "$o"
+check_not "  those that nothing in the configuration names are left out" "staff|https|Domain|gruppe" "$o"
 
 # --- who a name belongs to
 oidc_user "$idp" frank '{"groups": ["analysts"], "sub": "first-frank"}'
