@@ -443,6 +443,7 @@ static void activated(void *ctx, const struct ipc_msg *msg)
 		return;
 	}
 	if (ca_switch(op->m, op->ca, &former, &w) != 0) {
+		ca_drop(op->m, op->ca->name);
 		op_end(op, NULL, NULL, &w);
 		return;
 	}

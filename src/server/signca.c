@@ -22,7 +22,7 @@ static struct signca *signca_new(const char *name)
 	return ca;
 }
 
-static void signca_free(struct signca *ca)
+void signca_free(struct signca *ca)
 {
 	signkey_clear(&ca->key);
 	buf_clear(&ca->blob);

@@ -32,6 +32,8 @@ struct signca *signca_of_key(const char *name, struct signkey *key, struct why *
 struct signca *signca_of_file(const char *name, int fd, bool create, struct why *w);
 struct signca *signca_of_agent(const char *name, int fd, const char *fp, struct why *w);
 
+void signca_free(struct signca *ca);
+
 /* Takes ca; one of the same name is replaced (and stays active if it was). E_LIMIT: ca is freed. */
 int signcas_put(struct signcas *t, struct signca *ca, struct why *w) MUST_CHECK;
 int signcas_activate(struct signcas *t, const char *name, struct why *w) MUST_CHECK;

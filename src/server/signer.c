@@ -232,6 +232,22 @@ static bool take_name(const struct ipc_msg *m, char name[SIGNCA_NAME_CAP])
 	return ipc_get_str(m, "name", name, SIGNCA_NAME_CAP) == 0 && name[0] != '\0';
 }
 
+/* The key that is expected under this name; nothing is replaced by another one. */
+static int check_expected(const struct ipc_msg *m, const struct signca *ca, struct why *w)
+{
+	char want[SSHPK_FP_CAP], is[SSHPK_FP_CAP];
+
+	ipc_take_str(m, "fingerprint", want, sizeof(want));
+	if (want[0] == '\0')
+		return 0;
+	sshpk_fingerprint(buf_span(&ca->blob), is);
+	if (strcmp(want, is) == 0)
+		return 0;
+	why_set(w, E_DENIED, "the key of the authority \"%s\" is not its key any more: %s", ca->name, is);
+	why_hint(w, "put %s back, or make another authority: sallyport ca add NAME", want);
+	return E_DENIED;
+}
+
 static int on_ca_load(struct signer *s, const struct ipc_msg *m, struct buf *out, struct why *w)
 {
 	char name[SIGNCA_NAME_CAP], spec[SPEC_MAX];
@@ -250,6 +266,11 @@ static int on_ca_load(struct signer *s, const struct ipc_msg *m, struct buf *out
 		return BROKEN;
 	if (ca == NULL)
 		return w->code != 0 ? w->code : E_INTERNAL;
+	r = check_expected(m, ca, w);
+	if (r != 0) {
+		signca_free(ca);
+		return r;
+	}
 	r = signcas_put(&s->cas, ca, w);
 	if (r != 0)
 		return r;

@@ -66,8 +66,9 @@ enum ipc_type {
 	IPC_SIGN_CERT = 80,      /* tbs:bin → (sig:bin) : certificate body up to the signature field */
 	IPC_SIGN_CHECKPOINT = 81,/* body:bin size:int → (sig:bin) */
 	IPC_SIGNER_KEYS = 82,    /* → (ca:bin blob of the file: authority or empty, log:bin ed25519 pub) */
-	IPC_CA_LOAD = 83,        /* name:str spec:str create:bool + fd (key file, or socket connected to the agent) → (ca:bin) :
-	                          * adds or replaces an authority; an empty key file is filled when create is true */
+	IPC_CA_LOAD = 83,        /* name:str spec:str fingerprint:str create:bool + fd (key file, or socket connected to the agent) →
+	                          * (ca:bin) : adds or replaces an authority; an empty key file is filled when create is true;
+	                          * fingerprint: of the key it must be, "" = any */
 	IPC_CA_ACTIVATE = 84,    /* name → () : SIGN_CERT uses it from now on */
 	IPC_CA_DROP = 85,        /* name → () : its key is wiped; not the active one */
 
@@ -77,7 +78,7 @@ enum ipc_type {
 	/* monitor → fetcher (answers in parentheses). A login is an opaque id of the monitor's. */
 	IPC_IDP_BLOCK = 110,  /* gen:int name kind issuer client_id secret:bin scopes:[str] user_claim groups_claim person_claim
 	                       * algs:[str] claims:[str] audience ca:bin allow_http:bool → () */
-	IPC_IDP_APPLY = 111,  /* gen:int → () : blocks of other generations are forgotten, their logins fail */
+	IPC_IDP_APPLY = 111,  /* gen:int → () : blocks of other generations are forgotten, their logins fail; what is the same goes on */
 	IPC_IDP_DEVICE = 112, /* login block → (user_code uri uri_complete expires_s) ; later IDP_RESULT */
 	IPC_IDP_BROWSER = 113,/* login block redirect_uri state → (url) */
 	IPC_IDP_CODE = 114,   /* login code → () ; later IDP_RESULT */

@@ -231,6 +231,7 @@ Test(ca, the_key_file_of_a_new_one)
 	const char *show[] = {"ssh-keygen", "-l", "-f", NULL, NULL};
 	char out[512];
 	struct stat st;
+	struct buf cert;
 
 	cr_assert_eq(ca("add", "two"), 0);
 	cr_assert_eq(mode_of("ca/two"), 0600);
@@ -272,6 +273,14 @@ Test(ca, the_key_file_of_a_new_one)
 	cr_assert_eq(ca("activate", "four"), 0, "%s", verb_text(&v));
 	cr_assert_eq(ca("activate", "four"), 0, "%s", verb_text(&v));
 	cr_assert(strstr(verb_text(&v), "loaded again") != NULL);
+
+	/* Another key in the active one's file: what the signer holds stays. */
+	cr_assert_eq(unlink(tmp_path(r.dir, "ca/four")), 0);
+	(void)unlink(tmp_path(r.dir, "ca/four.pub"));
+	keygen(r.dir, "ca/four", "ed25519", 0);
+	cr_assert_neq(ca("activate", "four"), 0);
+	cert_of(ALICE, "four", &cert);
+	buf_clear(&cert);
 	cr_assert_eq(stat(tmp_path(r.dir, "ca/four"), &st), 0);
 }
 
