@@ -583,6 +583,26 @@ Test(agent, ends_when_the_person_is_locked)
 	gone(&alice, &a, &cert, "locked");
 }
 
+/* Asked for another reason, too: whatever makes the agent be judged again sees that its person is locked. */
+Test(agent, a_locked_person_has_no_agents)
+{
+	struct client alice, a;
+	struct buf cert;
+	struct ident id;
+	struct why w = {0};
+
+	live(&alice, &a, &cert);
+	cr_assert_eq(store_lock(r.m->store, "alice", "root", "test", clock_wall_s()), 0);
+	ident_init(&id);
+	ident_copy(&id, &a.peer->id);
+	cr_assert_eq(who_regroup(r.m, &id, &w), E_DENIED);
+	cr_assert(strstr(w.text, "alice is locked") != NULL, "%s", w.text);
+	cr_assert(id.groups.n == 0 && id.behind.n == 0, "nothing is left of it");
+	ident_clear(&id);
+	mon_rejudge_user(r.m, "alice");
+	gone(&alice, &a, &cert, "locked");
+}
+
 /* The certificate is still good, but opens nothing: sessions end, others cannot begin. */
 static void narrowed(const char *text)
 {
