@@ -165,7 +165,7 @@ size_t chans_live(const struct edge *e)
 bool chans_closed(const struct edge *e)
 {
 	for (const struct chan *c = e->chans; c != NULL; c = c->next)
-		if (c->state == CHAN_LIVE || c->state == CHAN_CLOSING)
+		if (c->state == CHAN_LIVE || c->state == CHAN_CLOSING || (c->state == CHAN_CLOSED && !c->gone))
 			return false;
 	return true;
 }

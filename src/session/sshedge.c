@@ -150,7 +150,8 @@ static bool unsent(struct edge *e)
 	return sshio_active() && !sshio_blocked() && (ssh_get_status(e->ssh) & SSH_WRITE_PENDING) != 0;
 }
 
-/* The connection is to end, and the client has the last words of every channel. */
+/* The connection is to end, and the client has passed on the last words of every channel: it closes a channel when it has,
+ * while a disconnect ends it with what it still holds. */
 static bool said_all(const struct edge *e)
 {
 	return e->leave != NULL && e->doomed == NULL && chans_closed(e) &&

@@ -113,7 +113,7 @@ void chans_notice(struct edge *e, const char *text, const char *hint);
 void chans_expire(struct edge *e, int64_t grace_ms);
 void chans_clear(struct edge *e, const char *reason);
 size_t chans_live(const struct edge *e); /* with a body */
-bool chans_closed(const struct edge *e); /* nothing is open, or still to be closed */
+bool chans_closed(const struct edge *e); /* nothing is open, or still to be closed by either side */
 
 /* For bodies. */
 bool chan_may_write(const struct chan *c);
