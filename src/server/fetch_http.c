@@ -538,12 +538,18 @@ static int active_at(const struct http *h, const char *origin)
 /* Who is next: in order of arrival, people before polls. */
 static struct http_req *next_turn(const struct http *h)
 {
+	const char *full = ""; /* most of those who wait do so for the same server */
+
 	if (h->active >= HTTP_ACTIVE)
 		return NULL;
 	for (int patient = 0; patient < 2; patient++)
-		for (struct http_req *r = h->list; r != NULL; r = r->next)
-			if (r->state == REQ_WAITS && r->patient == (patient != 0) && active_at(h, r->origin) < HTTP_PER_ORIGIN)
+		for (struct http_req *r = h->list; r != NULL; r = r->next) {
+			if (r->state != REQ_WAITS || r->patient != (patient != 0) || strcmp(r->origin, full) == 0)
+				continue;
+			if (active_at(h, r->origin) < HTTP_PER_ORIGIN)
 				return r;
+			full = r->origin;
+		}
 	return NULL;
 }
 

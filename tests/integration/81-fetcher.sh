@@ -3,6 +3,7 @@
 # polling, keys, many logins at once, a real provider. Then its place in the gateway: started when a provider is configured,
 # again when it ends, without secrets in its arguments, in its sandbox.
 . "$(dirname "$0")/../support/lab-test.sh"
+. "$(dirname "$0")/../support/login-test.sh"
 . "$(dirname "$0")/../idp/oidc.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d /tmp/sallyport-fetch.XXXXXX)
@@ -50,7 +51,6 @@ for p in a b c; do
         sed 's/^/# /' "$dir/$p.err"
     }
 done
-oidc_stop "$dir/idp"
 
 # --- its place in the gateway
 lab_up
@@ -129,6 +129,43 @@ if vanishes "$third"; then ok "a reload without a provider ends it"; else not_ok
 gone=$(grep -c "process-gone" "$LAB/gateway.log")
 sleep 1.5
 is "  for good" "$(fetcher fetcher)$(($(grep -c process-gone "$LAB/gateway.log") - gone))" 0
+
+# --- a login under way when it ends
+if [ -n "$issuer" ]; then
+    printf real-secret > "$LAB/secrets/idp"
+    sed "s,^  local: {type: local},&\n  corp: {type: oidc\, issuer: \"$issuer\"\, client_id: bastion\, secret: \"file:$LAB/secrets/idp\"\, ca: $dir/idp/ca.pem\, names: [\"*@example.com\"]}," "$LAB/plain.yaml" > "$SP_CONF"
+    before=$(grep -c "fetcher-start" "$LAB/gateway.log")
+    "$SP_BIN/sallyport" reload > "$LAB/o" 2>&1 || cat "$LAB/o"
+    appears
+    for i in $(seq 1 100); do
+        [ "$(grep -c "fetcher-start" "$LAB/gateway.log")" -gt "$before" ] && break
+        sleep 0.1
+    done
+    key erin
+    login_begin l erin erin@example.com cert
+    code=$(login_code l)
+    if [ "$code" != no-code ]; then ok "a login begins"; else not_ok "no login: $(cat "$LAB/l.err")"; fi
+    fourth=$(fetcher fetcher)
+    kill -KILL "$fourth"
+    is "  it ends with the fetcher" "$(login_end l 10)" 255
+    check "  and the person is told" "identity provider" "$LAB/l.err"
+    appears "$fourth" || not_ok "the fetcher does not come back"
+    login_begin l erin erin@example.com cert
+    code=$(login_code l)
+    oidc_user "$dir/idp" erin '{"groups": ["analysts"]}'
+    oidc_approve "$dir/idp" erin "$code" > "$LAB/o" 2>&1 || cat "$LAB/o"
+    is "the next login works" "$(login_end l)" 0
+    check "  and gives a certificate" "^ssh-ed25519-cert-v01@openssh.com " "$LAB/l.out"
+    # a reload that does not touch the provider does not disturb a login
+    key erin2
+    login_begin l erin2 erin@example.com cert
+    code=$(login_code l)
+    sed -i 's/quorum: 1/quorum: 2/' "$SP_CONF"
+    "$SP_BIN/sallyport" reload > "$LAB/o" 2>&1 || cat "$LAB/o"
+    oidc_approve "$dir/idp" erin "$code" > "$LAB/o" 2>&1 || cat "$LAB/o"
+    is "a reload in the middle of a login does not end it" "$(login_end l)" 0
+    oidc_stop "$dir/idp"
+fi
 
 # --- the program is missing: nothing else suffers
 if [ "$SP_BIN" != "$SP_BUILD" ] || cp -r "$SP_BUILD/sallyportd" "$SP_BUILD/sallyport" "$dir/" 2> /dev/null; then
