@@ -137,6 +137,7 @@ static void session_expire(struct msess *s)
 	const struct conf_role *r = role_of(s);
 
 	if (r == NULL) {
+		put_expire(s->peer, s->sid, 0); /* says what to do; the other ends it */
 		msess_kill(s, EXPIRED, "28000");
 		return;
 	}
@@ -158,6 +159,7 @@ static void peer_expire(struct peer *p)
 	static const struct why why = {E_EXPIRED, EXPIRED, "renew it and connect again"};
 
 	if (!any_finishes(p)) {
+		put_expire(p, "", 0);
 		peer_kick(p, EXPIRED, "28000");
 		return;
 	}

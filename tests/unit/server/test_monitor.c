@@ -379,6 +379,7 @@ Test(auth, expiry_ends_live_connections)
 	client_open(&r, &c, HERE);
 	client_login(&c, ALICE);
 	clock_test_shift_us(8 * 3600 * (int64_t)1000000);
+	cr_assert_eq(client_next(&c, 3000), IPC_EXPIRE);
 	cr_assert_eq(client_next(&c, 3000), IPC_KILL);
 	cr_assert(client_killed(&c));
 	client_close(&c);

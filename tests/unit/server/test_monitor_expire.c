@@ -192,6 +192,10 @@ Test(end, cancel_is_the_rule)
 {
 	up();
 	shift_s(LIFE + 1);
+	cr_assert_eq(client_next(&c, 3000), IPC_EXPIRE);
+	cr_assert_str_eq(client_str(&c, "sid"), "");
+	cr_assert_eq(client_int(&c, "grace_ms"), 0);
+	cr_assert_not_null(strstr(client_str(&c, "hint"), "renew it: ssh gw-test cert"));
 	cr_assert_eq(client_next(&c, 3000), IPC_KILL);
 	cr_assert_str_eq(client_str(&c, "sid"), "");
 	cr_assert_str_eq(client_str(&c, "sqlstate"), "28000");
