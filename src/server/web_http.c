@@ -28,7 +28,7 @@
 #define ACCEPTS    32   /* per wake-up */
 #define TICK_MS    500  /* how exact deadlines are */
 #define PAUSE_MS   200  /* without accepting, when descriptors are short */
-#define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:%SERVER_PRECEDENCE"
+#define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"
 
 enum phase { READING, THINKING, WRITING };
 
@@ -541,7 +541,9 @@ static void on_panic(void *cls, const char *file, unsigned line, const char *rea
 static struct MHD_Daemon *start(struct http *h, const struct http_params *p)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	char *cert = xstrndup((const char *)p->cert.p, p->cert.n), *key = xstrndup((const char *)p->key.p, p->key.n);
+	bool with_tls = p->cert.n > 0;
+	char *cert = with_tls ? xstrndup((const char *)p->cert.p, p->cert.n) : NULL;
+	char *key = with_tls ? xstrndup((const char *)p->key.p, p->key.n) : NULL;
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, cert},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, key},
@@ -550,7 +552,7 @@ static struct MHD_Daemon *start(struct http *h, const struct http_params *p)
 	};
 	struct MHD_Daemon *d;
 
-	if (p->cert.n == 0)
+	if (!with_tls)
 		tls[0].option = MHD_OPTION_END;
 	else
 		flags |= MHD_USE_TLS;
@@ -560,7 +562,8 @@ static struct MHD_Daemon *start(struct http *h, const struct http_params *p)
 	    (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
 	    (size_t)4096, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
-	mem_wipe(key, strlen(key));
+	if (with_tls)
+		mem_wipe(key, strlen(key));
 	free(cert);
 	free(key);
 	return d;

@@ -143,6 +143,17 @@ check "  and the idle ones are gone after a while" "^left 0" "$o"
 is "garbage does not end the process" "$(web_pid)" "$was"
 is "the page is there" "$(get "$site/healthz")" ok
 
+# --- TLS
+hello() { echo | openssl s_client -connect "127.0.0.1:$port" -CAfile "$idp/ca.pem" -brief "$@" 2>&1; }
+hello -tls1_3 > "$o"
+check "TLS 1.3" "^Protocol version: TLSv1.3" "$o"
+hello -tls1_2 > "$o"
+check "TLS 1.2 with forward secrecy" "^Ciphersuite: ECDHE-.*(GCM|CHACHA20)" "$o"
+hello -tls1_1 -cipher DEFAULT@SECLEVEL=0 > "$o"
+check_not "not TLS 1.1" "^Protocol version" "$o"
+hello -tls1_2 -cipher AES256-SHA:AES128-GCM-SHA256:ECDHE-RSA-AES256-SHA384@SECLEVEL=0 > "$o"
+check_not "nothing without it, nothing with CBC" "^Protocol version" "$o"
+
 # --- processes
 is "it is not root" "$(ps -o uid= -p "$was" | tr -d ' ')" "$([ "$(id -u)" -eq 0 ] && id -u nobody || id -u)"
 check "it is enclosed" "^Seccomp:.*2" "/proc/$was/status"

@@ -654,12 +654,14 @@ Test(web, half_a_hello_with_tls, .init = up_tls, .fini = down)
 
 /* --- the monitor --- */
 
+#define LOOK "GET /l/" RIG_CODE " HTTP/1.1\r\nHost: a\r\n\r\n"
+
 Test(web, monitor_is_silent, .init = up, .fini = down)
 {
 	rig.silent = true;
 	int fd = web_connect(&rig, NULL);
 
-	cr_assert(send(fd, "GET /l/" RIG_CODE " HTTP/1.1\r\nHost: a\r\n\r\n", 40, MSG_NOSIGNAL) > 0);
+	cr_assert(send(fd, LOOK, sizeof(LOOK) - 1, MSG_NOSIGNAL) > 0);
 	get("/healthz", "");
 	EXPECT_STATUS(200);
 	close(fd);
@@ -672,7 +674,7 @@ Test(web, monitor_goes, .init = up)
 	ssize_t n;
 
 	rig.silent = true;
-	cr_assert(send(fd, "GET /l/" RIG_CODE " HTTP/1.1\r\nHost: a\r\n\r\n", 40, MSG_NOSIGNAL) > 0);
+	cr_assert(send(fd, LOOK, sizeof(LOOK) - 1, MSG_NOSIGNAL) > 0);
 	get("/healthz", "");
 	for (int i = 0; i < 100 && rig.asks == 0; i++)
 		get("/healthz", "");
