@@ -379,7 +379,7 @@ static void up_short(void)
 	up_with("cert_ttl: 20m");
 }
 
-Test(agent, never_longer_than_the_person, .init = up_short)
+Test(agent, never_longer_than_the_person, .init = up_short, .fini = down)
 {
 	struct client alice;
 	char notes[400];
