@@ -311,6 +311,7 @@ Test(signer_ca, leaves_after_a_message_that_breaks_the_contract)
 		ipc_str(&r.out, "spec", i == 3 ? "vault:x" : "file:x");
 		cr_assert_eq(ipc_end(&r.out), 0);
 		cr_assert_eq(ipc_send(r.sock, &r.out, &fd, i == 0 || i == 5 ? 0 : 1), 0);
+		ipc_free(r.m);
 		cr_assert_eq(ipc_recv(r.sock, &r.in, &r.m, NULL, NULL), E_CLOSED, "case %d", i);
 		close(fd);
 		r.m = NULL;
