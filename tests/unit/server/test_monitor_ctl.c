@@ -308,6 +308,8 @@ Test(reload, a_broken_file_changes_nothing)
 
 Test(reload, what_cannot_change)
 {
+	static const char *const web[] = {"web.url cannot change", "web.listen cannot change",
+	    "web.tls_cert cannot change", "web.tls_key cannot change"};
 	struct buf b;
 	char *text;
 
@@ -318,6 +320,12 @@ Test(reload, what_cannot_change)
 	spill(r.conf_path, span_str(text));
 	cr_assert_eq(ask(NULL, "reload"), 1);
 	cr_assert_not_null(strstr(verb_text(&v), "gateway.name cannot change"));
+	verb_clear(&v);
+	buf_put_str(&b, "web: {url: \"https://gw.example.com\", listen: [\"127.0.0.1:8443\"], tls_cert: /c, tls_key: /k}\n");
+	spill(r.conf_path, buf_span(&b));
+	cr_assert_eq(ask(NULL, "reload"), 1);
+	for (size_t i = 0; i < sizeof(web) / sizeof(*web); i++)
+		cr_assert_not_null(strstr(verb_text(&v), web[i]), "%s", verb_text(&v));
 	verb_clear(&v);
 	cr_assert_eq(monitor_epoch(r.m), 1);
 	free(text);
