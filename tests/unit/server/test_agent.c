@@ -379,7 +379,9 @@ static void up_short(void)
 	up_with("cert_ttl: 20m");
 }
 
-Test(agent, never_longer_than_the_person, .init = up_short, .fini = down)
+TestSuite(agent_short, .init = up_short, .fini = down, .timeout = 120);
+
+Test(agent_short, never_longer_than_the_person)
 {
 	struct client alice;
 	char notes[400];
