@@ -31,7 +31,6 @@ static const struct {
     {"timeout", K_PERSON, "kind: person"},
     {"person", K_AGENT, "kind: agent"},
     {"name", K_WORKLOAD, "kind: service and kind: agent"},
-    {"claims", K_WORKLOAD, "kind: service and kind: agent"},
     {"audience", K_WORKLOAD, "kind: service and kind: agent"},
 };
 

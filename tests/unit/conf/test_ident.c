@@ -110,7 +110,6 @@ Test(ident, keys_that_fit_the_kind)
 	} cases[] = {
 	    {P, "name", "ci", "kind: service and kind: agent"},
 	    {P, "audience", "aud", "kind: service and kind: agent"},
-	    {P, "claims", "[\"/a=b\"]", "kind: service and kind: agent"},
 	    {P, "person", "/p", "kind: agent"},
 	    {S, "person", "/p", "kind: agent"},
 	    {S, "client_id", "x", "kind: person"},
@@ -191,6 +190,7 @@ Test(ident, names_left_out)
 	    "\"names\" of the other");
 	conf_free(load("identity: {a: {" P "}}\n"));
 	conf_free(load("identity: {l: {type: local}, a: {" P "}}\n"));
+	conf_free(load("identity: {a: {" P ", claims: [/hd=example.com]}}\n"));
 	conf_free(load("identity:\n  a: {" P ", names: [\"*@x\"]}\n  b: {" S ", name: x}\n"));
 }
 
