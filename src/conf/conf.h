@@ -236,7 +236,8 @@ const struct conf_identity *conf_identity_find(const struct conf *c, const char 
 /* The block of kind person that logins go to: the first one of type oidc; NULL = only local users. */
 const struct conf_identity *conf_identity_login(const struct conf *c);
 /* May the block give this user name? local: the names of `users`. oidc: the fixed name, else one that fits `names` (without
- * entries: any), but never a name of `users` or a reserved one ("agent:...", "enroll"). */
+ * entries: any), but never a name of `users` or a reserved one ("agent:...", "enroll"). kind: agent: the name
+ * without the "agent:" that keeps it apart from those of `users` and other blocks. */
 bool conf_identity_names(const struct conf *c, const struct conf_identity *i, const char *user);
 /* Does a selector list (names, key=value, "*") match the target? A target without env matches env=prod. */
 bool conf_selects(const struct conf_list *sel, const struct conf_target *t);

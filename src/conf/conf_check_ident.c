@@ -221,11 +221,14 @@ static void refuse_pair(
 		    t->name, conf_quote(mine).s, conf_quote(theirs).s, conf_quote(o->name).s);
 }
 
+/* Agents have names of their own, "agent:" before what the block gives. */
 static void check_pair(const struct ident_ctx *t, const struct conf_identity *o)
 {
 	char *const *a, *const *b;
 	size_t n = patterns_of(t->x, &a), m = patterns_of(o, &b), i, j;
 
+	if ((t->x->kind == IDK_AGENT) != (o->kind == IDK_AGENT))
+		return;
 	if (n == 0 || m == 0) {
 		refuse_pair(t, o, n > 0 ? a[0] : NULL, m > 0 ? b[0] : NULL);
 		return;
@@ -244,6 +247,8 @@ static void check_users(const struct ident_ctx *t)
 	char *const *v;
 	size_t n = patterns_of(t->x, &v), i, u;
 
+	if (t->x->kind == IDK_AGENT)
+		return;
 	if (n == 0 && c->n_users > 0) {
 		conf_err(&t->b->errs, &t->x->where,
 		    "identity \"%s\": could give the name of a local user: say which names it "

@@ -38,7 +38,8 @@ bool conf_identity_names(const struct conf *c, const struct conf_identity *x, co
 
 	if (x->type == IDENTITY_LOCAL)
 		return conf_user_find(c, user) != NULL;
-	if (conf_name_principal(user) != NULL || conf_user_find(c, user) != NULL ||
+	if (conf_name_principal(user) != NULL ||
+	    (x->kind != IDK_AGENT && conf_user_find(c, user) != NULL) ||
 	    conf_name_reserved(user) != NULL)
 		return false;
 	if (x->user != NULL)

@@ -191,6 +191,12 @@ Test(ident, names_left_out)
 	conf_free(load("identity: {a: {" P "}}\n"));
 	conf_free(load("identity: {l: {type: local}, a: {" P "}}\n"));
 	conf_free(load("identity: {a: {" P ", claims: [/hd=example.com]}}\n"));
+	conf_free(load("identity:\n  a: {" P ", names: [x]}\n  b: {" A "}\n" ALICE));
+	refuse("identity:\n  a: {" A ", name: x}\n"
+	       "  b: {type: oidc, kind: agent, issuer: \"https://b.example.com\", person: /p, name: "
+	       "x}\n",
+	    "f:3:77: identity \"b\": \"x\" could give the same user name as \"x\" of identity "
+	    "\"a\"");
 	conf_free(load("identity:\n  a: {" P ", names: [\"*@x\"]}\n  b: {" S ", name: x}\n"));
 }
 
