@@ -34,6 +34,8 @@ struct sql_args {
 
 struct console {
 	PGconn *pg;
+	bool at_prompt, said; /* a line is being typed; something was printed meanwhile */
+	bool ended;           /* the last word was an error that ends the connection */
 	enum console_format format;
 	bool expanded;
 	const char *target;
@@ -112,11 +114,16 @@ static int print_error(const PGresult *r)
 
 static void on_notice(void *ctx, const PGresult *r)
 {
+	struct console *c = ctx;
+	const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY);
 	char label[32];
 
-	(void)ctx;
+	if (c->at_prompt && !c->said)
+		fputc('\n', stderr);
+	c->said = true;
+	c->ended |= severity != NULL && strcmp(severity, "FATAL") == 0;
 	fflush(stdout);
-	snprintf(label, sizeof(label), "%.20s:  ", PQresultErrorField(r, PG_DIAG_SEVERITY));
+	snprintf(label, sizeof(label), "%.20s:  ", severity != NULL ? severity : "NOTICE");
 	print_field(label, PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
 	print_field("HINT:  ", PQresultErrorField(r, PG_DIAG_MESSAGE_HINT));
 }
@@ -267,13 +274,34 @@ static int console_connect(struct console *c, const struct sql_args *a)
 	(void)sockgive_disarm();
 	if (PQstatus(c->pg) != CONNECTION_OK)
 		return connect_failed(PQerrorMessage(c->pg));
-	PQsetNoticeReceiver(c->pg, on_notice, NULL);
+	PQsetNoticeReceiver(c->pg, on_notice, c);
 	login = PQparameterStatus(c->pg, "session_authorization");
 	if (a->login != NULL && login != NULL && strcmp(login, a->login) != 0) {
 		print_field("NOTICE:  you are ", login);
 		fprintf(stderr, "hint: your logins: ssh GATEWAY targets\n");
 	}
 	return 0;
+}
+
+bool console_wait_key(struct console *c, bool *said)
+{
+	struct pollfd p[2] = {{.fd = 0, .events = POLLIN}, {.fd = PQsocket(c->pg), .events = POLLIN}};
+	bool alive = true;
+
+	errno = 0;
+	c->at_prompt = true;
+	c->said = false;
+	while (alive && !c->said && poll(p, 2, -1) > 0 && p[0].revents == 0) {
+		/* Notices, and the error that ends a connection, go to on_notice() when libpq looks at them. */
+		alive = PQconsumeInput(c->pg) == 1;
+		(void)PQisBusy(c->pg);
+	}
+	c->at_prompt = false;
+	alive = alive && !c->ended && !console_gone(c);
+	if (!alive && !c->said)
+		fprintf(stderr, "\nsallyport: sql: the connection is gone\n");
+	*said = c->said;
+	return alive;
 }
 
 void console_cancel_now(void)

@@ -34,5 +34,8 @@ void console_cancel_now(void);
 char console_status(const struct console *c);
 /* Has the connection ended? */
 bool console_gone(const struct console *c);
+/* Wait for a key; what the gateway says meanwhile is printed below the line being typed. False: the connection has ended. *said:
+ * something was printed. Interrupted by a signal: true, with errno EINTR. */
+bool console_wait_key(struct console *c, bool *said);
 
 #endif

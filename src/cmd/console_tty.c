@@ -3,11 +3,14 @@
  * The console on a terminal: libedit with history, statements over several lines up to a semicolon, a few psql-like
  * commands. Ctrl-C drops the line being typed; while a statement runs or is held it cancels it.
  */
+#include <errno.h>
 #include <histedit.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "base/buf.h"
 #include "cmd/console.h"
@@ -135,7 +138,39 @@ static bool complete(struct span text)
 	return done;
 }
 
-static EditLine *edit_new(History **hist)
+/* libedit's way to read a character: 1, 0 at the end, -1 and errno. */
+static int read_key(EditLine *el, wchar_t *out)
+{
+	struct console *c = NULL;
+	mbstate_t state;
+	bool said;
+
+	el_get(el, EL_CLIENTDATA, &c);
+	memset(&state, 0, sizeof(state));
+	for (;;) {
+		bool alive = console_wait_key(c, &said);
+		char b;
+		size_t n;
+
+		if (errno == EINTR)
+			return -1;
+		if (!alive)
+			return 0;
+		if (said) {
+			el_set(el, EL_REFRESH);
+			continue;
+		}
+		if (read(0, &b, 1) != 1)
+			return 0;
+		n = mbrtowc(out, &b, 1, &state);
+		if (n == (size_t)-1)
+			memset(&state, 0, sizeof(state)); /* no character of this locale */
+		else if (n != (size_t)-2)
+			return 1;
+	}
+}
+
+static EditLine *edit_new(History **hist, struct console *c)
 {
 	HistEvent ev;
 	EditLine *el = el_init("sallyport", stdin, stdout, stderr);
@@ -149,6 +184,8 @@ static EditLine *edit_new(History **hist)
 	el_set(el, EL_EDITOR, "emacs");
 	el_set(el, EL_SIGNAL, 0);
 	el_set(el, EL_HIST, history, *hist);
+	el_set(el, EL_CLIENTDATA, c);
+	el_set(el, EL_GETCFN, read_key);
 	return el;
 }
 
@@ -157,7 +194,7 @@ int console_interactive(struct console *c, const char *target)
 	struct sigaction sa = {.sa_handler = on_int};
 	History *hist;
 	HistEvent ev;
-	EditLine *el = edit_new(&hist);
+	EditLine *el = edit_new(&hist, c);
 	struct buf text;
 	int n;
 

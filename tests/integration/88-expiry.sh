@@ -142,11 +142,20 @@ warned() { # TEXT PATTERN: psql shows it with the next answer
     done
     expect "$1" long "$2" 1
 }
+mkfifo "$LAB/console.in" # a console that nobody types into
+ssh -F "$SP_SSH_CONFIG" -tt bastion-carol sql orders-prod < "$LAB/console.in" > "$LAB/console.out" 2>&1 &
+forwards="$forwards $!"
+exec {tty}> "$LAB/console.in"
+echo "select 'con' || 'sole';" >&"$tty"
+expect "a console on a terminal" console '^ console'
 left 895
+expect "  shows a warning while nobody types" console 'NOTICE:  your certificate expires at'
 warned "psql shows a warning 15 minutes before the end" 'NOTICE:  your certificate expires at 20.* UTC, in 15 min: this session ends then'
 expect "  with what to do" long 'HINT:  renew it: ssh lab cert > ~/.ssh/id_ed25519-cert.pub; that extends this session by itself' 1
+echo "select 'still' || ' there';" >&"$tty"
+expect "  and goes on" console '^ still there'
 sshb carol sql orders-prod -c 'select pg_sleep(2.5)' < /dev/null > "$o" 2>&1
-check "the console shows it as well" 'NOTICE:  your certificate expires at' "$o"
+check "a command on the console's line shows it as well" 'NOTICE:  your certificate expires at' "$o"
 left 295
 warned "psql shows another 5 minutes before" 'NOTICE: .*, in 5 min: this session ends then'
 is "  each once" "$(grep -c 'NOTICE:  your certificate expires' "$LAB/long.out")" 2
@@ -180,6 +189,9 @@ pg long "commit;"
 expect "  the other connection's session has ended, too" long 'FATAL:  your certificate has expired'
 is "  its transaction is rolled back" "$(count 'too late')" 0
 for s in long other third; do pg_close $s; done
+expect "  and the console says so by itself" console '^FATAL:  your certificate has expired' 5
+check_not "  in words" 'connection is gone' "$LAB/console.out"
+exec {tty}>&-
 sshb carol whoami < /dev/null > "$o" 2>&1
 if grep -q '^carol .* certificate until' "$o"; then not_ok "an expired certificate logs in"; else ok "the certificate logs nobody in any more"; fi
 
