@@ -145,7 +145,7 @@ void web_hosts(struct monitor *m, const struct ipc_msg *msg)
 		ipc_begin(&m->out, IPC_FAIL, ipc_id(msg));
 		ipc_int(&m->out, "code", E_INTERNAL);
 		ipc_str(&m->out, "text", "the gateway's host keys cannot be shown");
-		ipc_str(&m->out, "hint", "sallyport hostkeys on the gateway says why");
+		ipc_str(&m->out, "hint", "on the gateway, sallyport hostkeys says why");
 	}
 	if (m->web != NULL)
 		chan_send(m->web, &m->out, NULL, 0);

@@ -143,7 +143,7 @@ static void failed(struct ask *a, const struct ipc_msg *m)
 			    hint[0] != '\0' ? hint : failures[i].hint);
 			return;
 		}
-	problem(a->w, a->r, 502, "The login failed", text[0] != '\0' ? text : "The gateway's log has more.", hint);
+	problem(a->w, a->r, 502, "That did not work", text[0] != '\0' ? text : "The gateway's log has more.", hint);
 }
 
 /* --- questions --- */

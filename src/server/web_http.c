@@ -27,6 +27,8 @@
 #define SILENCE_S  10
 #define ACCEPTS    32   /* per wake-up */
 #define TICK_MS    500  /* how exact deadlines are */
+#define SPINS      8    /* half a TLS record keeps libmicrohttpd asking to be run at once: after so many times, */
+#define SPIN_MS    20   /* so seldom */
 #define PAUSE_MS   200  /* without accepting, when descriptors are short */
 #define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:-AES-128-CBC:-AES-256-CBC:%SERVER_PRECEDENCE"
 
@@ -64,6 +66,7 @@ struct http {
 	void *ctx;
 	struct http_conn *conns; /* newest first */
 	unsigned n_conns;
+	unsigned spins; /* runs in a row without news from the network */
 	struct loop_timer *run_timer, *tick_timer, *pause_timer;
 	loop_timer_fn *drained;
 	void *drained_ctx;
@@ -80,6 +83,7 @@ static void on_run_timer(void *ctx)
 	struct http *h = ctx;
 
 	h->run_timer = NULL;
+	h->spins++;
 	run(h);
 }
 
@@ -94,8 +98,11 @@ static void run(struct http *h)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	(void)MHD_run(h->mhd);
-	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
+	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES) {
+		if (ms == 0 && h->spins > SPINS)
+			ms = SPIN_MS;
 		run_soon(h, ms < 3600000 ? (int64_t)ms : 3600000);
+	}
 	if (h->n_conns == 0 && h->drained != NULL) {
 		loop_timer_fn *fn = h->drained;
 
@@ -106,9 +113,12 @@ static void run(struct http *h)
 
 static void on_ready(void *ctx, int fd, unsigned events)
 {
+	struct http *h = ctx;
+
 	(void)fd;
 	(void)events;
-	run(ctx);
+	h->spins = 0;
+	run(h);
 }
 
 /* --- connections --- */

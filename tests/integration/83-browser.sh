@@ -202,4 +202,10 @@ sshb carol hostkeys < /dev/null > "$o" 2>&1
 is "  and the verb prints the same" "$(cat "$o")" "$(cat "$LAB/hosts")"
 is "SSHFP records are those of ssh-keygen" "$("$SP_BIN/sallyport" hostkeys --sshfp)" \
     "$(ssh-keygen -r lab -f "$LAB/state/ssh_host_ed25519_key.pub" | awk '$5 == 2')"
+mv "$LAB/state/ssh_host_ed25519_key.pub" "$LAB/aside"
+"$SP_BIN/sallyport" hostkeys > "$o" 2>&1
+is "without the public half there is a message" $? 1
+check "  that says how to make it" "^hint: ssh-keygen -y -f .*/ssh_host_ed25519_key > " "$o"
+is "  and the page has nothing" "$(get -o /dev/null -w '%{http_code}' "$site/.well-known/ssh-known-hosts")" 502
+mv "$LAB/aside" "$LAB/state/ssh_host_ed25519_key.pub"
 lab_down

@@ -647,9 +647,30 @@ Test(web, silent_with_tls, .init = up_tls, .fini = down)
 	slow("", false);
 }
 
+/* Clock ticks of the web process so far. */
+static long cpu(void)
+{
+	char path[64], text[512] = "", *end;
+	unsigned long user = 0, system = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)rig.pid);
+	f = fopen(path, "r");
+	cr_assert(ne(ptr, f, NULL));
+	cr_assert(ne(sz, fread(text, 1, sizeof(text) - 1, f), 0));
+	(void)fclose(f);
+	end = strrchr(text, ')');
+	cr_assert(ne(ptr, end, NULL));
+	cr_assert(eq(int, sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system), 2));
+	return (long)(user + system);
+}
+
 Test(web, half_a_hello_with_tls, .init = up_tls, .fini = down)
 {
+	long before = cpu();
+
 	slow("\x16\x03\x01\x02", true);
+	cr_expect(lt(long, cpu() - before, sysconf(_SC_CLK_TCK)), "it waits without turning");
 }
 
 /* --- the monitor --- */
