@@ -94,6 +94,7 @@ struct msess {
 	char sid[REC_SID_LEN + 1];
 	char target[NAME_CAP], login[NAME_CAP], database[NAME_CAP];
 	char role[NAME_CAP];
+	int64_t grace_ms; /* of an open transaction when the certificate expires, 0 = none */
 	char host[NAME_CAP], hostaddr[64];
 	int port;
 	char tls[16];
@@ -294,6 +295,8 @@ struct grant { /* what a caller gets for (target, login, database); pointers int
 /* Limits of the grant, the stricter of both roles; 0 = none. */
 int64_t grant_max_rows(const struct grant *g);
 int64_t grant_idle_ms(const struct grant *g);
+/* How long an open transaction may go on when the certificate expires; of an agent only as long as both roles allow. */
+int64_t grant_grace_ms(const struct grant *g);
 /* The target by name, if the caller may reach it; else NULL with why (and its "did you mean"). */
 const struct conf_target *target_for(
     const struct conf *c, const struct ident *id, const char *name, struct why *w);

@@ -81,21 +81,13 @@ static void advice(const struct peer *p, bool ended, char *out, size_t cap)
 		(void)snprintf(out, cap, "get a new one from where you got this one, then connect again");
 }
 
-static const struct conf_role *role_of(const struct msess *s)
-{
-	const struct conf_role *r = conf_role_find(mon_conf(s->peer->m), s->role);
-
-	return r != NULL && r->finish_transaction && r->grace_ms > 0 ? r : NULL;
-}
-
 static void warn(struct msess *s, int64_t left_s)
 {
 	const struct peer *p = s->peer;
-	const struct conf_role *r = role_of(s);
 	char when[32], left[32], more[32], tail[96] = "", text[400], hint[300];
 
-	if (r != NULL)
-		(void)snprintf(tail, sizeof(tail), ", an open transaction within %s", span_of_time(r->grace_ms / 1000, more));
+	if (s->grace_ms > 0)
+		(void)snprintf(tail, sizeof(tail), ", an open transaction within %s", span_of_time(s->grace_ms / 1000, more));
 	(void)snprintf(text, sizeof(text), "your certificate expires at %s, in %s: this session ends then%s",
 	    moment(p->id.expires_s, when), span_of_time(left_s, left), tail);
 	advice(p, false, hint, sizeof(hint));
@@ -134,22 +126,20 @@ static void put_expire(struct peer *p, const char *sid, int64_t grace_ms)
 
 static void session_expire(struct msess *s)
 {
-	const struct conf_role *r = role_of(s);
-
-	if (r == NULL) {
+	if (s->grace_ms == 0) {
 		put_expire(s->peer, s->sid, 0); /* says what to do; the other ends it */
 		msess_kill(s, EXPIRED, "28000");
 		return;
 	}
-	s->expire_us = clock_mono_us() + (r->grace_ms + OVERRUN_MS) * 1000;
-	put_expire(s->peer, s->sid, r->grace_ms);
-	log_info("session-expires", "sid", s->sid, "user", s->peer->id.user, "grace_ms", log_num(r->grace_ms));
+	s->expire_us = clock_mono_us() + (s->grace_ms + OVERRUN_MS) * 1000;
+	put_expire(s->peer, s->sid, s->grace_ms);
+	log_info("session-expires", "sid", s->sid, "user", s->peer->id.user, "grace_ms", log_num(s->grace_ms));
 }
 
 static bool any_finishes(const struct peer *p)
 {
 	for (const struct msess *s = p->sessions; s != NULL; s = s->next)
-		if (role_of(s) != NULL)
+		if (s->grace_ms > 0)
 			return true;
 	return false;
 }

@@ -109,6 +109,7 @@ static void session_rejudge(struct msess *s)
 		return;
 	}
 	(void)str_copy(s->role, sizeof(s->role), g.role->name);
+	s->grace_ms = grant_grace_ms(&g);
 	push_view(s, &g);
 }
 

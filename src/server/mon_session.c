@@ -177,6 +177,7 @@ static void msess_fill(struct msess *s, const struct msess_start *st)
 	(void)str_copy(s->login, sizeof(s->login), g->login);
 	(void)str_copy(s->database, sizeof(s->database), g->database);
 	(void)str_copy(s->role, sizeof(s->role), g->role->name);
+	s->grace_ms = grant_grace_ms(g);
 	(void)str_copy(s->host, sizeof(s->host), st->host);
 	(void)str_copy(s->hostaddr, sizeof(s->hostaddr), st->hostaddr);
 	(void)str_copy(s->tls, sizeof(s->tls), t->tls != NULL ? t->tls : "verify-full");

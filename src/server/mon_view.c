@@ -22,6 +22,19 @@ int64_t grant_idle_ms(const struct grant *g)
 	return stricter(g->role->idle_ms, g->behind != NULL ? g->behind->idle_ms : 0);
 }
 
+static int64_t grace_of(const struct conf_role *r)
+{
+	return r->finish_transaction ? r->grace_ms : 0;
+}
+
+int64_t grant_grace_ms(const struct grant *g)
+{
+	int64_t role = grace_of(g->role);
+	int64_t behind = g->behind != NULL ? grace_of(g->behind) : role;
+
+	return behind < role ? behind : role;
+}
+
 void view_for(
     const struct epoch *e, const struct ident *id, const struct grant *g, struct policy_view *out)
 {

@@ -251,6 +251,27 @@ Test(agent, the_stricter_of_two_rules_counts)
 	client_close(&alice);
 }
 
+/* Limits of a session: the stricter of both roles; what only one of them has does not loosen. */
+Test(agent, the_stricter_of_two_limits_counts)
+{
+	struct conf_role a = {.max_rows = 100, .idle_ms = 0, .finish_transaction = true, .grace_ms = 300};
+	struct conf_role b = {.max_rows = 0, .idle_ms = 50, .finish_transaction = true, .grace_ms = 200};
+	struct grant g = {.role = &a, .behind = &b};
+
+	cr_assert_eq(grant_max_rows(&g), 100);
+	cr_assert_eq(grant_idle_ms(&g), 50);
+	cr_assert_eq(grant_grace_ms(&g), 200);
+	b.max_rows = 10;
+	a.idle_ms = 60;
+	b.finish_transaction = false;
+	cr_assert_eq(grant_max_rows(&g), 10);
+	cr_assert_eq(grant_idle_ms(&g), 50);
+	cr_assert_eq(grant_grace_ms(&g), 0);
+	g.behind = NULL; /* a person */
+	cr_assert_eq(grant_max_rows(&g), 100);
+	cr_assert_eq(grant_grace_ms(&g), 300);
+}
+
 /* --- refusals --- */
 
 static const char *as_line(enum rig_user u)
