@@ -65,6 +65,7 @@ int cli_say(const struct cli *c, const struct ctlc_end *end)
 		fputs(end->code != 0 ? "sallyport: " : "", out);
 		(void)fwrite(text.p, 1, text.n, out);
 		fputs(text.p[text.n - 1] != '\n' ? "\n" : "", out);
+		fflush(out); /* before the hint, also in a file */
 	}
 	if (end->hint[0] != '\0')
 		fprintf(stderr, "hint: %s\n", end->hint);

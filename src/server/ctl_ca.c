@@ -402,6 +402,7 @@ static struct mon_ca *named(struct ctl *c, const char *name)
 static const char *when_of(int64_t s, char out[32])
 {
 	clock_rfc3339(s * 1000000, out);
+	(void)str_copy(out + strcspn(out, "."), 2, "Z"); /* whole seconds */
 	return out;
 }
 
@@ -495,6 +496,14 @@ static int retire_check(struct monitor *m, const struct mon_ca *ca, bool force, 
 	return E_STATE;
 }
 
+/* A missing file of the configuration's would be made anew at the next start. */
+static const char *left_hint(const struct monitor *m, const struct mon_ca *ca)
+{
+	if (strcmp(ca->spec, mon_conf(m)->gateway.ca) == 0)
+		return "the configuration still names its key (gateway: ca); nothing is signed with it any more";
+	return strncmp(ca->spec, "file:", 5) == 0 ? "its key file is not used any more: remove it" : "";
+}
+
 static void do_retire(struct ctl *c, const char *name, const struct mp_val *args)
 {
 	char why[256], text[400];
@@ -519,8 +528,7 @@ static void do_retire(struct ctl *c, const char *name, const struct mp_val *args
 	put_ca(c, &a);
 	(void)snprintf(text, sizeof(text), "retired %s: its certificates are refused from now on; %d connections ended",
 	    ca->name, ended);
-	ctl_end(c, CTL_OK, text,
-	    strncmp(ca->spec, "file:", 5) == 0 ? "its key file is not used any more: remove it" : "");
+	ctl_end(c, CTL_OK, text, left_hint(c->m, ca));
 }
 
 /* --- the verb --- */
