@@ -219,6 +219,19 @@ static void start_message(struct buf *b)
 }
 
 /* A connection with a query that runs for long. */
+static void ask(int fd, const char *sql)
+{
+	struct buf b;
+
+	buf_init(&b, 1024);
+	buf_put_u8(&b, 'Q');
+	buf_put_u32be(&b, (uint32_t)(4 + strlen(sql) + 1));
+	buf_put_cstr(&b, sql);
+	must_write(fd, buf_span(&b));
+	buf_clear(&b);
+	spin(200); /* it is running */
+}
+
 static int busy(uint32_t *pid, uint32_t *key)
 {
 	static const char sql[] = "select pg_sleep(60)";
@@ -240,13 +253,8 @@ static int busy(uint32_t *pid, uint32_t *key)
 			*key = cur_u32be(&c);
 		}
 	}
-	buf_reset(&b);
-	buf_put_u8(&b, 'Q');
-	buf_put_u32be(&b, 4 + sizeof(sql));
-	buf_put(&b, sql, sizeof(sql));
-	must_write(fd, buf_span(&b));
 	buf_clear(&b);
-	spin(200); /* it is running */
+	ask(fd, sql);
 	return fd;
 }
 
@@ -341,4 +349,39 @@ int main(int argc, char *argv[])
 	}
 	criterion_finalize(tests);
 	return rc;
+}
+
+/* One process for several; what cannot be reached does not keep the others; and all again. */
+Test(reaper, several_and_again)
+{
+	uint32_t pid[2], key[2];
+	struct reaper_job jobs[3];
+	struct buf b;
+	int fd[2];
+
+	if (pgserver_port() == 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		fd[i] = busy(&pid[i], &key[i]);
+		jobs[i + 1] = (struct reaper_job){.host = "localhost",
+		    .hostaddr = "127.0.0.1",
+		    .port = pgserver_port(),
+		    .tls = "require",
+		    .pid = pid[i],
+		    .key = key[i],
+		    .uid = (uid_t)-1};
+	}
+	jobs[0] = jobs[1];
+	jobs[0].port = 1; /* refused */
+	cr_assert_eq(reaper_cancel_all(kids, jobs, 3, 2000), 0);
+	cr_assert(cancelled(fd[0], 100));
+	cr_assert(cancelled(fd[1], 100));
+	buf_init(&b, 65536);
+	while (message(fd[1], &b) != 'Z')
+		;
+	buf_clear(&b);
+	ask(fd[1], "select pg_sleep(60)"); /* forwarded when the first request had been there */
+	cr_assert(cancelled(fd[1], 100));
+	close(fd[0]);
+	close(fd[1]);
 }
