@@ -536,8 +536,10 @@ static const struct conf_key web_keys[] = {
 	.desc = "Addresses and ports of the web server."},
     {"tls_cert", CT_TEXT, W(tls_cert), .check = check_path,
 	.desc = "PEM file of the certificate chain. Only behind a proxy on this machine there is none: "
-		"then listen on loopback addresses."},
-    {"tls_key", CT_TEXT, W(tls_key), .check = check_path, .desc = "PEM file of its key."},
+		"then listen on loopback addresses. The proxy limits connections and adds the browser's "
+		"address to X-Forwarded-For. Files that were replaced are used from the next reload on."},
+    {"tls_key", CT_TEXT, W(tls_key), .check = check_path,
+	.desc = "PEM file of its key, which nobody else may read."},
 };
 
 /* --- sections --- */
