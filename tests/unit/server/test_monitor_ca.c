@@ -417,6 +417,47 @@ Test(ca_agent, the_configurations_authority_comes_when_its_agent_does)
 	buf_clear(&cert);
 }
 
+/* The configuration names an agent from now on, which is not there yet: the former key's certificates go on. */
+Test(ca_agent, the_configuration_changes_to_an_agent)
+{
+	struct buf old, cert;
+	int code = -1;
+
+	rig_conf(&r, NULL);
+	rig_start(&r);
+	cert_of(ALICE, "default", &old);
+	rig_stop(&r);
+	key_for("key", "ecdsa", 384, r.ca);
+	rig_conf(&r, NULL);
+	for (int i = 0; i < 2; i++) { /* nothing is kept before the key is known */
+		rig_start(&r);
+		states("default-1=trusted default=active");
+		cr_assert(good(ALICE, &old));
+		cr_assert_eq(cert_try(ALICE, &cert), 75);
+		buf_clear(&cert);
+		if (i == 0)
+			rig_stop(&r);
+	}
+	agent = agent_start(sock);
+	agent_add(sock, tmp_path(r.dir, "key"));
+	for (int i = 0; i < 200 && code != 0; i++) {
+		code = cert_try(ALICE, &cert);
+		rig_spin(&r, 100);
+	}
+	cr_assert_eq(code, 0);
+	cr_assert(good(ALICE, &old) && good(ALICE, &cert));
+	cr_assert_str_eq(field("default", "type"), "ecdsa-sha2-nistp384");
+	again();
+	states("default-1=trusted default=active");
+	cr_assert(good(ALICE, &old) && good(ALICE, &cert));
+	buf_clear(&cert);
+	cert_of(ALICE, "default", &cert);
+	cr_assert_eq(retire_all("default-1"), 0, "%s", verb_text(&v));
+	cr_assert(!good(ALICE, &old) && good(ALICE, &cert));
+	buf_clear(&old);
+	buf_clear(&cert);
+}
+
 Test(ca_agent, an_agent_that_ends_and_comes_back)
 {
 	char spec[256], other[256];
