@@ -767,3 +767,49 @@ Test(browser, ssh_goes_while_the_browser_waits)
 	cr_assert_eq(side_next(&web, 3000), IPC_FAIL);
 	cr_assert_eq(ipc_get_int(web.m, "code", 0), E_CLOSED);
 }
+
+/* Another web process numbers its calls from 1, too: what the one before asked is answered to nobody. */
+Test(browser, the_web_process_goes)
+{
+	struct client c, d;
+
+	start_browser(&c, 0);
+	begin_ok(STATE);
+	cr_assert_eq(web_call(IPC_WEB_CALLBACK, STATE, "code-1", "", ""), -1);
+	start_browser(&d, 1);
+	cr_assert_eq(web_call(IPC_WEB_BEGIN, STATE "2", "", "", ""), -1);
+	side_close(&web);
+	side_open(&r, &web, monitor_set_web);
+	cr_assert_eq(client_next(&c, 5000), IPC_LOGIN_RESULT, "who had come back cannot go on");
+	cr_assert_not_null(strstr(client_str(&c, "text"), "started again"));
+	side_want(&idp, IPC_IDP_CODE);
+	side_want(&idp, IPC_IDP_BROWSER);
+	struct buf *b = side_msg(&idp, IPC_OK, ipc_id(idp.m));
+	ipc_str(b, "url", "https://id.example.com/auth?x=2");
+	side_send(&idp);
+	cr_assert_eq(side_next(&web, 300), -1, "an answer for the process before");
+	begin_ok(STATE "3");
+	client_close(&c);
+	client_close(&d);
+}
+
+Test(browser, an_answer_of_another_provider)
+{
+	struct client c;
+	struct buf *b;
+
+	start_browser(&c, 0);
+	begin_ok(STATE);
+	b = side_msg(&web, IPC_WEB_CALLBACK, ++web.id);
+	ipc_str(b, "code", page);
+	ipc_str(b, "addr", THERE);
+	ipc_str(b, "state", STATE);
+	ipc_str(b, "answer", "code-1");
+	ipc_str(b, "error", "");
+	ipc_str(b, "iss", "https://id.example.com.evil.example");
+	side_send(&web);
+	cr_assert_eq(side_next(&web, 3000), IPC_FAIL);
+	cr_assert_eq(client_next(&c, 5000), IPC_LOGIN_RESULT);
+	cr_assert_not_null(strstr(client_str(&c, "text"), "another identity provider"));
+	client_close(&c);
+}
