@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/file.h"
 #include "store/store_schema.h"
@@ -216,6 +217,39 @@ Test(store_file, version_1_becomes_version_2)
 	store_close(s);
 	free(fresh);
 	free(migrated);
+	remove_all();
+}
+
+Test(store_file, several_processes_migrate_once)
+{
+	pid_t pid[6];
+	int status;
+
+	file_from(VERSION_1);
+	for (size_t i = 0; i < 6; i++) {
+		pid[i] = fork();
+		cr_assert_geq(pid[i], 0);
+		if (pid[i] == 0) {
+			struct store *s = NULL;
+			struct why w;
+			int rc = store_open(spec, &s, &w);
+
+			if (rc == 0)
+				rc = store_standing(s, &(struct store_subject){.serial = 1}) ==
+					     STORE_REVOKED
+					 ? 0
+					 : E_INTERNAL;
+			store_close(s);
+			_exit(rc == 0 ? 0 : 1);
+		}
+	}
+	for (size_t i = 0; i < 6; i++) {
+		cr_assert_eq(waitpid(pid[i], &status, 0), pid[i]);
+		cr_assert_eq(status, 0);
+	}
+	cr_assert_str_eq(
+	    select_text("SELECT version, (SELECT count(*) FROM cert) FROM schema_version"),
+	    "2|3\n");
 	remove_all();
 }
 
