@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 #include "server/ctl.h"
-#include "wire/sshpk.h"
 
 #define TEXT_MAX     (64 * 1024)
 #define MARGIN_MAX_S 900
@@ -40,19 +39,6 @@ static int listen_port(const struct conf *conf)
 	long port = colon != NULL ? strtol(colon + 1, NULL, 10) : 22;
 
 	return port > 0 && port < 65536 ? (int)port : 22;
-}
-
-/* Where ssh-keygen puts a key of the caller's type. */
-static const char *default_key(const struct ident *id)
-{
-	static const char *const name[] = {[SSHPK_ED25519] = "~/.ssh/id_ed25519",
-	    [SSHPK_ECDSA] = "~/.ssh/id_ecdsa",
-	    [SSHPK_RSA] = "~/.ssh/id_rsa",
-	    [SSHPK_SK_ED25519] = "~/.ssh/id_ed25519_sk",
-	    [SSHPK_SK_ECDSA] = "~/.ssh/id_ecdsa_sk"};
-	struct sshpk k;
-
-	return buf_len(&id->key) > 0 && sshpk_parse(buf_span(&id->key), &k, NULL) == 0 ? name[k.kind->alg] : name[SSHPK_ED25519];
 }
 
 /* 15 minutes before the end, or with a quarter of a short life left. */
@@ -208,7 +194,7 @@ static int client_fill(struct client *x, const struct ctl *c, const struct mp_va
 	if (x->host[0] == '\0')
 		(void)str_copy(x->host, sizeof(x->host), x->alias);
 	if (x->key[0] == '\0')
-		(void)str_copy(x->key, sizeof(x->key), default_key(c->id));
+		(void)str_copy(x->key, sizeof(x->key), ident_key_file(c->id));
 	if (x->cert[0] == '\0')
 		(void)snprintf(x->cert, sizeof(x->cert), "%s-cert.pub", x->key);
 	return plain_word(x->host, "") && plain_word(x->key, "/~+") && plain_word(x->cert, "/~+") ? 0 : E_FORMAT;

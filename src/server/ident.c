@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "wire/sshpk.h"
 
 void list_add(struct conf_list *l, const char *s)
 {
@@ -142,4 +143,16 @@ bool ident_is_behind(
 			if (same(mine[i], theirs[j]))
 				return true;
 	return false;
+}
+
+const char *ident_key_file(const struct ident *id)
+{
+	static const char *const name[] = {[SSHPK_ED25519] = "~/.ssh/id_ed25519",
+	    [SSHPK_ECDSA] = "~/.ssh/id_ecdsa",
+	    [SSHPK_RSA] = "~/.ssh/id_rsa",
+	    [SSHPK_SK_ED25519] = "~/.ssh/id_ed25519_sk",
+	    [SSHPK_SK_ECDSA] = "~/.ssh/id_ecdsa_sk"};
+	struct sshpk k;
+
+	return buf_len(&id->key) > 0 && sshpk_parse(buf_span(&id->key), &k, NULL) == 0 ? name[k.kind->alg] : name[SSHPK_ED25519];
 }

@@ -68,6 +68,8 @@ const char *ident_who(const struct ident *id, char *out, size_t cap);
 const char *ident_for(const struct ident *id);
 /* The very same user: agents of two people may have one name. */
 bool ident_is(const struct ident *id, const char *user, const char *on_behalf_of);
+/* Where ssh-keygen puts a private key of the caller's type: "~/.ssh/id_ed25519". */
+const char *ident_key_file(const struct ident *id);
 /* Same human or machine behind both? By user and by person, in either direction. */
 bool ident_is_behind(
     const struct ident *id, const char *user, const char *person, const char *on_behalf_of);

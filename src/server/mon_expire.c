@@ -76,7 +76,7 @@ static void advice(const struct peer *p, bool ended, char *out, size_t cap)
 	if (p->id.on_behalf_of[0] != '\0')
 		(void)snprintf(out, cap, "%.120s delegates anew: ssh %.64s delegate ...; %s", p->id.on_behalf_of, gateway, then);
 	else if (p->id.own_ca)
-		(void)snprintf(out, cap, "renew it: ssh %s cert > ~/.ssh/id_ed25519-cert.pub; %s", gateway, then);
+		(void)snprintf(out, cap, "renew it: ssh %s cert > %s-cert.pub; %s", gateway, ident_key_file(&p->id), then);
 	else
 		(void)snprintf(out, cap, "get a new one from where you got this one, then connect again");
 }

@@ -15,7 +15,7 @@ if ! grep -q SP_TEST_CLOCK "$LAB_BUILD/sallyportd"; then
     exit 0
 fi
 if [ "$plain" != "$LAB_BUILD" ]; then
-    is "no other build knows of a moved clock" "$(cat "$plain/sallyportd" "$plain/sallyport" | strings | grep -c SP_TEST_CLOCK)" 0
+    is "no other build knows of a moved clock" "$(cat "$plain"/sallyportd "$plain"/sallyport "$plain"/sallyport-* | grep -ac SP_TEST_CLOCK)" 0
 fi
 clock=$(mktemp -d /tmp/sallyport-clock.XXXXXX)
 chmod 755 "$clock"
