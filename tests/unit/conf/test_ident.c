@@ -192,9 +192,10 @@ Test(ident, names_left_out)
 	conf_free(load("identity: {l: {type: local}, a: {" P "}}\n"));
 	conf_free(load("identity: {a: {" P ", claims: [/hd=example.com]}}\n"));
 	conf_free(load("identity:\n  a: {" P ", names: [x]}\n  b: {" A "}\n" ALICE));
-	refuse("identity:\n  a: {" A ", name: x}\n"
-	       "  b: {type: oidc, kind: agent, issuer: \"https://b.example.com\", person: /p, name: "
-	       "x}\n",
+	refuse(
+	    "identity:\n  a: {" A ", name: x}\n"
+	    "  b: {type: oidc, kind: agent, issuer: \"https://b.example.com\", person: /p, name: "
+	    "x}\n",
 	    "f:3:77: identity \"b\": \"x\" could give the same user name as \"x\" of identity "
 	    "\"a\"");
 	conf_free(load("identity:\n  a: {" P ", names: [\"*@x\"]}\n  b: {" S ", name: x}\n"));
@@ -346,21 +347,23 @@ Test(ident, which_block_may_give_which_name)
 	conf_free(any);
 }
 
+static const char whole[] =
+    "gateway: {name: gw, max_pending_logins: 9, max_pending_logins_per_source: 2}\n"
+    "identity:\n  l: {type: local}\n  a: {" P ", secret: \"env:S\", login_flow: browser, "
+    "scopes: [openid], user: /upn, groups: \"/https:~1~1x.com~1groups\", add_groups: "
+    "[all], "
+    "names: [\"*@x.com\"], algs: [ES256], ttl: 4h, timeout: 2m, ca: /ca.pem}\n"
+    "  b: {" S ", name: ci, claims: [\"/repository_id=1\"], audience: gw, ttl: 10m}\n"
+    "  c: {" A ", names: [\"*@bots\"]}\n"
+    "web: {url: \"https://gw.example.com\", listen: [\"[::]:8443\"], " TLS "}\n" ALICE
+    "targets:\n  t: {type: postgres, address: [h], databases: [d], logins: {ro: {}}}\n"
+    "roles:\n  r: {groups: [all], targets: [t], logins: [ro], delegated_by: [dev], "
+    "session: "
+    "{on_expiry: finish-transaction, grace: 1m, plain_key: true}}\n";
+
 Test(ident, dump_loads_again_and_says_the_same)
 {
-	struct conf *c = load(
-	    "gateway: {name: gw, max_pending_logins: 9, max_pending_logins_per_source: 2}\n"
-	    "identity:\n  l: {type: local}\n  a: {" P ", secret: \"env:S\", login_flow: browser, "
-	    "scopes: [openid], user: /upn, groups: \"/https:~1~1x.com~1groups\", add_groups: "
-	    "[all], "
-	    "names: [\"*@x.com\"], algs: [ES256], ttl: 4h, timeout: 2m, ca: /ca.pem}\n"
-	    "  b: {" S ", name: ci, claims: [\"/repository_id=1\"], audience: gw, ttl: 10m}\n"
-	    "  c: {" A ", names: [\"*@bots\"]}\n"
-	    "web: {url: \"https://gw.example.com\", listen: [\"[::]:8443\"], " TLS "}\n" ALICE
-	    "targets:\n  t: {type: postgres, address: [h], databases: [d], logins: {ro: {}}}\n"
-	    "roles:\n  r: {groups: [all], targets: [t], logins: [ro], delegated_by: [dev], "
-	    "session: "
-	    "{on_expiry: finish-transaction, grace: 1m, plain_key: true}}\n");
+	struct conf *c = load(whole);
 	struct conf *again;
 	struct buf one, two;
 
@@ -384,4 +387,34 @@ Test(ident, dump_loads_again_and_says_the_same)
 	buf_clear(&two);
 	conf_free(c);
 	conf_free(again);
+}
+
+/* Damaged text is refused with a message or means something; blocks that are half there do no harm.
+ */
+static void try_text(struct span text)
+{
+	struct conf *c = NULL;
+	struct buf errs;
+	int rc;
+
+	buf_init(&errs, 1 << 20);
+	rc = conf_parse("f", text, &c, &errs);
+	cr_assert((rc == 0 && c != NULL) || (rc == E_CONFIG && c == NULL && buf_len(&errs) > 0));
+	conf_free(c);
+	buf_clear(&errs);
+}
+
+Test(ident, damaged_text_fails_cleanly_or_loads, .timeout = 300)
+{
+	char copy[sizeof(whole)];
+	size_t i;
+
+	for (i = 0; i < sizeof(whole); i++)
+		try_text(span_of(whole, i));
+	memcpy(copy, whole, sizeof(copy));
+	for (i = 0; i < (sizeof(whole) - 1) * 8; i++) {
+		copy[i / 8] = (char)(copy[i / 8] ^ (1 << i % 8));
+		try_text(span_of(copy, sizeof(whole) - 1));
+		copy[i / 8] = (char)(copy[i / 8] ^ (1 << i % 8));
+	}
 }
