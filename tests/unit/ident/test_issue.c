@@ -5,6 +5,7 @@
 
 #include "../../support/keygen.h"
 #include "ident/issue.h"
+#include "wire/sshw.h"
 
 static char *alice[] = {(char *)"alice"};
 static char *etl[] = {(char *)"agent:etl"};
@@ -386,4 +387,40 @@ Test(issue, finish_wants_the_right_signature)
 	cr_assert_eq(buf_len(&f.cert), 0);
 	cr_assert_neq(issue_finish(buf_span(&f.body), span_of(raw, sizeof(raw)), &f.cert, &w), 0);
 	fix_clear(&f);
+}
+
+Test(issue, which_keys_may_be_authorities)
+{
+	static const struct {
+		const char *type;
+		int bits;
+		const char *says; /* NULL: may */
+	} v[] = {{"ed25519", 0, NULL}, {"ecdsa", 256, NULL}, {"ecdsa", 384, NULL}, {"ecdsa", 521, NULL},
+	    {"rsa", 2048, NULL}, {"rsa", 1024, "1024 bits"}};
+	uint8_t q[32] = {1};
+	struct buf blob;
+	struct sshpk k;
+	struct why w;
+	char dir[64], name[16], pub[24];
+
+	tmp_make(dir);
+	buf_init(&blob, SSHPK_BLOB_MAX);
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		snprintf(name, sizeof(name), "k%zu", i);
+		snprintf(pub, sizeof(pub), "%s.pub", name);
+		keygen(dir, name, v[i].type, v[i].bits);
+		pub_blob(tmp_path(dir, pub), &blob);
+		cr_assert_eq(sshpk_parse(buf_span(&blob), &k, &w), 0);
+		cr_assert_eq(issue_ca_ok(&k, &w), v[i].says == NULL ? 0 : E_DENIED, "%s %d", v[i].type, v[i].bits);
+		cr_assert(v[i].says == NULL || strstr(w.text, v[i].says) != NULL, "%s", w.text);
+	}
+	buf_reset(&blob);
+	sshw_put_cstring(&blob, "sk-ssh-ed25519@openssh.com");
+	sshw_put_string(&blob, span_of(q, sizeof(q)));
+	sshw_put_cstring(&blob, "ssh:");
+	cr_assert_eq(sshpk_parse(buf_span(&blob), &k, &w), 0, "%s", w.text);
+	cr_assert_eq(issue_ca_ok(&k, &w), E_DENIED);
+	cr_assert(strstr(w.text, "FIDO") != NULL, "%s", w.text);
+	buf_clear(&blob);
+	tmp_remove(dir);
 }
