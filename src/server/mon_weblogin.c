@@ -172,6 +172,8 @@ static void on_begin(struct login *l, const struct ipc_msg *m)
 		fail_call(l->m, ipc_id(m), E_FORMAT, "the login cannot begin");
 		return;
 	}
+	if (l->state == LOGIN_BEGUN)
+		idp_cancel(l); /* the fetcher has one of each name */
 	login_go(l, LOGIN_BEGUN);
 	idp_begin_browser(l, ipc_id(m));
 }
