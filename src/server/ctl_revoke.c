@@ -279,15 +279,18 @@ static int note_serial(void *ctx, const struct store_cert *x)
 	return 0;
 }
 
-/* The name becomes free for somebody else, whom the certificates of the former owner must not
- * speak for. */
+/* The name becomes free for somebody else, whom the certificates of the former owner and of the
+ * former owner's agents must not speak for. */
 static int revoke_all(struct ctl *c, const char *user, const char *why)
 {
 	int64_t now = clock_wall_s();
-	struct store_cert_filter f = {.user = user, .valid_at_s = now};
+	struct store_cert_filter own = {.user = user, .valid_at_s = now}, agents = {.on_behalf_of = user, .valid_at_s = now};
 	struct serials s = {0};
 	char number[32];
-	int rc = store_cert_list(c->m->store, &f, note_serial, &s);
+	int rc = store_cert_list(c->m->store, &own, note_serial, &s);
+
+	if (rc >= 0)
+		rc = store_cert_list(c->m->store, &agents, note_serial, &s);
 
 	for (size_t i = 0; i < s.n && rc == 0; i++) {
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)s.v[i]);
