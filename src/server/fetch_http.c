@@ -259,9 +259,12 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 /* What a person is told for a failure of the transfer; the log has libcurl's words, too. */
 static void explain(const struct http_req *r, CURLcode rc, struct why *w)
 {
+	curl_off_t us = 0;
+
 	switch (rc) {
 	case CURLE_OPERATION_TIMEDOUT:
-		why_set(w, E_LIMIT, "the identity provider did not answer within %d s", HTTP_MS / 1000);
+		(void)curl_easy_getinfo(r->easy, CURLINFO_TOTAL_TIME_T, &us); /* shorter when there was no connection */
+		why_set(w, E_LIMIT, "the identity provider did not answer within %d s", (int)((us + 500000) / 1000000));
 		break;
 	case CURLE_COULDNT_CONNECT:
 		why_set(w, -ECONNREFUSED, "the identity provider cannot be reached: no connection to %s", r->origin);

@@ -101,6 +101,8 @@ def test_refusals():
     case('old-tls', 'no TLS connection', server=old)
     case('http', 'not https', server=plain)
     case('no-port', 'no connection to https://localhost:').issuer = 'https://localhost:%d' % closed_port()
+    silent = socket.create_server(('127.0.0.1', 0))
+    case('no-handshake', 'did not answer within 5 s').issuer = 'https://localhost:%d' % silent.getsockname()[1]
     case('no-name', 'cannot be resolved').issuer = 'https://no-such-host.invalid/x'
     p = case('not-loopback', 'not https', allow_http=True)
     p.issuer = 'http://%s:%d/plain' % (socket.gethostname(), plain.port)
