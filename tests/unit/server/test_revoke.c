@@ -313,10 +313,12 @@ Test(revoke, forgetting_an_account_leaves_nothing_for_the_next_owner)
 	    .groups = "dev",
 	    .key_fp = OTHER,
 	    .last_s = clock_wall_s()};
-	struct store_cert row = a_row(900), over = a_row(901);
+	struct store_cert row = a_row(900), over = a_row(901), agent = a_row(902);
 	bool found = false;
 
-	row.user = over.user = ACCOUNT;
+	row.user = over.user = agent.on_behalf_of = ACCOUNT;
+	agent.user = "agent:bot"; /* a job's token made it: it has no parent */
+	add_row(agent);
 	over.valid_before_s = clock_wall_s() - 10;
 	add_row(row);
 	add_row(over);
@@ -328,6 +330,8 @@ Test(revoke, forgetting_an_account_leaves_nothing_for_the_next_owner)
 	cr_assert_not(found);
 	cr_assert_eq(
 	    store_standing(r.m->store, &(struct store_subject){.serial = 900}), STORE_REVOKED);
+	cr_assert_eq(
+	    store_standing(r.m->store, &(struct store_subject){.serial = 902}), STORE_REVOKED);
 	cr_assert_eq(store_standing(r.m->store, &(struct store_subject){.serial = 901}), STORE_GOOD,
 	    "what expired needs no entry");
 	cr_assert_eq(op("forget", "user", ACCOUNT, NULL, NULL), 3);
