@@ -136,6 +136,10 @@ check_not "and not who is unlocked" "nobody-here" "$LAB/o"
 # --- the list for other hosts ---
 "$SP_BIN/sallyport" krl > "$LAB/krl" 2> "$LAB/o"
 is "krl is written" $? 0
+if command -v script > /dev/null; then
+    script -qec "'$SP_BIN/sallyport' krl" /dev/null > "$LAB/o" 2>&1 < /dev/null
+    check "krl: not to a terminal" "sallyport krl > FILE" "$LAB/o"
+fi
 revoked() { ssh-keygen -Q -f "$LAB/krl" "$1" > "$LAB/o" 2>&1 && echo no || { grep -q REVOKED "$LAB/o" && echo yes || cat "$LAB/o"; }; }
 is "krl: a revoked user's certificate" "$(revoked "$LAB/keys/alice-cert.pub")" yes
 is "krl: a locked user's certificate" "$(revoked "$LAB/keys/carol-cert.pub")" yes
