@@ -246,7 +246,7 @@ static bool prolongs(const struct ident *n, const struct peer *p)
 
 	return p->state == PEER_FULL && id->via == VIA_CERT && !p->expired && p->kill_timer == NULL && id->own_ca && n->own_ca &&
 	       id->expires_s != 0 && n->expires_s > id->expires_s && id->kind == n->kind && strcmp(id->user, n->user) == 0 &&
-	       strcmp(id->key_fp, n->key_fp) == 0 && strcmp(id->ca_fp, n->ca_fp) == 0 && within(&id->claimed, &n->claimed) &&
+	       strcmp(id->key_fp, n->key_fp) == 0 && within(&id->claimed, &n->claimed) &&
 	       within(&n->claimed, &id->claimed) && same_restrictions(id, n);
 }
 
@@ -257,6 +257,9 @@ static void peer_prolong(struct peer *p, const struct ident *n)
 	p->id.expires_s = n->expires_s;
 	p->id.issued_s = n->issued_s;
 	p->id.extended = n->serial;
+	/* Across a rotation the newer certificate's authority is the one that stands for the connection: retiring the old one
+	 * does not end what the new one has renewed, for the same key. */
+	(void)str_copy(p->id.ca_fp, sizeof(p->id.ca_fp), n->ca_fp);
 	log_info("session-extended", "conn", p->conn, "user", p->id.user, "for", ident_for(&p->id), "serial",
 	    log_num((long long)p->id.serial), "by", log_num((long long)n->serial), "key", p->id.key_fp, "source", p->addr,
 	    "until", moment(n->expires_s, when));

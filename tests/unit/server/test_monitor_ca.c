@@ -225,6 +225,51 @@ Test(ca, a_change_breaks_nobodys_certificate)
 	buf_clear(&new);
 }
 
+Test(ca, a_session_that_was_renewed_outlives_the_retired_authority)
+{
+	struct client live, stale;
+	struct buf old, bob, new;
+
+	cert_of(ALICE, "default", &old);
+	cert_of(BOB, "default", &bob);
+	enter(&live, ALICE, &old);
+	enter(&stale, BOB, &bob);
+	cr_assert_eq(ca("add", "two"), 0);
+	cr_assert_eq(ca("activate", "two"), 0);
+	clock_test_shift_us(2000000);
+	cert_of(ALICE, "two", &new); /* same user, key and groups */
+	cr_assert_neq(live.peer->id.extended, 0);
+	cr_assert_eq(retire_all("default"), 0, "%s", verb_text(&v));
+	cr_assert(told_to_go(&stale));
+	cr_assert(!told_to_go(&live));
+	cr_assert(!good(ALICE, &old), "the old certificate itself opens nothing any more");
+	client_close(&stale);
+	client_close(&live);
+	buf_clear(&old);
+	buf_clear(&bob);
+	buf_clear(&new);
+}
+
+Test(ca, an_extension_ends_with_the_authority_of_the_newer_certificate)
+{
+	struct client live;
+	struct buf old, new;
+
+	cert_of(ALICE, "default", &old);
+	enter(&live, ALICE, &old);
+	cr_assert_eq(ca("add", "two"), 0);
+	cr_assert_eq(ca("activate", "two"), 0);
+	clock_test_shift_us(2000000);
+	cert_of(ALICE, "two", &new);
+	cr_assert_neq(live.peer->id.extended, 0);
+	cr_assert_eq(ca("activate", "default"), 0, "%s", verb_text(&v));
+	cr_assert_eq(retire_all("two"), 0, "%s", verb_text(&v));
+	cr_assert(told_to_go(&live));
+	client_close(&live);
+	buf_clear(&old);
+	buf_clear(&new);
+}
+
 Test(ca, the_key_file_of_a_new_one)
 {
 	const char *show[] = {"ssh-keygen", "-l", "-f", NULL, NULL};

@@ -459,7 +459,7 @@ Test(extend, nothing_but_the_same)
 	    {"other groups", {.group = "dba"}, false},
 	    {"restricted to targets", {.targets = "orders-prod"}, false},
 	    {"capped", {.max_risk = "read"}, false},
-	    {"another authority", {.other_ca = true}, false},
+	    {"another authority of ours: a rotation", {.other_ca = true}, true},
 	    {"another kind", {.kind = KIND_SERVICE}, false},
 	    {"not valid here", {.source = "203.0.113.0/24"}, false},
 	    {"valid here, too", {.source = "203.0.113.0/24,198.51.100.0/24"}, true},
