@@ -15,6 +15,8 @@
 #include "base/mem.h"
 #include "policy/address.h"
 
+#define GROUPS_TEXT_MAX (512u * NAME_CAP) /* of as many as a result may have: cut, a name could become another one */
+
 static const char *const state_names[LOGIN_STATE_N] = {
     "asked", "wait", "begun", "code", "known", "issuing", "over"};
 
@@ -230,22 +232,27 @@ static int account_taken(struct login *l, struct why *w)
 static int account(struct login *l, struct why *w)
 {
 	struct conf_list groups = {0};
-	char text[4096];
+	struct buf text;
 	bool new_key = false;
 	struct store_account a = {.iss = l->iss,
 	    .sub = l->sub,
 	    .issuer = l->block,
 	    .user = l->user,
-	    .groups = text,
 	    .key_fp = l->peer->cand_key.key_fp,
 	    .first_s = clock_wall_s(),
 	    .last_s = clock_wall_s()};
 	int rc;
 
 	take_groups(l, NULL, &groups);
-	(void)list_join(&groups, text, sizeof(text));
+	buf_init(&text, GROUPS_TEXT_MAX);
+	for (size_t i = 0; i < groups.n; i++)
+		buf_printf(&text, "%s%s", i > 0 ? "," : "", groups.v[i]);
 	list_clear(&groups);
-	rc = store_account_login(l->m->store, &a, &new_key);
+	a.groups = buf_cstr(&text);
+	rc = buf_err(&text);
+	if (rc == 0)
+		rc = store_account_login(l->m->store, &a, &new_key);
+	buf_clear(&text);
 	if (rc == E_EXISTS)
 		return account_taken(l, w);
 	if (rc != 0)
@@ -267,6 +274,19 @@ static void push_success(struct peer *p)
 	chan_send(p->ch, b, NULL, 0);
 }
 
+/* A certificate that did not let its own login in (its account was forgotten meanwhile) must not stand for that key later, when
+ * somebody else has the name. */
+static void withdraw(struct monitor *m, uint64_t serial)
+{
+	char number[32];
+	int rc;
+
+	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)serial);
+	rc = store_revoke(m->store, "serial", number, "gateway", "its login failed", clock_wall_s());
+	if (rc != 0 && rc != E_EXISTS)
+		log_error("store-failed", "what", "revoke", "serial", number);
+}
+
 static void issued(void *ctx, const struct issued *x, const struct why *failed)
 {
 	struct login *l = ctx;
@@ -279,6 +299,7 @@ static void issued(void *ctx, const struct issued *x, const struct why *failed)
 		return;
 	}
 	if (auth_login(p, x, &w) != 0) {
+		withdraw(p->m, x->serial);
 		login_fail(l, &w);
 		return;
 	}
@@ -286,7 +307,6 @@ static void issued(void *ctx, const struct issued *x, const struct why *failed)
 	web_done(l);
 	login_go(l, LOGIN_OVER);
 	login_free(l);
-	mon_rejudge_user(p->m, p->id.user);
 }
 
 void login_complete(struct login *l)
@@ -307,6 +327,7 @@ void login_complete(struct login *l)
 		login_fail(l, &w);
 		return;
 	}
+	mon_rejudge_user(l->m, l->user); /* fewer groups count, whether or not a certificate can be made */
 	login_go(l, LOGIN_ISSUING);
 	a = (struct issue_ask){.key = buf_span(&l->peer->cand_key.key),
 	    .user = l->user,
@@ -327,6 +348,36 @@ void login_complete(struct login *l)
 
 /* --- start --- */
 
+/* The latest starts, a ring. Each one costs the provider a request or two and may be given up at once: without this limit one
+ * address could use up what the provider allows the gateway, and the log. */
+#define STARTS_KEPT 512
+#define STARTS_US   (60LL * 1000000)
+#define STARTS_EACH 6 /* per minute, for each login that may wait */
+
+static struct started {
+	char addr[64];
+	int64_t at_us;
+} starts[STARTS_KEPT];
+static size_t n_starts;
+
+static void note_start(const char *addr)
+{
+	struct started *s = &starts[n_starts++ % STARTS_KEPT];
+
+	(void)str_copy(s->addr, sizeof(s->addr), addr);
+	s->at_us = clock_mono_us();
+}
+
+static int started_lately(const char *addr)
+{
+	int64_t since = clock_mono_us() - STARTS_US;
+	int n = 0;
+
+	for (size_t i = 0; i < STARTS_KEPT && i < n_starts; i++)
+		n += starts[i].at_us > since && address_same_source(starts[i].addr, addr);
+	return n;
+}
+
 static int limits(const struct peer *p, struct why *w)
 {
 	const struct conf_gateway *g = &mon_conf(p->m)->gateway;
@@ -343,6 +394,8 @@ static int limits(const struct peer *p, struct why *w)
 	}
 	if (here >= g->max_pending_logins_per_source)
 		why_set(w, E_LIMIT, "%d logins from %s are waiting, which is the limit", here, p->addr);
+	else if (started_lately(p->addr) >= STARTS_EACH * g->max_pending_logins_per_source)
+		why_set(w, E_LIMIT, "too many logins from %s were started in the last minute", p->addr);
 	else if (all >= g->max_pending_logins)
 		why_set(w, E_LIMIT, "too many logins are waiting at this gateway");
 	else if (p->m->draining)
@@ -384,6 +437,7 @@ static void login_new(struct peer *p, uint32_t call, const struct conf_identity 
 	p->m->logins = p->login = l;
 	log_info("login-started", "conn", p->conn, "asked", p->cand_key.user, "key", p->cand_key.key_fp, "source",
 	    p->addr, "issuer", b->name, "flow", l->browser ? "browser" : "device");
+	note_start(p->addr);
 	auth_leave_start(p);
 	if (l->browser)
 		web_show(l);

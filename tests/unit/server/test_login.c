@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -72,6 +73,18 @@ static void down(void)
 
 TestSuite(device, .init = up, .fini = down, .timeout = 60);
 TestSuite(browser, .init = up_browser, .fini = down, .timeout = 60);
+
+/* A file of conf.d. */
+static void conf_more(const char *a, const char *b, const char *c)
+{
+	static char text[9000];
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/conf.d", r.dir);
+	(void)mkdir(path, 0700);
+	(void)snprintf(text, sizeof(text), "%s%s%s", a, b, c);
+	spill(tmp_path(path, "more.yaml"), span_str(text));
+}
 
 /* --- steps --- */
 
@@ -326,6 +339,118 @@ Test(device, fewer_groups_at_the_next_login_count_at_once)
 	cr_assert_eq(monitor_n_sessions(r.m), 0, "the session on what is no longer open has ended");
 	cr_assert_eq(c.peer->id.groups.n, 0);
 	client_close(&d);
+	client_close(&c);
+}
+
+Test(device, fewer_groups_count_also_when_no_certificate_can_be_made)
+{
+	struct client c, d;
+	struct chan *signer = r.m->signer;
+	char id[64];
+
+	in_as(&c, 0, "sub-1", "ann@example.com", dba, 1);
+	cr_assert_eq(client_connect(&c, "payroll", "", ""), 0);
+	(void)snprintf(id, sizeof(id), "%s", start_device(&d, HERE, "x", 1));
+	r.m->signer = NULL;
+	result_ok(id, "sub-1", "ann@example.com", dev, 1);
+	cr_assert_eq(client_next(&d, 5000), IPC_LOGIN_RESULT);
+	cr_assert_not(ipc_get_bool(d.m, "ok", true));
+	r.m->signer = signer;
+	rig_spin(&r, 1500);
+	cr_assert_eq(monitor_n_sessions(r.m), 0, "the provider's word counts, not the certificate");
+	cr_assert_eq(c.peer->id.groups.n, 0);
+	client_close(&d);
+	client_close(&c);
+}
+
+static int whole(void *ctx, const struct store_account *a)
+{
+	*(bool *)ctx = strlen(a->groups) == 24 * 201 - 1;
+	return 0;
+}
+
+/* A list that was cut could end in the name of another group. */
+Test(device, the_account_keeps_whole_names_of_groups)
+{
+	static char names[24][201], text[8000];
+	char *groups[24], id[64];
+	struct client c;
+	struct buf errs;
+	bool good = false;
+	size_t at = 0;
+
+	for (size_t i = 0; i < 24; i++) {
+		memset(names[i], 'g', 200);
+		names[i][0] = (char)('a' + i);
+		groups[i] = names[i];
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", i == 0 ? "" : ", ", names[i]);
+	}
+	conf_more("roles: {many: {groups: [", text, "], targets: [payroll], logins: [app_pay]}}\n");
+	buf_init(&errs, 65536);
+	cr_assert_eq(monitor_reload(r.m, &errs), 0, "%s", buf_cstr(&errs));
+	buf_clear(&errs);
+	(void)snprintf(id, sizeof(id), "%s", start_device(&c, HERE, "x", 0));
+	result_ok(id, "sub-1", "ann@example.com", groups, 24);
+	cr_assert_eq(client_next(&c, 5000), IPC_LOGIN_RESULT);
+	cr_assert_eq(store_account_get(r.m->store, "ann@example.com", whole, &good), 0);
+	cr_assert(good);
+	client_close(&c);
+}
+
+static int note_serial(void *ctx, const struct store_cert *x)
+{
+	*(uint64_t *)ctx = x->serial;
+	return 1;
+}
+
+Test(device, forgotten_while_the_certificate_is_made)
+{
+	struct store_cert_filter f = {.user = "ann@example.com", .limit = 1};
+	struct login *l;
+	struct client c;
+	uint64_t serial = 0;
+
+	(void)start_device(&c, HERE, "x", 0);
+	l = c.peer->login;
+	(void)snprintf(l->iss, sizeof(l->iss), "https://id.example.com");
+	(void)snprintf(l->sub, sizeof(l->sub), "sub-1");
+	(void)snprintf(l->user, sizeof(l->user), "ann@example.com");
+	login_complete(l);
+	cr_assert_eq(l->state, LOGIN_ISSUING);
+	cr_assert_eq(store_account_forget(r.m->store, "ann@example.com"), 0);
+	cr_assert_eq(client_next(&c, 5000), IPC_LOGIN_RESULT);
+	cr_assert_not(ipc_get_bool(c.m, "ok", true));
+	cr_assert_eq(store_cert_list(r.m->store, &f, note_serial, &serial), 0);
+	cr_assert_neq(serial, 0);
+	cr_assert_eq(store_standing(r.m->store, &(struct store_subject){.serial = serial}), STORE_REVOKED,
+	    "nothing is left for the next owner of the name");
+	client_close(&c);
+}
+
+Test(device, starting_again_and_again_is_limited)
+{
+	struct client c;
+	int n = 0, t;
+
+	for (bool more = true; more && n < 100; n += more) {
+		client_open(&r, &c, HERE);
+		prove(&c, "a", n % 8);
+		ask_login(&c);
+		rig_spin(&r, 20);
+		more = c.peer->login != NULL;
+		t = more ? 0 : client_next(&c, 3000);
+		cr_assert(more || t == IPC_FAIL);
+		if (!more)
+			cr_assert_not_null(strstr(client_str(&c, "text"), "in the last minute"), "%s", client_str(&c, "text"));
+		client_close(&c);
+		rig_spin(&r, 20);
+	}
+	cr_assert_eq(n, 6 * 3, "%d", n);
+	client_open(&r, &c, THERE);
+	prove(&c, "a", 0);
+	ask_login(&c);
+	rig_spin(&r, 50);
+	cr_assert_not_null(c.peer->login, "others are not hit");
 	client_close(&c);
 }
 
