@@ -131,3 +131,46 @@ void tls_free(struct tls *t)
 	SSL_CTX_free(t->ctx);
 	free(t);
 }
+
+/* --- pairs of files --- */
+
+/* Nobody is there to type one. */
+static int no_passphrase(char *out, int cap, int rw, void *ctx)
+{
+	(void)out;
+	(void)cap;
+	(void)rw;
+	(void)ctx;
+	return -1;
+}
+
+static int check_pair(X509 *x, EVP_PKEY *key, struct why *w)
+{
+	if (x == NULL)
+		return why_set(w, E_CONFIG, "there is no certificate in PEM form in it");
+	if (key == NULL)
+		return why_set(w, E_CONFIG, "there is no private key in PEM form, or it has a passphrase");
+	if (X509_check_private_key(x, key) != 1)
+		return why_set(w, E_CONFIG, "the key is not the one of the first certificate");
+	if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
+		return why_set(w, E_EXPIRED, "the certificate has expired");
+	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
+		return why_set(w, E_EXPIRED, "the certificate is not valid yet");
+	return 0;
+}
+
+int tls_check_pair(struct span cert_pem, struct span key_pem, struct why *w)
+{
+	BIO *c = cert_pem.n <= INT_MAX ? BIO_new_mem_buf(cert_pem.p, (int)cert_pem.n) : NULL;
+	BIO *k = key_pem.n <= INT_MAX ? BIO_new_mem_buf(key_pem.p, (int)key_pem.n) : NULL;
+	X509 *x = c != NULL ? PEM_read_bio_X509(c, NULL, no_passphrase, NULL) : NULL;
+	EVP_PKEY *key = k != NULL ? PEM_read_bio_PrivateKey(k, NULL, no_passphrase, NULL) : NULL;
+	int rc = check_pair(x, key, w);
+
+	EVP_PKEY_free(key);
+	X509_free(x);
+	BIO_free(c);
+	BIO_free(k);
+	ERR_clear_error();
+	return rc;
+}

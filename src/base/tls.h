@@ -29,4 +29,8 @@ int tls_write(struct tls *t, const void *p, size_t n) MUST_CHECK;
 int tls_read(struct tls *t, void *p, size_t n) MUST_CHECK;
 void tls_free(struct tls *t); /* the socket stays open */
 
+/* Is key_pem the key of the first certificate in cert_pem? E_CONFIG with why when not, or when either cannot be read; E_EXPIRED
+ * with why when they fit but the certificate's time is over or has not come. */
+int tls_check_pair(struct span cert_pem, struct span key_pem, struct why *w) MUST_CHECK;
+
 #endif

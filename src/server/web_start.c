@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tls.h"
 #include "server/limage.h"
 
 #define SOCKETS 16
@@ -52,6 +53,23 @@ static void pem_hash(struct pem *p)
 	sha256_free(h);
 }
 
+/* Better here than in a process that ends for it: an old pair goes on while the new one is wrong. */
+static int pem_check(char *const files[2], const struct pem *p, struct why *w)
+{
+	struct why x = {0};
+	int rc = tls_check_pair(secret_span(p->text[0]), secret_span(p->text[1]), &x);
+
+	if (rc == E_EXPIRED) {
+		log_warn("web-certificate", "path", files[0], "why", x.text);
+		return 0;
+	}
+	if (rc != 0) {
+		why_set(w, rc, "%s with %s: %s", files[0], files[1], x.text);
+		why_hint(w, "web.tls_cert is a PEM chain with the gateway's own certificate first, web.tls_key the key of that one");
+	}
+	return rc;
+}
+
 /* A certificate may be read by everybody, its key not. */
 static int pem_read(char *const files[2], struct pem *p, struct why *w)
 {
@@ -60,6 +78,8 @@ static int pem_read(char *const files[2], struct pem *p, struct why *w)
 	*p = (struct pem){0};
 	for (int i = 0; rc == 0 && i < 2; i++)
 		rc = secret_read_file(files[i], i == 0, &p->text[i], w);
+	if (rc == 0)
+		rc = pem_check(files, p, w);
 	if (rc == 0)
 		pem_hash(p);
 	else
@@ -168,7 +188,7 @@ void web_start_reloaded(struct web_start *s)
 	if (s == NULL || s->keeper == NULL || s->files[0] == NULL)
 		return;
 	if (pem_read(s->files, &p, &w) != 0) {
-		log_error("web-certificate", "why", w.text, "hint", "the pages go on with the one before");
+		log_error("web-certificate", "why", w.text, "hint", w.hint, "pages", "go on with the one before");
 		return;
 	}
 	pem_clear(&p);

@@ -183,6 +183,11 @@ done
 is "a reload takes the new certificate" "$(subject)" "subject=CN = renewed"
 echo junk > "$idp/web.crt"
 "$SP_BIN/sallyport" reload > /dev/null 2>&1
+check "what is no certificate is refused" "web-certificate .*no certificate in PEM form" "$LAB/gateway.log"
+cp "$idp/tls.crt" "$idp/web.crt"
+"$SP_BIN/sallyport" reload > /dev/null 2>&1
+check "one of another key, too" "web-certificate .*not the one of the first certificate" "$LAB/gateway.log"
+is "  and the pages go on with the one before" "$(subject)" "subject=CN = renewed"
 chmod 644 "$idp/web.key"
 "$SP_BIN/sallyport" reload > /dev/null 2>&1
 check "a key that others may read is refused" "web-certificate .*readable by others" "$LAB/gateway.log"

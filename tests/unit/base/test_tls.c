@@ -244,3 +244,44 @@ Test(tls, no_tls_at_all, .timeout = 20)
 	}
 	tls_free(NULL);
 }
+
+static struct span written(BIO *b)
+{
+	char *p = NULL;
+	long n = BIO_get_mem_data(b, &p);
+
+	return span_of(p, (size_t)n);
+}
+
+Test(tls, pairs_of_files)
+{
+	struct cert a = issue("a", "DNS:a", NULL, 3600), b = issue("b", "DNS:b", NULL, 3600), old = issue("o", "DNS:o", NULL, -60);
+	BIO *certs = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem()), *locked = BIO_new(BIO_s_mem()), *gone = BIO_new(BIO_s_mem()),
+	    *gone_key = BIO_new(BIO_s_mem()), *other = BIO_new(BIO_s_mem());
+	struct why w;
+
+	cr_assert(PEM_write_bio_X509(certs, a.x) && PEM_write_bio_X509(certs, b.x) && PEM_write_bio_X509(gone, old.x));
+	cr_assert(PEM_write_bio_PrivateKey(key, a.key, NULL, NULL, 0, NULL, NULL));
+	cr_assert(PEM_write_bio_PrivateKey(other, b.key, NULL, NULL, 0, NULL, NULL));
+	cr_assert(PEM_write_bio_PrivateKey(gone_key, old.key, NULL, NULL, 0, NULL, NULL));
+	cr_assert(PEM_write_bio_PrivateKey(locked, a.key, EVP_aes_128_cbc(), (const unsigned char *)"pw", 2, NULL, NULL));
+	cr_expect_eq(tls_check_pair(written(certs), written(key), &w), 0);
+	cr_expect_eq(tls_check_pair(written(certs), written(other), &w), E_CONFIG, "of the second certificate");
+	cr_expect_not_null(strstr(w.text, "not the one of the first certificate"));
+	cr_expect_eq(tls_check_pair(written(certs), written(locked), &w), E_CONFIG, "with a passphrase");
+	cr_expect_eq(tls_check_pair(written(key), written(key), &w), E_CONFIG);
+	cr_expect_eq(tls_check_pair(written(certs), written(certs), &w), E_CONFIG);
+	cr_expect_eq(tls_check_pair((struct span){0}, (struct span){0}, &w), E_CONFIG);
+	cr_expect_eq(tls_check_pair(written(gone), written(gone_key), &w), E_EXPIRED);
+	for (size_t n = 0; n < written(certs).n / 2 - 30; n += 7)
+		cr_expect_eq(tls_check_pair(span_of(written(certs).p, n), written(key), &w), E_CONFIG);
+	BIO_free(certs);
+	BIO_free(key);
+	BIO_free(locked);
+	BIO_free(gone);
+	BIO_free(gone_key);
+	BIO_free(other);
+	cert_free(&a);
+	cert_free(&b);
+	cert_free(&old);
+}
