@@ -145,25 +145,12 @@ static bool reaches(const struct conf_role *r, const struct conf_target *t, cons
 	return conf_selects(&r->targets, t) && gives_login(r, login);
 }
 
-static bool meets(const struct conf_list *a, const struct conf_list *b)
+/* May the person give this role to agents? */
+static bool is_given(const struct options *o, const struct conf_user *u, const struct conf_role *r)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (conf_list_has(b, a->v[i]))
-			return true;
-	return false;
-}
+	struct conf_role by = {.groups = r->delegated_by};
 
-/* Does the person give this role to agents: itself, or by a group of a role that it may give? */
-static bool is_given(
-    const struct options *o, const struct conf *c, const struct conf_user *u, const struct conf_role *r)
-{
-	for (size_t i = 0; i < c->n_roles; i++) {
-		struct conf_role by = {.groups = c->roles[i].delegated_by};
-
-		if (in_groups(o, u, &by) && meets(&c->roles[i].groups, &r->groups))
-			return true;
-	}
-	return false;
+	return in_groups(o, u, &by);
 }
 
 static const struct conf_role *role_of_person(const struct options *o, const struct conf *c,
@@ -190,7 +177,7 @@ static int view_of_agent(const struct options *o, const struct conf *c, const st
 			const struct conf_role *p = role_of_person(o, c, u, t, login);
 			struct policy_view behind;
 
-			if (p == NULL || !is_given(o, c, u, &c->roles[i]) || !reaches(&c->roles[i], t, login) ||
+			if (p == NULL || !is_given(o, u, &c->roles[i]) || !reaches(&c->roles[i], t, login) ||
 			    (o->login != NULL && strcmp(o->login, login) != 0))
 				continue;
 			policy_view_resolve(c, 0, &c->roles[i], t, login, &x->view);

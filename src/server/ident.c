@@ -67,8 +67,19 @@ void ident_copy(struct ident *dst, const struct ident *src)
 	buf_put_span(&dst->key, buf_span(&src->key));
 }
 
+static bool may_be_given(const struct ident *id, const struct conf_role *r)
+{
+	for (size_t i = 0; i < id->behind.n; i++)
+		if (conf_list_has(&r->delegated_by, id->behind.v[i]))
+			return true;
+	return false;
+}
+
+/* A group may be in several roles: an agent has those of them that its person may give away. */
 bool ident_in_role(const struct ident *id, const struct conf_role *r)
 {
+	if (id->kind == KIND_AGENT && !may_be_given(id, r))
+		return false;
 	for (size_t i = 0; i < id->groups.n; i++)
 		if (conf_list_has(&r->groups, id->groups.v[i]))
 			return true;

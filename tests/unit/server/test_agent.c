@@ -225,6 +225,28 @@ Test(agent, may_what_both_may)
 	client_close(&alice);
 }
 
+/* A group of an agent's role may be in a role that nobody may give away: that one stays the person's. */
+Test(agent, has_no_role_that_may_not_be_given)
+{
+	struct client dave, a;
+
+	reload("roles:\n"
+	       "  agents: {groups: [sec], targets: [orders-prod], logins: [app_ro], max: read, delegated_by: [sec]}\n"
+	       "  narrow: {groups: [sec], targets: [orders-prod], logins: [app_ro], max: write}\n");
+	person(&dave, DAVE);
+	agent_of(&dave, 0, "orders-prod", "", &a);
+	cr_assert_eq(client_connect(&a, "orders-prod", "app_ro", "orders"), 0, "%s", client_str(&a, "text"));
+	client_close(&a);
+	reload("roles:\n"
+	       "  agents: {groups: [sec], targets: [orders-prod], logins: [app_ro], databases: [invoices], max: read, delegated_by: [sec]}\n"
+	       "  narrow: {groups: [sec], targets: [orders-prod], logins: [app_ro], max: write}\n");
+	agent_of(&dave, 1, "orders-prod", "", &a);
+	refused_connect(&a, "orders-prod", "app_ro", "orders");
+	refused_connect(&a, "payroll", "app_pay", "pay"); /* the role of dave's group sec opens that */
+	client_close(&a);
+	client_close(&dave);
+}
+
 Test(agent, the_stricter_of_two_rules_counts)
 {
 	static const char text[] =
