@@ -491,7 +491,8 @@ static bool signature_ok(const struct token *t, const struct key *k)
 	return ok;
 }
 
-/* Without a key id there must be no choice. */
+/* Without a key id there must be no choice. A provider that names no keys may have changed them: E_NOTFOUND, as for a name
+ * that is not in the set. */
 static int verify_without_kid(const struct token *t, const struct jwks *keys, struct why *w)
 {
 	const struct key *only = NULL;
@@ -504,11 +505,11 @@ static int verify_without_kid(const struct token *t, const struct jwks *keys, st
 		}
 	}
 	if (n != 1)
-		return why_set(w, E_CRYPTO,
+		return why_set(w, E_NOTFOUND,
 		    "the token names no key (kid) and the provider has %zu keys that could be "
 		    "meant",
 		    n);
-	return signature_ok(t, only) ? 0 : why_set(w, E_CRYPTO, "the token's signature is wrong");
+	return signature_ok(t, only) ? 0 : why_set(w, E_NOTFOUND, "the token's signature is wrong");
 }
 
 static int verify_with_kid(const struct token *t, const struct jwks *keys, struct why *w)

@@ -32,7 +32,7 @@ bool jws_alg_known(const char *alg);
 
 /* Verify the signature and append the payload to out (reset on failure). algs: what the caller
  * accepts; NULL = RS256, PS256, ES256. E_NOTFOUND: the set does not have the key that the token
- * names, a newer set may; every other refusal is final. */
+ * names, or it names none and no key of the set verifies it; a newer set may; every other refusal is final. */
 int jws_verify(struct span token, const struct jwks *keys, char *const *algs, size_t n_algs,
     struct buf *out, struct why *w) MUST_CHECK;
 

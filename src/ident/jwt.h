@@ -44,7 +44,7 @@ struct jwt {
 };
 
 /* Verify everything. 0 and *out (give it to jwt_clear), or an error with why and *out zeroed;
- * E_NOTFOUND means one thing only: the key set has no such key id, fetch a newer one. */
+ * E_NOTFOUND means one thing only: the key set lacks the key, fetch a newer one. */
 int jwt_verify(struct span token, const struct jwks *keys, const struct jwt_rules *r,
     struct jwt *out, struct why *w) MUST_CHECK;
 void jwt_clear(struct jwt *t);

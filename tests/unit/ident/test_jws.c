@@ -283,8 +283,8 @@ Test(jws, headers)
 	    {"{\"alg\":\"RS256\",\"kid\":\"e\"}", E_CRYPTO, "key \"e\" is not one for RS256"},
 	    {"{\"alg\":\"ES384\",\"kid\":\"e\"}", E_CRYPTO, "key \"e\" is not one for ES384"},
 	    {"{\"alg\":\"ES256\",\"kid\":\"r\"}", E_CRYPTO, "key \"r\" is not one for ES256"},
-	    {"{\"alg\":\"ES384\"}", E_CRYPTO, "names no key (kid) and the provider has 0 keys"},
-	    {"{\"alg\":\"RS256\"}", E_CRYPTO, "signature is wrong"},
+	    {"{\"alg\":\"ES384\"}", E_NOTFOUND, "names no key (kid) and the provider has 0 keys"},
+	    {"{\"alg\":\"RS256\"}", E_NOTFOUND, "signature is wrong"},
 	    {"{\"alg\":\"ES256\",\"kid\":\"E\"}", E_NOTFOUND, "no usable key \"E\""},
 	    {"{\"alg\":\"ES256\",\"kid\":\"\"}", E_NOTFOUND, "no usable key \"\""},
 	    {"{\"alg\":\"ES256\",\"kid\":\"\\u001b]0;x\"}", E_NOTFOUND,
@@ -511,7 +511,7 @@ Test(jws, algorithm_of_the_key)
 	signer_token(s, "PS256", "{\"alg\":\"PS256\",\"kid\":\"r\"}", "{}", &token);
 	refused(buf_span(&token), set, E_CRYPTO, "key \"r\" is not one for PS256");
 	signer_token(s, "RS512", "{\"alg\":\"RS512\"}", "{}", &token);
-	refused(buf_span(&token), set, E_CRYPTO, "has 0 keys that could be meant");
+	refused(buf_span(&token), set, E_NOTFOUND, "has 0 keys that could be meant");
 	jwks_free(set);
 	signer_free(s);
 	buf_clear(&keys);
@@ -722,7 +722,7 @@ Test(jwks, unusable_key_id_is_unknown)
 	signer_token(s, "ES256", "{\"alg\":\"ES256\",\"kid\":\"a\"}", "{}", &token);
 	refused(buf_span(&token), set, E_NOTFOUND, "no usable key \"a\"");
 	signer_token(s, "ES256", "{\"alg\":\"ES256\"}", "{}", &token);
-	refused(buf_span(&token), set, E_CRYPTO, "signature is wrong");
+	refused(buf_span(&token), set, E_NOTFOUND, "signature is wrong");
 	jwks_free(set);
 	buf_reset(&keys);
 	signer_jwk(s, ",\"kid\":\"a\"", &keys);
@@ -739,7 +739,7 @@ Test(jwks, unusable_key_id_is_unknown)
 		buf_clear(&out);
 	}
 	signer_token(other, "ES256", "{\"alg\":\"ES256\"}", "{}", &token);
-	refused(buf_span(&token), set, E_CRYPTO, "has 2 keys that could be meant");
+	refused(buf_span(&token), set, E_NOTFOUND, "has 2 keys that could be meant");
 	jwks_free(set);
 	signer_free(s);
 	signer_free(other);
