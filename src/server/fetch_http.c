@@ -5,7 +5,7 @@
  * Names: libcurl would resolve in threads, which the sandbox does not have. So each request is given its addresses
  * (CURLOPT_RESOLVE) by fetch_dns before it starts; literals and localhost libcurl knows by itself.
  * Turns: 200 logins that are polled every 5 s must not become 200 transfers with a buffer each: a request waits in our queue
- * until fewer than HTTP_ACTIVE are under way, HTTP_PER_ORIGIN to its server.
+ * until fewer than HTTP_ACTIVE are under way, HTTP_PER_ORIGIN to its server; polls leave HTTP_FOR_PEOPLE of both free.
  */
 #include "server/fetch_http.h"
 
@@ -543,16 +543,17 @@ static struct http_req *next_turn(const struct http *h)
 {
 	const char *full = ""; /* most of those who wait do so for the same server */
 
-	if (h->active >= HTTP_ACTIVE)
-		return NULL;
-	for (int patient = 0; patient < 2; patient++)
-		for (struct http_req *r = h->list; r != NULL; r = r->next) {
+	for (int patient = 0; patient < 2; patient++) {
+		int kept = patient * HTTP_FOR_PEOPLE;
+
+		for (struct http_req *r = h->list; r != NULL && h->active < HTTP_ACTIVE - kept; r = r->next) {
 			if (r->state != REQ_WAITS || r->patient != (patient != 0) || strcmp(r->origin, full) == 0)
 				continue;
-			if (active_at(h, r->origin) < HTTP_PER_ORIGIN)
+			if (active_at(h, r->origin) < HTTP_PER_ORIGIN - kept)
 				return r;
 			full = r->origin;
 		}
+	}
 	return NULL;
 }
 

@@ -15,6 +15,7 @@
 #define HTTP_CONNECT_MS 5000
 #define HTTP_ACTIVE     24 /* requests at the same time, all together */
 #define HTTP_PER_ORIGIN 6  /* to one server; also its connections */
+#define HTTP_FOR_PEOPLE 2  /* of both: not for patient requests, which a silent provider would let stand for long */
 
 struct http;
 struct http_req;

@@ -427,6 +427,16 @@ def test_many():
     done = [f.result('m%d' % i, 60) for i in range(200)]
     ok('  all end well', all(r is not None and r['ok'] for r in done))
     ok('  each with its own code', len({r['sub'] for r in done if r}) == 200)
+    # polls that are not answered do not keep people waiting
+    p.pages['/token'] = hang(12)
+    p.device = {'interval': 1, 'expires_in': 600}
+    for i in range(30):
+        f.call(DEVICE, login='h%d' % i, block='many')
+    time.sleep(3)
+    t = time.monotonic()
+    a = f.call(DEVICE, login='h-late', block='many', seconds=30)
+    ok('  a provider that leaves 30 polls without an answer: the next login begins at once', a['t'] == OK and time.monotonic() - t < 3,
+       (time.monotonic() - t, a))
     f.close()
 
 
