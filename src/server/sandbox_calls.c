@@ -211,6 +211,8 @@ static const struct call calls[] = {
 	{C(socket), F, ALLOW, 2, {EQ(0, AF_INET6), MASKED(1, SOCK_TYPE_BITS, SOCK_STREAM)}},
 	{C(connect), F, ALLOW, ANY},
 
+	{C(socket), R, FAIL(EACCES), 1, {EQ(0, AF_UNIX)}}, /* libc asks its name service cache, and goes on without */
+
 	/* libraries ask for these and take a no */
 	{C(socket), S | G | A | V | W, FAIL(EACCES), ANY},
 	{C(connect), S | G | A | V | W, FAIL(EACCES), ANY},

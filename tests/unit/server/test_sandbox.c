@@ -688,6 +688,7 @@ Test(sandbox, the_resolver_resolves, .init = neighbour_up, .fini = sandrig_down)
 	cr_expect(outcome_of(run_status(&p, act_fork)) == WORKED);
 	cr_expect(outcome_of(run_status(&p, act_datagram)) == WORKED);
 	cr_expect(outcome_of(run_status(&p, act_connect_out)) == WORKED); /* long answers come over TCP */
+	cr_expect(outcome_of(run_status(&p, act_unix)) == REFUSED);       /* no way to the control socket */
 	cr_expect(outcome_of(run_status(&p, attack_listen)) == KILLED);
 	cr_expect(outcome_of(run_status(&p, attack_execve)) == KILLED);
 	cr_expect(outcome_of(run_status(&p, attack_ptrace)) == KILLED);
