@@ -137,7 +137,7 @@ static void check_person(const struct ident_ctx *t)
 static void check_workload(const struct ident_ctx *t)
 {
 	const struct conf_identity *x = t->x;
-	const char *what = x->user != NULL ? conf_name_reserved(x->user) : NULL;
+	const char *what = x->user != NULL ? conf_name_taken(x->user) : NULL;
 
 	if (x->kind == IDK_AGENT)
 		need(t, "person", "kind: agent");
@@ -158,7 +158,7 @@ static void check_names(const struct ident_ctx *t)
 	size_t k;
 
 	for (k = 0; k < t->x->names.n; k++)
-		if ((what = conf_name_reserved(t->x->names.v[k])) != NULL)
+		if ((what = conf_name_taken(t->x->names.v[k])) != NULL)
 			conf_err(&t->b->errs, at(t, "names"),
 			    "identity \"%s\": \"names\": \"%s\" %s", t->name,
 			    conf_quote(t->x->names.v[k]).s, what);

@@ -40,7 +40,7 @@ bool conf_identity_names(const struct conf *c, const struct conf_identity *x, co
 		return conf_user_find(c, user) != NULL;
 	if (conf_name_principal(user) != NULL ||
 	    (x->kind != IDK_AGENT && conf_user_find(c, user) != NULL) ||
-	    conf_name_reserved(user) != NULL)
+	    conf_name_taken(user) != NULL)
 		return false;
 	if (x->user != NULL)
 		return strcmp(x->user, user) == 0;

@@ -382,6 +382,17 @@ const char *conf_name_reserved(const char *s)
 		   : NULL;
 }
 
+const char *conf_name_taken(const char *s)
+{
+	static const char *const ours[] = {"root", "operator", "gateway"};
+	size_t i;
+
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(s, ours[i]) == 0)
+			return "is reserved: in logs it is who runs the gateway";
+	return conf_name_reserved(s);
+}
+
 bool conf_name_matches(const char *pattern, const char *name)
 {
 	size_t p = strlen(pattern), n = strlen(name);

@@ -37,6 +37,8 @@ const char *conf_name_principal(const char *s); /* printable, no comma, blank, *
 const char *conf_name_free(const char *s);      /* any text of at most 255 bytes */
 /* User names that the gateway itself gives a meaning: "agent:..." and "enroll". */
 const char *conf_name_reserved(const char *s);
+/* Also those under which the gateway's own doings are logged: no identity provider gives them. */
+const char *conf_name_taken(const char *s);
 /* "name", "*suffix" or "prefix*"; the star stands for at least one byte. */
 bool conf_name_matches(const char *pattern, const char *name);
 

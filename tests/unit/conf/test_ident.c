@@ -84,6 +84,12 @@ Test(ident, what_one_block_needs)
 	    {"identity: {o: {" S ", name: enroll}}\n",
 		"f:1:77: identity \"o\": \"name\": \"enroll\" is reserved: it is how services and "
 		"agents hand in tokens"},
+	    {"identity: {o: {" S ", name: root}}\n",
+		"f:1:77: identity \"o\": \"name\": \"root\" is reserved: in logs it is who runs "
+		"the gateway"},
+	    {"identity: {o: {" P ", names: [operator]}}\n",
+		"f:1:77: identity \"o\": \"names\": \"operator\" is reserved: in logs it is who "
+		"runs the gateway"},
 	    {"identity: {o: {" S ", name: ci, user: /sub}}\n",
 		"f:1:77: identity \"o\": give \"name\" or \"user\", not both"},
 	    {"identity: {o: {" S ", name: ci, names: [ci]}}\n",
@@ -340,6 +346,9 @@ Test(ident, which_block_may_give_which_name)
 	cr_expect(conf_identity_names(any, any->identities, "who@ever"));
 	cr_expect(!conf_identity_names(any, any->identities, "agent:etl"));
 	cr_expect(!conf_identity_names(any, any->identities, "enroll"));
+	cr_expect(!conf_identity_names(any, any->identities, "root"));
+	cr_expect(!conf_identity_names(any, any->identities, "operator"));
+	cr_expect(!conf_identity_names(any, any->identities, "gateway"));
 	cr_expect(!conf_identity_names(any, any->identities, "a,b"));
 	cr_expect(!conf_identity_names(any, any->identities, "*"));
 	cr_expect(!conf_identity_names(any, any->identities, ""));
