@@ -364,7 +364,7 @@ static const struct conf_key user_keys[] = {
     {"keys", CT_LIST, U(keys), .check = check_key,
 	.desc = "SSH public keys, as in authorized_keys."},
     {"source", CT_LIST, U(source), .check = check_network,
-	.desc = "Addresses and networks the user may come from. Default: anywhere."},
+	.desc = "Addresses and networks the user, and the agents it delegates to, may come from. Default: anywhere."},
     {"person", CT_TEXT, U(person), .check = conf_name_principal,
 	.desc = "The human behind this user: two users of one person count once for approvals. "
 		"Default: the name."},

@@ -191,7 +191,11 @@ static int from_name(
 {
 	const struct conf_user *u =
 	    c->kind != KIND_AGENT ? conf_user_find(mon_conf(p->m), c->user) : NULL;
+	/* Who may come from some places only does not come from others as an agent of its own. */
+	const struct conf_user *by = c->parent != 0 ? conf_user_find(mon_conf(p->m), c->on_behalf_of) : NULL;
 
+	if (by != NULL && !source_ok(by, p->addr))
+		return why_set(w, E_DENIED, "agents of \"%s\" may not log in from %s", by->name, p->addr);
 	if (u == NULL && c->outside)
 		return why_set(w, E_DENIED, "user \"%s\" is not configured on this gateway", c->user);
 	if (u != NULL && !source_ok(u, p->addr))

@@ -225,6 +225,50 @@ Test(agent, may_what_both_may)
 	client_close(&alice);
 }
 
+static void cert_of(struct client *c, struct buf *cert)
+{
+	struct verbcall v;
+
+	cr_assert_eq(verb_run(&r, c, &v, "cert", NULL), 0, "%s", verb_text(&v));
+	buf_init(cert, SSHPK_BLOB_MAX);
+	cr_assert_eq(sshpk_line_parse(span_str(verb_str(&v, 0, "certificate")), cert, NULL, NULL), 0);
+	verb_clear(&v);
+}
+
+Test(agent, comes_from_where_its_person_may)
+{
+	char text[2000];
+	struct client erin, a;
+	struct verbcall v;
+	struct buf cert;
+
+	snprintf(text, sizeof(text), "%susers: {erin: {groups: [sec], keys: [\"%s\"], source: [" HERE "/32]}}\n", base, line[2]);
+	reload(text);
+	client_open(&r, &erin, HERE);
+	cr_assert_eq(client_auth_key(&erin, "erin", buf_span(&blob[2])), IPC_OK);
+	cr_assert_eq(client_done(&erin, true), IPC_OK);
+	cert_of(&erin, &cert);
+	client_close(&erin);
+	client_open(&r, &erin, HERE);
+	cr_assert_eq(client_auth_cert(&erin, "erin", buf_span(&cert)), IPC_OK, "%s", client_str(&erin, "text"));
+	cr_assert_eq(client_done(&erin, false), IPC_OK);
+	buf_clear(&cert);
+	cr_assert_eq(verb_run(&r, &erin, &v, "delegate", "key", line[0], "name", "etl", "targets", "orders-prod", "source",
+			 "0.0.0.0/0", NULL),
+	    0, "%s", verb_text(&v));
+	buf_init(&cert, SSHPK_BLOB_MAX);
+	cr_assert_eq(sshpk_line_parse(span_str(verb_str(&v, 0, "certificate")), &cert, NULL, NULL), 0);
+	verb_clear(&v);
+	cr_assert_eq(try_agent(&a, &cert), IPC_OK, "%s", client_str(&a, "text"));
+	client_close(&a);
+	client_open(&r, &a, "203.0.113.9");
+	cr_assert_eq(client_auth_cert(&a, "agent:etl", buf_span(&cert)), IPC_FAIL, "ACCEPTED from elsewhere");
+	cr_assert_not_null(strstr(client_str(&a, "text"), "agents of \"erin\" may not log in from"));
+	client_close(&a);
+	client_close(&erin);
+	buf_clear(&cert);
+}
+
 /* A group of an agent's role may be in a role that nobody may give away: that one stays the person's. */
 Test(agent, has_no_role_that_may_not_be_given)
 {
