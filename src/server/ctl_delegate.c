@@ -131,14 +131,6 @@ static int check_key(struct ctl *c, struct delegation *d, struct span line, stru
 
 /* --- what --- */
 
-static bool meets(const struct conf_list *a, const struct conf_list *b)
-{
-	for (size_t i = 0; i < a->n; i++)
-		if (conf_list_has(b, a->v[i]))
-			return true;
-	return false;
-}
-
 /* Groups of all roles that the caller may give away. */
 static int check_roles(struct ctl *c, struct delegation *d, struct why *w)
 {
@@ -149,7 +141,7 @@ static int check_roles(struct ctl *c, struct delegation *d, struct why *w)
 	for (size_t i = 0; i < conf->n_roles; i++) {
 		const struct conf_role *r = &conf->roles[i];
 
-		if (!meets(&r->delegated_by, &c->id->groups))
+		if (!lists_meet(&r->delegated_by, &c->id->groups))
 			continue;
 		for (size_t g = 0; g < r->groups.n; g++)
 			if (!conf_list_has(&a->groups, r->groups.v[g]))

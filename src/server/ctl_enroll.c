@@ -130,14 +130,6 @@ static void refuse(struct enrollment *e, const struct why *w)
 
 /* --- who it is here --- */
 
-static bool meets(const struct conf_list *a, const struct conf_list *b)
-{
-	for (size_t i = 0; i < a->n; i++)
-		if (conf_list_has(b, a->v[i]))
-			return true;
-	return false;
-}
-
 /* What the token and the block say of groups, as far as a role cares. */
 static int take_groups(struct enrollment *e, const struct conf *c, const struct conf_identity *b,
     const struct ipc_msg *m)
@@ -216,7 +208,7 @@ static void keep_delegated(
 	for (size_t i = 0; i < c->n_roles; i++) {
 		const struct conf_role *r = &c->roles[i];
 
-		if (!meets(&r->delegated_by, behind) || !meets(&r->groups, &had))
+		if (!lists_meet(&r->delegated_by, behind) || !lists_meet(&r->groups, &had))
 			continue;
 		for (size_t g = 0; g < had.n; g++)
 			if (conf_list_has(&r->groups, had.v[g]) && !conf_list_has(&e->groups, had.v[g]))

@@ -16,6 +16,20 @@ void list_add(struct conf_list *l, const char *s)
 	l->v[l->n++] = xstrdup(s);
 }
 
+void list_add_new(struct conf_list *l, const char *s)
+{
+	if (!conf_list_has(l, s))
+		list_add(l, s);
+}
+
+bool lists_meet(const struct conf_list *a, const struct conf_list *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (conf_list_has(b, a->v[i]))
+			return true;
+	return false;
+}
+
 void list_clear(struct conf_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -67,23 +81,12 @@ void ident_copy(struct ident *dst, const struct ident *src)
 	buf_put_span(&dst->key, buf_span(&src->key));
 }
 
-static bool may_be_given(const struct ident *id, const struct conf_role *r)
-{
-	for (size_t i = 0; i < id->behind.n; i++)
-		if (conf_list_has(&r->delegated_by, id->behind.v[i]))
-			return true;
-	return false;
-}
-
 /* A group may be in several roles: an agent has those of them that its person may give away. */
 bool ident_in_role(const struct ident *id, const struct conf_role *r)
 {
-	if (id->kind == KIND_AGENT && !may_be_given(id, r))
+	if (id->kind == KIND_AGENT && !lists_meet(&r->delegated_by, &id->behind))
 		return false;
-	for (size_t i = 0; i < id->groups.n; i++)
-		if (conf_list_has(&r->groups, id->groups.v[i]))
-			return true;
-	return false;
+	return lists_meet(&id->groups, &r->groups);
 }
 
 static bool right_by_role(const struct ident *id, const struct conf *c, const char *right)

@@ -76,6 +76,8 @@ bool ident_is_behind(
 
 /* Small owned lists of strings. */
 void list_add(struct conf_list *l, const char *s);
+void list_add_new(struct conf_list *l, const char *s); /* unless it is there */
+bool lists_meet(const struct conf_list *a, const struct conf_list *b); /* have a member in common */
 void list_clear(struct conf_list *l);
 /* "a,b,c" into out (cut at cap). */
 const char *list_join(const struct conf_list *l, char *out, size_t cap);

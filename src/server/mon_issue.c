@@ -46,14 +46,6 @@ void mon_issue_cancel(struct issuing *j)
 
 /* --- life --- */
 
-static bool in_role(const struct conf_list *groups, const struct conf_role *r)
-{
-	for (size_t i = 0; i < groups->n; i++)
-		if (conf_list_has(&r->groups, groups->v[i]))
-			return true;
-	return false;
-}
-
 int64_t issue_ttl(const struct conf *c, const struct conf_identity *block, enum ident_kind kind,
     const struct conf_list *groups)
 {
@@ -61,7 +53,7 @@ int64_t issue_ttl(const struct conf *c, const struct conf_identity *block, enum 
 	int64_t role = 0;
 
 	for (size_t i = 0; i < c->n_roles; i++)
-		if (in_role(groups, &c->roles[i]) && c->roles[i].ttl_s > 0 &&
+		if (lists_meet(groups, &c->roles[i].groups) && c->roles[i].ttl_s > 0 &&
 		    (role == 0 || c->roles[i].ttl_s < role))
 			role = c->roles[i].ttl_s;
 	if (block != NULL && block->ttl_s > 0)

@@ -76,14 +76,6 @@ static bool role_has_database(const struct conf_role *r, const char *db)
 
 /* --- the person behind an agent --- */
 
-static bool behind_in_role(const struct ident *id, const struct conf_role *r)
-{
-	for (size_t i = 0; i < id->behind.n; i++)
-		if (conf_list_has(&r->groups, id->behind.v[i]))
-			return true;
-	return false;
-}
-
 /* The first role of the person behind that gives the login and the database on t; NULL: none. */
 static const struct conf_role *behind_role(const struct conf *c, const struct ident *id,
     const struct conf_target *t, const char *login, const char *db)
@@ -91,7 +83,7 @@ static const struct conf_role *behind_role(const struct conf *c, const struct id
 	for (size_t i = 0; i < c->n_roles; i++) {
 		const struct conf_role *r = &c->roles[i];
 
-		if (behind_in_role(id, r) && conf_selects(&r->targets, t) &&
+		if (lists_meet(&id->behind, &r->groups) && conf_selects(&r->targets, t) &&
 		    role_has_login(r, login) && role_has_database(r, db))
 			return r;
 	}
@@ -175,12 +167,6 @@ const struct conf_target *target_for(
 
 /* --- lists --- */
 
-static void add_new(struct conf_list *l, const char *s)
-{
-	if (!conf_list_has(l, s))
-		list_add(l, s);
-}
-
 void target_logins(const struct conf *c, const struct ident *id, const struct conf_target *t,
     struct conf_list *out)
 {
@@ -190,7 +176,7 @@ void target_logins(const struct conf *c, const struct ident *id, const struct co
 		if (role_reaches(id, &c->roles[i], t))
 			for (size_t k = 0; (name = role_login(&c->roles[i], t, k)) != NULL; k++)
 				if (login_open(c, id, &c->roles[i], t, name))
-					add_new(out, name);
+					list_add_new(out, name);
 }
 
 void target_databases(const struct conf *c, const struct ident *id, const struct conf_target *t,
@@ -200,7 +186,7 @@ void target_databases(const struct conf *c, const struct ident *id, const struct
 		for (size_t i = 0; i < c->n_roles; i++)
 			if (role_reaches(id, &c->roles[i], t) &&
 			    database_open(c, id, &c->roles[i], t, t->databases.v[d]))
-				add_new(out, t->databases.v[d]);
+				list_add_new(out, t->databases.v[d]);
 }
 
 /* --- the choice --- */

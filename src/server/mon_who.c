@@ -21,20 +21,6 @@ static const char *shown(const char *s, char out[80])
 
 /* --- groups --- */
 
-static bool meets(const struct conf_list *a, const struct conf_list *b)
-{
-	for (size_t i = 0; i < a->n; i++)
-		if (conf_list_has(b, a->v[i]))
-			return true;
-	return false;
-}
-
-static void add_new(struct conf_list *l, const char *s)
-{
-	if (!conf_list_has(l, s))
-		list_add(l, s);
-}
-
 static void add_text(struct conf_list *l, const char *comma_list)
 {
 	char name[NAME_CAP];
@@ -45,7 +31,7 @@ static void add_text(struct conf_list *l, const char *comma_list)
 		if (n > 0 && n < sizeof(name)) {
 			memcpy(name, comma_list, n);
 			name[n] = '\0';
-			add_new(l, name);
+			list_add_new(l, name);
 		}
 		comma_list += n + (comma_list[n] == ',');
 	}
@@ -56,7 +42,7 @@ static void keep_allowed(struct ident *id, const struct conf_list *allowed)
 {
 	for (size_t i = 0; i < id->claimed.n; i++)
 		if (conf_list_has(allowed, id->claimed.v[i]))
-			add_new(&id->groups, id->claimed.v[i]);
+			list_add_new(&id->groups, id->claimed.v[i]);
 }
 
 /* --- accounts of identity providers --- */
@@ -81,7 +67,7 @@ static int take_account(void *ctx, const struct store_account *a)
 	x->found = true;
 	add_text(x->groups, a->groups);
 	for (size_t i = 0; i < b->add_groups.n; i++)
-		add_new(x->groups, b->add_groups.v[i]);
+		list_add_new(x->groups, b->add_groups.v[i]);
 	return 0;
 }
 
@@ -129,7 +115,7 @@ int who_person(struct monitor *m, const char *user, struct conf_list *groups,
 	if (str_copy(person, NAME_CAP, u != NULL && u->person != NULL ? u->person : user) != 0)
 		return why_set(w, E_TOOBIG, "the name of a person is too long");
 	for (size_t i = 0; u != NULL && i < u->groups.n; i++)
-		add_new(groups, u->groups.v[i]);
+		list_add_new(groups, u->groups.v[i]);
 	return standing_of(m, user, w);
 }
 
@@ -193,9 +179,9 @@ static void keep_delegated(struct ident *id, const struct conf *c)
 	struct conf_list had = id->groups;
 
 	for (size_t i = 0; i < c->n_roles; i++)
-		if (meets(&c->roles[i].delegated_by, &id->behind))
+		if (lists_meet(&c->roles[i].delegated_by, &id->behind))
 			for (size_t g = 0; g < c->roles[i].groups.n; g++)
-				add_new(&given, c->roles[i].groups.v[g]);
+				list_add_new(&given, c->roles[i].groups.v[g]);
 	id->groups = (struct conf_list){0};
 	for (size_t i = 0; i < had.n; i++)
 		if (conf_list_has(&given, had.v[i]))
@@ -274,7 +260,7 @@ static void claim_all_delegated(struct ident *id, const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_roles; i++)
 		for (size_t g = 0; c->roles[i].delegated_by.n > 0 && g < c->roles[i].groups.n; g++)
-			add_new(&id->claimed, c->roles[i].groups.v[g]);
+			list_add_new(&id->claimed, c->roles[i].groups.v[g]);
 }
 
 /* A workload that is no user of the configuration: which block can it be from? */
@@ -286,7 +272,7 @@ static void from_workload(struct ident *id, const struct conf *c)
 		if (b->type != IDENTITY_OIDC || b->kind != IDK_SERVICE || !conf_identity_names(c, b, id->user))
 			continue;
 		for (size_t g = 0; g < b->add_groups.n; g++)
-			add_new(&id->groups, b->add_groups.v[g]);
+			list_add_new(&id->groups, b->add_groups.v[g]);
 	}
 	id->kind = KIND_SERVICE;
 	id->service = true;
@@ -311,7 +297,7 @@ void who_named(struct monitor *m, const char *user, const char *on_behalf_of, st
 			keep_delegated(id, c);
 	} else if (u != NULL) {
 		for (size_t i = 0; i < u->groups.n; i++)
-			add_new(&id->groups, u->groups.v[i]);
+			list_add_new(&id->groups, u->groups.v[i]);
 	} else if (who_person(m, user, &id->groups, id->person, NULL) != 0) {
 		from_workload(id, c);
 	}
