@@ -290,7 +290,7 @@ tour_login() {
     login_begin alice || die "no login began; see $lab/gateway.log"
     sed 's/^/    /' "$lab/alice.login"
     if [ -t 0 ] && [ -t 1 ]; then
-        printf '  Open that page and log in as alice, password alice-secret - or press Enter here, and it is done for you. '
+        printf '  Open that page, log in as alice (password alice-secret) and press Continue - or press Enter here, and it is done for you. '
         while kill -0 "$login_pid" 2> /dev/null && ! read -r -t 1 answer; do
             [ $? -gt 128 ] || break
         done
