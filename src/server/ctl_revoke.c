@@ -322,6 +322,7 @@ void ctl_forget(struct ctl *c, const struct mp_val *args)
 		return;
 	}
 	n = who_end_unfit(c->m);
+	holds_forget(c->m, user); /* what was approved for the former owner is not the next one's */
 	log_info("forgotten", "user", user, "source", c->id->source, "by", c->id->user, "ended",
 	    log_num(n));
 	put_user(c, user, n);

@@ -27,6 +27,26 @@ static bool sees_all(const struct ctl *c)
 	return ident_right(c->id, conf, "audit") || ident_right(c->id, conf, "watch");
 }
 
+static int note_first(void *ctx, const struct store_account *a)
+{
+	*(int64_t *)ctx = a->first_s * 1000000;
+	return 0;
+}
+
+/* A name that an identity provider gives may have been another person's, whose account was forgotten: since when is it the
+ * caller's? */
+static int64_t named_since_us(const struct ctl *c)
+{
+	const char *user = c->id->on_behalf_of[0] != '\0' ? c->id->on_behalf_of : c->id->user;
+	int64_t us = 0;
+	int rc;
+
+	if (c->id->via != VIA_CERT || conf_user_find(mon_conf(c->m), user) != NULL)
+		return 0;
+	rc = store_account_get(c->m->store, user, note_first, &us);
+	return rc == 0 || rc == E_NOTFOUND ? us : INT64_MAX;
+}
+
 static void put_session(struct item *it, const struct store_session *x)
 {
 	char who[2 * NAME_CAP + 16];
@@ -92,6 +112,8 @@ void ctl_sessions(struct ctl *c, const struct mp_val *args)
 		f.user = c->id->user; /* and those of agents that act for this user */
 		if (c->id->kind == KIND_AGENT)
 			f.on_behalf_of = c->id->on_behalf_of;
+		if (f.since_us < named_since_us(c))
+			f.since_us = named_since_us(c);
 	}
 	if (store_session_list(c->m->store, &f, list_one, c) < 0)
 		ctl_end(c, CTL_FAILED, "the state store failed", "");
@@ -105,7 +127,8 @@ struct found {
 	size_t n;
 	char id[REC_SID_LEN + 1];
 	bool own, live;
-	const struct ident *by; /* the caller */
+	const struct ident *by; /* the caller, */
+	int64_t since_us;       /* who has that name since then */
 	struct item it;   /* of the first */
 };
 
@@ -116,8 +139,9 @@ static int note(void *ctx, const struct store_session *x)
 	if (f->n++ > 0)
 		return 1;
 	(void)str_copy(f->id, sizeof(f->id), x->id);
-	f->own = ident_is(f->by, x->user, x->on_behalf_of) ||
-		 (x->on_behalf_of[0] != '\0' && ident_is(f->by, x->on_behalf_of, ""));
+	f->own = x->start_us >= f->since_us &&
+		 (ident_is(f->by, x->user, x->on_behalf_of) ||
+		     (x->on_behalf_of[0] != '\0' && ident_is(f->by, x->on_behalf_of, "")));
 	f->live = x->end_us == 0;
 	put_session(&f->it, x);
 	return 0;
@@ -130,7 +154,7 @@ static bool session_arg(struct ctl *c, const struct mp_val *args, struct found *
 	struct store_session_filter filter = {.id_prefix = id, .limit = 2};
 	int rc = ctl_arg(args, "id", id, sizeof(id));
 
-	*f = (struct found){.by = c->id};
+	*f = (struct found){.by = c->id, .since_us = named_since_us(c)};
 	item_init(&f->it);
 	if (rc != 0 || strlen(id) < PREFIX_MIN) {
 		ctl_end(c, CTL_USAGE,

@@ -279,6 +279,27 @@ static bool still_allowed(struct monitor *m, const struct store_request *r)
 	return ok;
 }
 
+void holds_forget(struct monitor *m, const char *user)
+{
+	static const char why[] = "the account was forgotten";
+	struct store_request_filter open = {.open_only = true};
+	struct gathered g = {0};
+
+	if (store_request_list(m->store, &open, gather, &g) < 0)
+		log_error("store-failed", "what", "list requests");
+	for (size_t i = 0; i < g.n; i++) {
+		const struct store_request *r = &g.v[i]->r;
+
+		if ((strcmp(r->user, user) != 0 && strcmp(r->on_behalf_of, user) != 0) ||
+		    store_request_move(m->store, r->id, OPEN, REQ_DENIED, "gateway", why, clock_wall_us()) != 0)
+			continue;
+		log_info("hold-denied", "request", r->id, "by", "gateway");
+		(void)hold_leaf(m, r, REQ_DENIED, "gateway");
+		hold_decided(m, r->id, REQ_DENIED, "gateway", why);
+	}
+	gathered_clear(&g);
+}
+
 void holds_rejudge(struct monitor *m)
 {
 	static const char why[] = "the configuration changed and no longer allows it";

@@ -396,6 +396,7 @@ int mon_log_read(struct monitor *m, const char *sid, const char *who, const char
 void holds_session_gone(struct msess *s); /* withdraws what waits */
 void holds_tick(struct monitor *m);       /* expiry */
 void holds_rejudge(struct monitor *m);    /* after a reload: never loosened */
+void holds_forget(struct monitor *m, const char *user); /* the name may become somebody else's */
 void hold_decided(
     struct monitor *m, const char *id, enum req_state st, const char *by, const char *why);
 int hold_leaf(struct monitor *m, const struct store_request *r, enum req_state st, const char *who);

@@ -427,6 +427,61 @@ Test(device, forgotten_while_the_certificate_is_made)
 	client_close(&c);
 }
 
+static const char *hold_of(struct client *c, const char *sid)
+{
+	static char id[64];
+	struct buf *b = client_msg(c, IPC_HOLD_NEW);
+
+	ipc_str(b, "sid", sid);
+	ipc_bin(b, "sql", span_str("delete from pay"));
+	ipc_bin(b, "params", span_of("\x90", 1));
+	ipc_str(b, "class", "bulk");
+	ipc_str(b, "rule", "class bulk");
+	ipc_str(b, "reason", "DELETE without WHERE");
+	ipc_bin(b, "settings", span_of("0123456789abcdef0123456789abcdef", 32));
+	ipc_str(b, "settings_text", "");
+	ipc_str(b, "tx", "");
+	ipc_str(b, "mode", "reject");
+	cr_assert_eq(client_call(c), IPC_OK, "%s", client_str(c, "text"));
+	(void)snprintf(id, sizeof(id), "%s", client_str(c, "id"));
+	return id;
+}
+
+static int state_of(void *ctx, const struct store_request *x)
+{
+	*(int *)ctx = (int)x->state;
+	return 0;
+}
+
+Test(device, the_next_owner_of_a_name_has_nothing_of_the_former)
+{
+	struct client c;
+	struct verbcall v;
+	char sid[64], id[64];
+	int state = -1;
+
+	in_as(&c, 0, "sub-1", "ann@example.com", dba, 1);
+	cr_assert_eq(client_connect(&c, "payroll", "", ""), 0);
+	(void)snprintf(sid, sizeof(sid), "%s", c.sid);
+	(void)snprintf(id, sizeof(id), "%s", hold_of(&c, sid));
+	cr_assert_eq(verb_run(&r, &c, &v, "sessions", NULL), 0);
+	cr_assert_eq(v.n_items, 1);
+	verb_clear(&v);
+	cr_assert_eq(verb_run(&r, NULL, &v, "forget", "user", "ann@example.com", NULL), 0, "%s", verb_text(&v));
+	verb_clear(&v);
+	rig_spin(&r, 1500);
+	client_close(&c);
+	cr_assert_eq(store_request_get(r.m->store, id, state_of, &state), 0);
+	cr_assert(state != REQ_PENDING && state != REQ_APPROVED, "%d", state);
+	in_as(&c, 1, "sub-2", "ann@example.com", dev, 1);
+	cr_assert_eq(verb_run(&r, &c, &v, "sessions", NULL), 0);
+	cr_assert_eq(v.n_items, 0, "%d of another person", (int)v.n_items);
+	verb_clear(&v);
+	cr_assert_eq(verb_run(&r, &c, &v, "replay", "id", sid, NULL), 4);
+	verb_clear(&v);
+	client_close(&c);
+}
+
 Test(device, starting_again_and_again_is_limited)
 {
 	struct client c;
