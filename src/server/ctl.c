@@ -251,8 +251,12 @@ static void dispatch(struct ctl *c, const struct ipc_msg *m)
 		ctl_end(c, CTL_USAGE, "the gateway does not know this verb", "");
 		return;
 	}
-	if (c->peer == NULL)
+	if (c->peer == NULL) {
 		auth_local(c->m, c->uid, &c->local);
+	} else if (c->peer->kill_timer != NULL || c->peer->expired) { /* last words are for clients of databases */
+		ctl_end(c, CTL_DENIED, "this connection has been told to end", "connect again");
+		return;
+	}
 	if (may(c, v, &w) != 0) {
 		log_info("verb-refused", "user", c->id->user, "for", ident_for(c->id), "verb", v->name);
 		ctl_fail(c, &w);

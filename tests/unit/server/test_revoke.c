@@ -340,6 +340,18 @@ Test(revoke, forgetting_an_account_leaves_nothing_for_the_next_owner)
 	verb_clear(&v);
 }
 
+/* A connection that is told to end has a moment for last words: not for a decision or a certificate. */
+Test(revoke, verbs_end_at_once)
+{
+	login();
+	cr_assert_eq(verb_run(&r, &c, &v, "whoami", NULL), 0);
+	verb_clear(&v);
+	peer_kick(c.peer, "test", "28000");
+	cr_assert_eq(verb_run(&r, &c, &v, "whoami", NULL), 4);
+	cr_assert_not_null(strstr(verb_text(&v), "told to end"), "%s", verb_text(&v));
+	killed("kicked");
+}
+
 /* --- lists --- */
 
 Test(revoke, certs_says_what_was_issued_and_how_it_stands)
