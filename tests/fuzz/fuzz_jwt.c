@@ -74,7 +74,8 @@ static void verify(struct span token, bool possible)
 	} else if (w.text[0] == '\0' || t.iss != NULL || t.groups != NULL) {
 		abort();
 	}
-	if (rc == E_NOTFOUND && strstr(w.text, "no usable key") == NULL)
+	if (rc == E_NOTFOUND && strstr(w.text, "no usable key") == NULL && strstr(w.text, "no key (kid)") == NULL &&
+	    strstr(w.text, "signature is wrong") == NULL)
 		abort();
 	jwt_clear(&t);
 	r.claims = pins;
