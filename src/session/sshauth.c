@@ -375,6 +375,7 @@ static void login_shown(void *ctx, const struct ipc_msg *a, int *fds, size_t nfd
 static void login_begin(struct edge *e, ssh_message m)
 {
 	if (e->auth.state == AUTH_LOGIN) { /* the client began again; the login did not */
+		probe(e, "too many requests");
 		request_nothing(e, m, "Still waiting for the login");
 		return;
 	}
@@ -407,6 +408,7 @@ static void interactive(struct edge *e, ssh_message m)
 	} else if (e->auth.provider) {
 		login_begin(e, m);
 	} else {
+		probe(e, "too many requests");
 		auth_go(e, AUTH_ASKED);
 		request_nothing(e, m, "");
 	}

@@ -152,6 +152,7 @@ watched login-beginnings f2
 check "a flood of beginnings" "^beginnings sent: [0-9]" "$o"
 if [ "$size" -gt 0 ] && [ "$size" -lt 40000 ]; then ok "  costs the session $size kB"; else not_ok "  costs the session $size kB"; fi
 is "  is one login" "$(log_count "login-started .*key=$(key_re f2)")" 1
+is "  and ends soon" "$(log_count "too many requests")" 1
 grew=$(($(rss "$monitor") - before))
 if [ "$grew" -lt 4000 ]; then ok "  the monitor grew by $grew kB"; else not_ok "  the monitor grew by $grew kB"; fi
 
