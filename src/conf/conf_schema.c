@@ -293,7 +293,7 @@ static const struct conf_key gateway_keys[] = {
     {"max_pending_logins", CT_INT, G(max_pending_logins), .dflt = "256", .min = 1, .max = 100000,
 	.desc = "Logins that wait for an identity provider, all together."},
     {"max_pending_logins_per_source", CT_INT, G(max_pending_logins_per_source), .dflt = "5",
-	.min = 1, .max = 100000, .desc = "The same from one address (IPv6: one /64)."},
+	.min = 1, .max = 100000, .desc = "The same from one address (IPv6: one /64). Twelve times as many may come to nothing in a minute."},
     {"idle", CT_MS, G(idle_ms), .dflt = "0", .max = 30LL * DAY * 1000,
 	.desc = "A connection without any channel ends after this time; 0 is no limit."},
     {"require_sandbox", CT_BOOL, G(require_sandbox), .dflt = "true",

@@ -74,6 +74,28 @@ void login_origin(const struct login *l, char *out, size_t cap)
 
 /* --- the end --- */
 
+/* The latest logins that came to nothing, a ring. Each one costs the provider a request or two and may be given up at once: without
+ * a limit one address could use up what the provider allows the gateway, and the log. */
+#define FAILED_KEPT 1024
+#define FAILED_US   (60LL * 1000000)
+#define FAILED_EACH 12 /* per minute, for each login that may wait */
+
+static struct failed {
+	char addr[64];
+	int64_t at_us;
+} failures[FAILED_KEPT];
+static size_t n_failures;
+
+static int failed_lately(const char *addr)
+{
+	int64_t since = clock_mono_us() - FAILED_US;
+	int n = 0;
+
+	for (size_t i = 0; i < FAILED_KEPT && i < n_failures; i++)
+		n += failures[i].at_us > since && address_same_source(failures[i].addr, addr);
+	return n;
+}
+
 static void login_free(struct login *l)
 {
 	struct login **at = &l->m->logins;
@@ -105,8 +127,15 @@ static void push_failure(struct login *l, const struct why *w)
 	chan_send(l->peer->ch, b, NULL, 0);
 }
 
-static void log_failed(const struct login *l, const char *why)
+static void note_failed(const struct login *l, int code, const char *why)
 {
+	struct failed *f = &failures[n_failures % FAILED_KEPT];
+
+	if (code != E_LIMIT) { /* the gateway's own trouble, or it took its time */
+		(void)str_copy(f->addr, sizeof(f->addr), l->peer->addr);
+		f->at_us = clock_mono_us();
+		n_failures++;
+	}
 	log_warn("login-failed", "conn", l->peer->conn, "user", l->user, "asked", l->peer->cand_key.user,
 	    "key", l->peer->cand_key.key_fp, "source", l->peer->addr, "issuer", l->block, "why", why);
 }
@@ -115,7 +144,7 @@ void login_fail(struct login *l, const struct why *w)
 {
 	struct why copy = *w;
 
-	log_failed(l, copy.text);
+	note_failed(l, copy.code, copy.text);
 	idp_cancel(l);
 	if (l->web_call != 0)
 		web_fail(l->m, l->web_call, &copy);
@@ -141,7 +170,7 @@ void login_gone(struct peer *p)
 
 	if (l == NULL)
 		return;
-	log_failed(l, "the client has gone");
+	note_failed(l, E_CLOSED, "the client has gone");
 	why_set(&w, E_CLOSED, "the ssh command that asked for this login has ended");
 	if (l->web_call != 0)
 		web_fail(l->m, l->web_call, &w);
@@ -348,36 +377,6 @@ void login_complete(struct login *l)
 
 /* --- start --- */
 
-/* The latest starts, a ring. Each one costs the provider a request or two and may be given up at once: without this limit one
- * address could use up what the provider allows the gateway, and the log. */
-#define STARTS_KEPT 512
-#define STARTS_US   (60LL * 1000000)
-#define STARTS_EACH 6 /* per minute, for each login that may wait */
-
-static struct started {
-	char addr[64];
-	int64_t at_us;
-} starts[STARTS_KEPT];
-static size_t n_starts;
-
-static void note_start(const char *addr)
-{
-	struct started *s = &starts[n_starts++ % STARTS_KEPT];
-
-	(void)str_copy(s->addr, sizeof(s->addr), addr);
-	s->at_us = clock_mono_us();
-}
-
-static int started_lately(const char *addr)
-{
-	int64_t since = clock_mono_us() - STARTS_US;
-	int n = 0;
-
-	for (size_t i = 0; i < STARTS_KEPT && i < n_starts; i++)
-		n += starts[i].at_us > since && address_same_source(starts[i].addr, addr);
-	return n;
-}
-
 static int limits(const struct peer *p, struct why *w)
 {
 	const struct conf_gateway *g = &mon_conf(p->m)->gateway;
@@ -394,8 +393,8 @@ static int limits(const struct peer *p, struct why *w)
 	}
 	if (here >= g->max_pending_logins_per_source)
 		why_set(w, E_LIMIT, "%d logins from %s are waiting, which is the limit", here, p->addr);
-	else if (started_lately(p->addr) >= STARTS_EACH * g->max_pending_logins_per_source)
-		why_set(w, E_LIMIT, "too many logins from %s were started in the last minute", p->addr);
+	else if (failed_lately(p->addr) >= FAILED_EACH * g->max_pending_logins_per_source)
+		why_set(w, E_LIMIT, "too many logins from %s came to nothing in the last minute", p->addr);
 	else if (all >= g->max_pending_logins)
 		why_set(w, E_LIMIT, "too many logins are waiting at this gateway");
 	else if (p->m->draining)
@@ -437,7 +436,6 @@ static void login_new(struct peer *p, uint32_t call, const struct conf_identity 
 	p->m->logins = p->login = l;
 	log_info("login-started", "conn", p->conn, "asked", p->cand_key.user, "key", p->cand_key.key_fp, "source",
 	    p->addr, "issuer", b->name, "flow", l->browser ? "browser" : "device");
-	note_start(p->addr);
 	auth_leave_start(p);
 	if (l->browser)
 		web_show(l);

@@ -50,6 +50,7 @@ block() { # CLIENT [more keys]
 }
 block es > "$idp/identity.yaml"
 LAB_USERS=carol LAB_IDENTITY=$idp/identity.yaml
+export LAB_GATEWAY_EXTRA=", max_pending_logins_per_source: 20" # of one address, in which most logins here fail
 lab_up
 trap clean_up EXIT
 o=$LAB/o
