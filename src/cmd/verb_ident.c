@@ -178,7 +178,8 @@ struct welcome_target {
 };
 
 struct welcome {
-	char gateway[256];
+	char user[TEXT_CAP], kind[16], gateway[256];
+	int64_t port;
 	size_t n, more;
 	struct welcome_target t[WELCOME_TARGETS];
 };
@@ -188,7 +189,10 @@ static void welcome_who(void *ctx, const struct mp_val *item)
 	struct welcome *w = ctx;
 
 	print_whoami(item);
+	(void)ctlc_text(item, "user", w->user, sizeof(w->user));
+	(void)ctlc_text(item, "kind", w->kind, sizeof(w->kind));
 	(void)ctlc_text(item, "gateway", w->gateway, sizeof(w->gateway));
+	w->port = ctlc_int(item, "port");
 }
 
 static void welcome_target(void *ctx, const struct mp_val *item)
@@ -251,22 +255,32 @@ static void welcome_table(const struct welcome *w)
 		fputs("targets   none is open to you yet\n", stdout);
 }
 
+/* Whoever needs it has nothing in ssh_config about this gateway yet: the port and the user name are written out. Nothing renews an
+ * agent's certificate. */
+static bool welcome_config(const struct welcome *w)
+{
+	if (strcmp(w->kind, "agent") == 0)
+		return false;
+	fputs("next      ssh ", stdout);
+	if (w->port > 0 && w->port != 22)
+		printf("-p %lld ", (long long)w->port);
+	put_safe(stdout, w->user);
+	printf("@%s config >> ~/.ssh/config\n", w->gateway);
+	return true;
+}
+
 static void welcome_next(const struct welcome *w)
 {
 	const struct welcome_target *t = &w->t[0];
+	bool begun = welcome_config(w);
 
-	printf("next      ssh %s config >> ~/.ssh/config\n", w->gateway);
 	if (w->n == 0)
 		return;
-	if (strcmp(t->type, "postgres") == 0) {
-		printf("          ssh -N -L %lld:%s:%lld %s &   psql -h localhost -p %lld %s\n",
-		    (long long)t->port, t->name, (long long)t->port, w->gateway, (long long)t->port,
-		    t->database);
-		printf("          ssh -t %s sql %s\n", w->gateway, t->name);
-	} else {
-		printf("          ssh -N -L %lld:%s:%lld %s &\n", (long long)t->port, t->name,
-		    (long long)t->port, w->gateway);
-	}
+	printf("%sssh -N -L %lld:%s:%lld %s &", begun ? "          " : "next      ", (long long)t->port, t->name, (long long)t->port,
+	    w->gateway);
+	if (strcmp(t->type, "postgres") == 0)
+		printf("   psql -h localhost -p %lld %s\n          ssh -t %s sql %s", (long long)t->port, t->database, w->gateway, t->name);
+	putchar('\n');
 }
 
 static int welcome_call(struct cli *c, const char *verb,

@@ -33,7 +33,7 @@ static bool plain_word(const char *s, const char *more)
 	return !first;
 }
 
-static int listen_port(const struct conf *conf)
+int ctl_listen_port(const struct conf *conf)
 {
 	const char *colon = conf->gateway.listen.n > 0 ? strrchr(conf->gateway.listen.v[0], ':') : NULL;
 	long port = colon != NULL ? strtol(colon + 1, NULL, 10) : 22;
@@ -177,7 +177,7 @@ static void put_script(struct buf *b, const struct client *x)
 static int client_fill(struct client *x, const struct ctl *c, const struct mp_val *args)
 {
 	const struct conf *conf = mon_conf(c->m);
-	int64_t port = ctl_arg_int(args, "port", listen_port(conf));
+	int64_t port = ctl_arg_int(args, "port", ctl_listen_port(conf));
 	int rc = ctl_arg(args, "host", x->host, sizeof(x->host));
 
 	if (rc == 0)

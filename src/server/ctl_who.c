@@ -61,6 +61,7 @@ void ctl_whoami(struct ctl *c, const struct mp_val *args)
 	item_str(&it, "fingerprint", id->key_fp);
 	item_str(&it, "source", id->source);
 	item_str(&it, "gateway", mon_conf(c->m)->gateway.name);
+	item_int(&it, "port", ctl_listen_port(mon_conf(c->m)));
 	item_int(&it, "epoch", c->m->epoch->n);
 	ctl_item(c, &it);
 	list_clear(&roles);

@@ -490,8 +490,8 @@ static void who(int sock, uint32_t call, const char *verb, const struct mp_val *
 		send_item(sock, call,
 		    (const struct rec_pair[]){{"user", "alice@example.com"},
 			{"groups", "dev,oncall"}, {"via", "certificate"}, {"#expires_s", soon},
-			{"gateway", "bastion.example.com"}, {"kind", "person"}},
-		    6);
+			{"gateway", "bastion.example.com"}, {"#port", "2222"}, {"kind", "person"}},
+		    7);
 	else if (strcmp(verb, "targets") == 0)
 		send_item(sock, call,
 		    (const struct rec_pair[]){{"name", "orders-prod"}, {"type", "postgres"},
@@ -523,7 +523,7 @@ Test(cli, welcome_tells_what_to_type_next)
 		" (8 h)\n\ntargets   orders-prod   postgres  orders, invoices   login app_ro"),
 	    "%s", r->out);
 	cr_assert_not_null(
-	    strstr(r->out, "next      ssh bastion.example.com config >> ~/.ssh/config\n"));
+	    strstr(r->out, "next      ssh -p 2222 alice@example.com@bastion.example.com config >> ~/.ssh/config\n"), "%s", r->out);
 	cr_assert_not_null(
 	    strstr(r->out, "          ssh -t bastion.example.com sql orders-prod\n"));
 }
