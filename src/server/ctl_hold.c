@@ -21,6 +21,8 @@
 
 static bool is_mine(const struct ctl *c, const struct store_request *r)
 {
+	if (r->created_us < ctl_named_since_us(c))
+		return false;
 	if (c->id->kind == KIND_AGENT) /* not those of its person, or of another one's agent of the same name */
 		return ident_is(c->id, r->user, r->on_behalf_of);
 	return ident_is_behind(c->id, r->user, r->person, r->on_behalf_of);

@@ -33,9 +33,7 @@ static int note_first(void *ctx, const struct store_account *a)
 	return 0;
 }
 
-/* A name that an identity provider gives may have been another person's, whose account was forgotten: since when is it the
- * caller's? */
-static int64_t named_since_us(const struct ctl *c)
+int64_t ctl_named_since_us(const struct ctl *c)
 {
 	const char *user = c->id->on_behalf_of[0] != '\0' ? c->id->on_behalf_of : c->id->user;
 	int64_t us = 0;
@@ -112,8 +110,8 @@ void ctl_sessions(struct ctl *c, const struct mp_val *args)
 		f.user = c->id->user; /* and those of agents that act for this user */
 		if (c->id->kind == KIND_AGENT)
 			f.on_behalf_of = c->id->on_behalf_of;
-		if (f.since_us < named_since_us(c))
-			f.since_us = named_since_us(c);
+		if (f.since_us < ctl_named_since_us(c))
+			f.since_us = ctl_named_since_us(c);
 	}
 	if (store_session_list(c->m->store, &f, list_one, c) < 0)
 		ctl_end(c, CTL_FAILED, "the state store failed", "");
@@ -154,7 +152,7 @@ static bool session_arg(struct ctl *c, const struct mp_val *args, struct found *
 	struct store_session_filter filter = {.id_prefix = id, .limit = 2};
 	int rc = ctl_arg(args, "id", id, sizeof(id));
 
-	*f = (struct found){.by = c->id, .since_us = named_since_us(c)};
+	*f = (struct found){.by = c->id, .since_us = ctl_named_since_us(c)};
 	item_init(&f->it);
 	if (rc != 0 || strlen(id) < PREFIX_MIN) {
 		ctl_end(c, CTL_USAGE,

@@ -479,6 +479,8 @@ Test(device, the_next_owner_of_a_name_has_nothing_of_the_former)
 	verb_clear(&v);
 	cr_assert_eq(verb_run(&r, &c, &v, "replay", "id", sid, NULL), 4);
 	verb_clear(&v);
+	cr_assert_eq(verb_run(&r, &c, &v, "show", "id", id, NULL), 3, "a statement of another person");
+	verb_clear(&v);
 	client_close(&c);
 }
 
@@ -737,7 +739,6 @@ Test(window, a_plain_key_stands_for_its_certificate)
 	struct buf cert;
 	char serial[32];
 
-	buf_init(&cert, 16384);
 	rig_cert(&r, BOB, HERE, &cert);
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "cert", "not unless a role says so");
 	allow_window();
@@ -745,12 +746,14 @@ Test(window, a_plain_key_stands_for_its_certificate)
 	cr_assert_str_eq(key_how("bob", BOB, THERE), "cert", "another address");
 	cr_assert_str_eq(key_how("alice", BOB, HERE), "", "another name");
 	cr_assert_str_eq(key_how("bob", ALICE, HERE), "", "another key");
+	buf_clear(&cert);
 	rig_cert(&r, ALICE, HERE, &cert);
 	cr_assert_str_eq(key_how("alice", ALICE, HERE), "cert", "no role of hers allows it");
 	(void)snprintf(serial, sizeof(serial), "%d", 1);
 	cr_assert_eq(verb_run(&r, NULL, &v, "revoke", "kind", "serial", "value", serial, NULL), 0);
 	verb_clear(&v);
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "cert", "revoked");
+	buf_clear(&cert);
 	rig_cert(&r, BOB, HERE, &cert);
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "full", "a new one");
 	clock_test_shift_us(9 * 3600 * 1000000LL);
