@@ -13,6 +13,8 @@
 #include "server/ctl.h"
 #include "wire/sshpk.h"
 
+#define JUST_NOW_S 60
+
 struct cert_job {
 	struct cert_job *next;
 	struct ctl *ctl;
@@ -154,6 +156,22 @@ static void cert_of_login(struct ctl *c)
 	}
 }
 
+static int note_issued(void *ctx, const struct store_cert *s)
+{
+	*(int64_t *)ctx = s->issued_s;
+	return 1;
+}
+
+/* Where an ssh_config of ours fetches a new certificate just before it connects, `ssh GATEWAY cert > FILE` is asked with that new one. */
+static bool just_issued(struct ctl *c)
+{
+	struct store_cert_filter f = {.serial = c->id->serial, .limit = 1};
+	int64_t at = 0;
+
+	return c->id->via == VIA_CERT && c->id->own_ca && f.serial != 0 && store_cert_list(c->m->store, &f, note_issued, &at) >= 0 &&
+	       at != 0 && clock_wall_s() - at < JUST_NOW_S;
+}
+
 void ctl_cert(struct ctl *c, const struct mp_val *args)
 {
 	const struct ident *id = c->id;
@@ -165,7 +183,7 @@ void ctl_cert(struct ctl *c, const struct mp_val *args)
 		issue_local(c, u);
 		return;
 	}
-	if (id->login) {
+	if (id->login || (u == NULL && id->kind == KIND_PERSON && just_issued(c))) {
 		cert_of_login(c);
 		return;
 	}
@@ -173,8 +191,8 @@ void ctl_cert(struct ctl *c, const struct mp_val *args)
 		why_set(&w, E_DENIED, "this key is not (or no longer) configured for %s", id->user);
 	} else { /* a certificate does not make another one */
 		why_set(&w, E_DENIED, "a new certificate needs a new login");
-		why_hint(&w, "log in without the old one: ssh -o CertificateFile=none %s cert",
-		    mon_conf(c->m)->gateway.name);
+		why_hint(&w, "log in without the old one: ssh %s-login cert, or without an ssh_config from here: ssh -o CertificateFile=none %s cert",
+		    mon_conf(c->m)->gateway.name, mon_conf(c->m)->gateway.name);
 	}
 	log_warn("certificate-failed", "user", id->user, "why", w.text);
 	ctl_fail(c, &w);
