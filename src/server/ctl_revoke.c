@@ -83,6 +83,45 @@ static void find_whose(struct monitor *m, const char *kind, const char *value, s
 		*w = (struct whose){0};
 }
 
+static int seen_account(void *ctx, const struct store_account *a)
+{
+	(void)a;
+	*(bool *)ctx = true;
+	return 0;
+}
+
+static int seen_cert(void *ctx, const struct store_cert *c)
+{
+	(void)c;
+	*(bool *)ctx = true;
+	return 1;
+}
+
+/* Has anybody this name? A question for a hint only: errors count as yes. */
+static bool is_known(struct monitor *m, const char *user)
+{
+	struct store_cert_filter own = {.user = user, .limit = 1},
+				 agents = {.on_behalf_of = user, .limit = 1};
+	bool known = conf_user_find(mon_conf(m), user) != NULL;
+	int rc = store_account_get(m->store, user, seen_account, &known);
+
+	if (rc == 0 || rc == E_NOTFOUND)
+		rc = store_cert_list(m->store, &own, seen_cert, &known);
+	if (rc == 0)
+		rc = store_cert_list(m->store, &agents, seen_cert, &known);
+	return known || rc < 0;
+}
+
+/* A slip of the finger is for good, too: say so at once. */
+static const char *doubt(struct monitor *m, const char *kind, const char *value, const struct whose *w)
+{
+	if (strcmp(kind, "user") == 0 && !is_known(m, value))
+		return "no user, account or certificate has this name; nobody will ever log in under it";
+	if (strcmp(kind, "serial") == 0 && w->user[0] == '\0')
+		return "no certificate has this number; one that gets it later is revoked, too";
+	return "";
+}
+
 static void revoked(
     struct ctl *c, const char *kind, const char *value, const char *why, bool before)
 {
@@ -106,7 +145,7 @@ static void revoked(
 	    strcmp(kind, "serial") == 0 && w.user[0] != '\0' ? " of " : "",
 	    strcmp(kind, "serial") == 0 ? w.user : "", before ? " was" : " is",
 	    before ? " revoked before" : " revoked", n);
-	ctl_end(c, CTL_OK, text, "");
+	ctl_end(c, CTL_OK, text, doubt(c->m, kind, value, &w));
 }
 
 void ctl_revoke(struct ctl *c, const struct mp_val *args)
@@ -175,35 +214,6 @@ static bool user_arg(struct ctl *c, const struct mp_val *args, char user[NAME_CA
 		return true;
 	ctl_end(c, CTL_USAGE, "which user? the name as it stands in certificates", "");
 	return false;
-}
-
-static int seen_account(void *ctx, const struct store_account *a)
-{
-	(void)a;
-	*(bool *)ctx = true;
-	return 0;
-}
-
-static int seen_cert(void *ctx, const struct store_cert *c)
-{
-	(void)c;
-	*(bool *)ctx = true;
-	return 1;
-}
-
-/* Has anybody this name? A question for a hint only: errors count as yes. */
-static bool is_known(struct monitor *m, const char *user)
-{
-	struct store_cert_filter own = {.user = user, .limit = 1},
-				 agents = {.on_behalf_of = user, .limit = 1};
-	bool known = conf_user_find(mon_conf(m), user) != NULL;
-	int rc = store_account_get(m->store, user, seen_account, &known);
-
-	if (rc == 0 || rc == E_NOTFOUND)
-		rc = store_cert_list(m->store, &own, seen_cert, &known);
-	if (rc == 0)
-		rc = store_cert_list(m->store, &agents, seen_cert, &known);
-	return known || rc < 0;
 }
 
 static void put_user(struct ctl *c, const char *user, int ended)

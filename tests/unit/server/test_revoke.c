@@ -133,6 +133,12 @@ Test(revoke, hints)
 	cr_assert_eq(op("lock", "user", "nobody", NULL, NULL), 0);
 	cr_assert_str_eq(verb_hint(&v), "no user, account or certificate has this name");
 	cr_assert_eq(revoke_it("user", "nobody"), 0);
+	cr_assert_not_null(strstr(verb_hint(&v), "no user, account or certificate has this name"));
+	cr_assert_eq(revoke_it("serial", "1000001"), 0);
+	cr_assert_not_null(strstr(verb_hint(&v), "no certificate has this number"));
+	login();
+	cr_assert_eq(revoke_it("serial", number(c.peer->id.serial)), 0);
+	cr_assert_str_eq(verb_hint(&v), "");
 	cr_assert_eq(op("unlock", "user", "nobody", NULL, NULL), 0);
 	cr_assert_not_null(
 	    strstr(verb_hint(&v), "revoked, which is for good"), "%s", verb_hint(&v));
