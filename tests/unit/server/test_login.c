@@ -246,6 +246,45 @@ static void stored(struct client *c, struct buf *cert)
 	verb_clear(&v);
 }
 
+/* `ssh GATEWAY cert > FILE` where the ssh_config has fetched one just before. */
+Test(device, a_new_certificate_is_shown_again_an_older_one_makes_no_other)
+{
+	struct verbcall v;
+	struct client c, d;
+	struct buf cert;
+	uint64_t serial;
+
+	buf_init(&cert, 16384);
+	in_as(&c, 0, "sub-1", "ann@example.com", dba, 1);
+	serial = c.peer->id.serial;
+	stored(&c, &cert);
+	client_open(&r, &d, HERE);
+	cr_assert_eq(client_auth_cert(&d, "ann@example.com", buf_span(&cert)), IPC_OK);
+	cr_assert_eq(client_done(&d, false), IPC_OK);
+	cr_assert_eq(verb_run(&r, &d, &v, "cert", NULL), 0);
+	cr_assert_eq(strtoull(verb_str(&v, 0, "serial"), NULL, 10), serial);
+	verb_clear(&v);
+	clock_test_shift_us(61 * 1000000LL);
+	cr_assert_eq(verb_run(&r, &d, &v, "cert", NULL), 4);
+	cr_assert_str_eq(verb_text(&v), "a new certificate needs a new login");
+	cr_assert_not_null(strstr(verb_hint(&v), "-login cert"));
+	verb_clear(&v);
+	client_close(&c);
+	client_close(&d);
+	buf_clear(&cert);
+}
+
+Test(device, an_agent_without_its_certificate_waits_for_no_login)
+{
+	struct client c;
+
+	client_open(&r, &c, HERE);
+	cr_assert_eq(client_auth_key(&c, "agent:etl", buf_span(&blobs[0])), IPC_FAIL);
+	cr_assert_not_null(strstr(client_str(&c, "text"), "agent:etl"), "%s", client_str(&c, "text"));
+	cr_assert_not_null(strstr(client_str(&c, "hint"), "CertificateFile"), "%s", client_str(&c, "hint"));
+	client_close(&c);
+}
+
 Test(device, the_certificate_works_until_the_block_is_gone)
 {
 	struct client c, d;
