@@ -14,7 +14,7 @@ BUILD="gcc make autoconf automake pkg-config libssh-dev libssl-dev libpq-dev lib
  libsqlite3-dev libyaml-dev libjansson-dev libcjose-dev libcurl4-openssl-dev libmicrohttpd-dev libseccomp-dev libedit-dev
  libcriterion-dev linux-libc-dev libc6-dev"
 RUN="openssh-client postgresql-15 postgresql-client-15 openssl util-linux procps e2fsprogs ca-certificates"
-TEST="openssh-server softhsm2 opensc python3 python3-jwt python3-psycopg python3-asyncpg libpostgresql-jdbc-java ivy nodejs mandoc git chromium"
+TEST="openssh-server softhsm2 opensc python3 python3-jwt python3-cryptography python3-psycopg python3-asyncpg libpostgresql-jdbc-java ivy nodejs mandoc git chromium"
 IDP="curl"
 MORE="clang clang-format libclang-rt-14-dev"
 
