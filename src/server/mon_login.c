@@ -387,7 +387,7 @@ static int limits(const struct peer *p, struct why *w)
 		here += address_same_source(l->peer->addr, p->addr);
 		if (strcmp(l->peer->cand_key.key_fp, p->cand_key.key_fp) == 0) {
 			why_set(w, E_LIMIT, "a login with this key waits already, from %s", l->peer->addr);
-			why_hint(w, "finish that one, or end its ssh command and try again");
+			why_hint(w, "finish that one, or end its ssh command and try again 5 seconds later");
 			return E_LIMIT;
 		}
 	}
