@@ -17,18 +17,36 @@
 #define TOKEN_MS  10000
 #define KEY_MS    60000 /* somebody may paste it */
 
+#define QUIET_MS  2000  /* then a person is told what is missing */
+
+/* What a verb reads, and what it should look like. */
+struct wanted {
+	const char *what, *example;
+	bool line; /* its first line is enough */
+	int64_t max_ms;
+};
+static const struct wanted wanted_key = {"public key", "< agent.pub > agent-cert.pub", true, KEY_MS};
+static const struct wanted wanted_token = {"token", "< token.jwt > key-cert.pub", false, TOKEN_MS};
+
 struct input {
 	char text[INPUT_MAX + 2]; /* one byte more than allowed, and a NUL */
 	size_t n;
 };
 
-/* All of standard input, or at least its first line; within max_ms. */
-static int read_input(struct input *in, bool line, int64_t max_ms)
+static void tell_quiet(const struct wanted *w)
 {
-	int64_t until = clock_mono_us() + max_ms * 1000;
+	fprintf(stderr, "waiting for the %s on standard input, as in: %s\n", w->what, w->example);
+}
 
-	while (!line || memchr(in->text, '\n', in->n) == NULL) {
-		struct pollfd p = {.fd = 0, .events = POLLIN};
+/* All of standard input, or at least its first line; in time. */
+static int read_input(struct input *in, const struct wanted *w)
+{
+	struct pollfd p = {.fd = 0, .events = POLLIN};
+	int64_t until = clock_mono_us() + w->max_ms * 1000;
+
+	if (poll(&p, 1, QUIET_MS) == 0)
+		tell_quiet(w);
+	while (!w->line || memchr(in->text, '\n', in->n) == NULL) {
 		int64_t left = (until - clock_mono_us()) / 1000;
 		ssize_t n;
 
@@ -62,23 +80,20 @@ static const char *trimmed(struct input *in, bool line)
 	return memchr(in->text + from, '\0', to - from) == NULL ? in->text + from : "";
 }
 
-static int take_input(struct cli *c, struct input *in, bool line, int64_t max_ms, const char *what,
-    const char **out)
+static int take_input(struct cli *c, struct input *in, const struct wanted *w, const char **out)
 {
-	int rc = read_input(in, line, max_ms);
+	int rc = read_input(in, w);
 
 	if (rc == E_TOOBIG)
-		return cli_failf(c, EXIT_USAGE, "the %s on standard input is longer than %u bytes",
-		    what, INPUT_MAX);
+		return cli_failf(c, EXIT_USAGE, "the %s on standard input is longer than %u bytes", w->what, INPUT_MAX);
 	if (rc == -ETIMEDOUT)
-		return cli_failf(c, EXIT_USAGE, "no %s came on standard input within %lld seconds",
-		    what, (long long)(max_ms / 1000));
+		return cli_failf(c, EXIT_USAGE, "no %s came on standard input within %lld seconds", w->what,
+		    (long long)(w->max_ms / 1000));
 	if (rc != 0)
-		return cli_failf(
-		    c, EXIT_FAILED, "standard input cannot be read: %s", err_str(rc));
-	*out = trimmed(in, line);
+		return cli_failf(c, EXIT_FAILED, "standard input cannot be read: %s", err_str(rc));
+	*out = trimmed(in, w->line);
 	if (**out == '\0')
-		return cli_failf(c, EXIT_USAGE, "there is no %s on standard input", what);
+		return cli_failf(c, EXIT_USAGE, "there is no %s on standard input, as in: %s", w->what, w->example);
 	return 0;
 }
 
@@ -130,7 +145,7 @@ int verb_delegate(struct cli *c, const struct cli_args *a)
 	static struct input in;
 	struct ctlc_args args;
 	const char *key = "";
-	int code = take_input(c, &in, true, KEY_MS, "public key", &key);
+	int code = take_input(c, &in, &wanted_key, &key);
 
 	if (code != 0)
 		return code;
@@ -149,7 +164,7 @@ int verb_enroll(struct cli *c, const struct cli_args *a)
 	static struct input in;
 	struct ctlc_args args;
 	const char *token = "";
-	int code = take_input(c, &in, false, TOKEN_MS, "token", &token);
+	int code = take_input(c, &in, &wanted_token, &token);
 
 	(void)a;
 	if (code == 0) {

@@ -137,7 +137,10 @@ is "a life beyond the role's is cut" $? 0
 check "and said" 'note: ttl is 60 min' "$LAB/o"
 sshb carol delegate --name x --targets orders-prod < /dev/null > "$LAB/o" 2>&1
 is "without a key nothing happens" $? 2
-check "and what is missing is said" 'no public key on standard input' "$LAB/o"
+check "and what is missing is said" 'no public key on standard input, as in: < agent.pub' "$LAB/o"
+(sleep 3; cat "$LAB/keys/other.pub") | sshb carol delegate --name x --targets orders-prod > "$LAB/o" 2>&1
+is "a key may come late" $? 0
+check "who types the command alone is told what it waits for" 'waiting for the public key on standard input, as in: < agent.pub' "$LAB/o"
 head -c 20000 /dev/zero | tr '\0' A | sshb carol delegate --name x --targets orders-prod > "$LAB/o" 2>&1
 check "a line without end is refused" 'longer than 16384 bytes' "$LAB/o"
 rm -f "$LAB/keys/other-cert.pub"
