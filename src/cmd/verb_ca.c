@@ -24,19 +24,24 @@ static const struct {
 	size_t min, max; /* words behind it */
 } forms[] = {{"list", 0, 0}, {"add", 1, 2}, {"activate", 1, 1}, {"retire", 1, 1}};
 
-static bool form_ok(const struct cli_args *a)
+/* NULL: it has the right form. */
+static const char *form_fault(const struct cli_args *a)
 {
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		if (strcmp(forms[i].what, a->v[0]) == 0)
-			return a->n - 1 >= forms[i].min && a->n - 1 <= forms[i].max;
-	return false;
+			return a->n - 1 < forms[i].min   ? "which authority? its name is missing"
+			       : a->n - 1 > forms[i].max ? "there is a word too many"
+							 : NULL;
+	return "its first word is list, add, activate or retire";
 }
 
 int verb_ca(struct cli *c, const struct cli_args *a)
 {
+	const char *fault = form_fault(a);
 	struct ctlc_args args;
 
-	if (!form_ok(a)) {
+	if (fault != NULL) {
+		(void)cli_failf(c, EXIT_USAGE, "%s", fault);
 		cli_put_usage(c, verb_of(VERB_CA), stderr);
 		return EXIT_USAGE;
 	}

@@ -125,6 +125,8 @@ int verb_krl(struct cli *c, const struct cli_args *a)
 	struct ctlc_end end;
 
 	(void)a;
+	if (c->json)
+		return cli_failf(c, EXIT_USAGE, "the list is binary, there is no JSON of it; see sallyport revoked --json");
 	if (isatty(STDOUT_FILENO))
 		return cli_failf(c, EXIT_USAGE,
 		    "the list is binary: write it to a file, as in sallyport krl > FILE");

@@ -43,6 +43,13 @@ for i in json.load(sys.stdin)["items"]:
 since() { tail -n "+$((mark + 1))" "$LAB/gateway.log" > "$LAB/since"; }
 mark_log() { mark=$(wc -l < "$LAB/gateway.log"); }
 
+# --- words it does not know
+"$sallyport" ca lst > "$o" 2>&1
+is "ca with another word" $? 2
+check "  says which there are" "ca: its first word is list, add, activate or retire" "$o"
+"$sallyport" ca retire > "$o" 2>&1
+check "ca retire without a name" "ca: which authority" "$o"
+
 # --- a change: add, activate, retire
 old=$LAB/keys/alice-cert.pub
 has "certificates are the configuration's authority's" "$(field default fingerprint)" <(signed_by "$old")

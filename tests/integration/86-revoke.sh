@@ -136,6 +136,8 @@ check_not "and not who is unlocked" "nobody-here" "$LAB/o"
 # --- the list for other hosts ---
 "$SP_BIN/sallyport" krl > "$LAB/krl" 2> "$LAB/o"
 is "krl is written" $? 0
+"$SP_BIN/sallyport" krl --json > "$LAB/o" 2>&1
+is "krl: not as JSON" $? 2
 if command -v script > /dev/null; then
     script -qec "'$SP_BIN/sallyport' krl" /dev/null > "$LAB/o" 2>&1 < /dev/null
     check "krl: not to a terminal" "sallyport krl > FILE" "$LAB/o"
