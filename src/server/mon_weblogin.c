@@ -72,6 +72,7 @@ void web_known(struct login *l)
 	ipc_str(b, "user", l->user);
 	ipc_str(b, "fingerprint", l->peer->cand_key.key_fp);
 	ipc_str(b, "source", l->peer->addr);
+	ipc_str(b, "asked", l->peer->cand_key.user);
 	ipc_str(b, "gateway", mon_conf(l->m)->gateway.name);
 	ipc_int(b, "expires_s", seconds_left(l));
 	web_send(l);

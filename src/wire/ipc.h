@@ -90,7 +90,7 @@ enum ipc_type {
 	/* web → monitor (answers in parentheses) */
 	IPC_WEB_LOOK = 130,    /* code addr → (state fingerprint source asked gateway provider expires_s user) */
 	IPC_WEB_BEGIN = 131,   /* code addr state:str → (url) : the person goes to the provider */
-	IPC_WEB_CALLBACK = 132,/* code addr state answer:str error:str iss:str → (user fingerprint source gateway expires_s) */
+	IPC_WEB_CALLBACK = 132,/* code addr state answer:str error:str iss:str → (user fingerprint source asked gateway expires_s) */
 	IPC_WEB_CONFIRM = 133, /* code addr state digits → (user) | FAIL with tries:int */
 	IPC_WEB_REFUSE = 134,  /* code addr → () */
 	IPC_WEB_HOSTS = 135,   /* → (text) : known_hosts lines */

@@ -128,6 +128,7 @@ const scenarios = {
         has('the second page shows who it will be', u, given.mail);
         has('  the fingerprint', u, given.fingerprint);
         has('  the address', u, given.source);
+        has('  the ssh user', u, 'ssh user');
         await shot(page, '2-confirm');
         keep({ callback: back.url(), form: await page.locator('form[action="/confirm"]').evaluate?.((f) => f.outerHTML).catch(() => '') });
         await digits(page, wrong());
