@@ -416,17 +416,8 @@ static int fits_local(struct peer *p, const char *user, struct span blob, struct
 /* "login": an identity provider will say who it is. Nothing to adopt yet: via stays VIA_NOTHING. */
 static int fits_login(struct peer *p, const char *user, struct span blob, struct why *w)
 {
-	char safe[NAME_CAP];
-
 	if (conf_identity_login(mon_conf(p->m)) == NULL)
 		return E_NOTFOUND;
-	if (sshcert_is_agent_name(span_str(user))) { /* a program: nobody looks at what it is shown */
-		span_escape(span_str(user), safe, sizeof(safe));
-		why_set(w, E_DENIED, "%s needs a certificate that its person gave it", safe);
-		why_hint(w, "an agent sends it with ssh -i KEY -o CertificateFile=KEY-cert.pub; a new one: ssh %s delegate",
-		    mon_conf(p->m)->gateway.name);
-		return E_DENIED;
-	}
 	from_key(&p->cand_key, user, blob, p->addr);
 	p->cand_key.login = true;
 	return key_good(p, "", w);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/address.h"
+#include "wire/sshcert.h"
 
 #define GROUPS_TEXT_MAX (512u * NAME_CAP) /* of as many as a result may have: cut, a name could become another one */
 
@@ -443,6 +444,21 @@ static void login_new(struct peer *p, uint32_t call, const struct conf_identity 
 		idp_begin_device(l);
 }
 
+/* A program: nobody looks at what it is shown. Said here and not when the plain key comes: stock clients offer that before the
+ * certificate beside it. */
+static int agent_waits_not(const struct peer *p, struct why *w)
+{
+	char safe[NAME_CAP];
+
+	if (!sshcert_is_agent_name(span_str(p->cand_key.user)))
+		return 0;
+	span_escape(span_str(p->cand_key.user), safe, sizeof(safe));
+	why_set(w, E_DENIED, "%s needs a certificate that its person gave it", safe);
+	why_hint(w, "an agent sends it with ssh -i KEY -o CertificateFile=KEY-cert.pub; a new one: ssh %s delegate",
+	    mon_conf(p->m)->gateway.name);
+	return E_DENIED;
+}
+
 int do_login_start(struct peer *p, const struct ipc_msg *m)
 {
 	const struct conf_identity *b = conf_identity_login(mon_conf(p->m));
@@ -451,7 +467,9 @@ int do_login_start(struct peer *p, const struct ipc_msg *m)
 
 	if (!p->cand_key.login || p->login != NULL)
 		return E_STATE; /* only after AUTH_KEY said so, one at a time */
-	rc = b == NULL ? why_set(&w, E_DENIED, "no identity provider is configured any more") : limits(p, &w);
+	rc = b == NULL ? why_set(&w, E_DENIED, "no identity provider is configured any more") : agent_waits_not(p, &w);
+	if (rc == 0)
+		rc = limits(p, &w);
 	if (rc != 0) {
 		log_warn("login-refused", "conn", p->conn, "asked", p->cand_key.user, "key", p->cand_key.key_fp,
 		    "source", p->addr, "why", w.text);
