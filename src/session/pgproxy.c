@@ -94,6 +94,8 @@ struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
 	struct pgproxy *x = xcalloc(1, sizeof(*x));
 
 	x->p = *p;
+	if (x->p.gateway == NULL || x->p.gateway[0] == '\0')
+		x->p.gateway = "bastion";
 	(void)str_copy(x->target, sizeof(x->target), p->target);
 	buf_init(&x->in, PX_MSG_MAX + 4096);
 	buf_init(&x->out, 2 * (size_t)PX_MSG_MAX);

@@ -20,6 +20,7 @@ struct monclient; /* session/monclient.h: the stubs that talk to the monitor */
 struct pgproxy_params {
 	struct loop *loop;
 	struct monclient *mon;
+	const char *gateway; /* its name, for hints; NULL: "bastion" */
 	const char *target;  /* as the client named it, unverified */
 	int port;
 	bool console;        /* the gateway's own console (trusted framing of nothing; only labels the session) */

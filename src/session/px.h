@@ -335,7 +335,7 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 bool px_plan_fits(struct pgproxy *x, const struct px_plan *p, struct span body);
 /* Append the row to out, masked. formats: result formats of the portal (n 0 = as the plan says). E_* is fatal. */
 int px_mask_row(struct pgproxy *x, const struct px_plan *p, struct span formats, uint16_t n_formats, struct span body);
-void px_mask_notice(const struct px_plan *p, struct buf *out);
+void px_mask_notice(const struct px_plan *p, const char *gateway, struct buf *out);
 /* COPY ... TO STDOUT of this text only moves proven clean columns for this role. */
 bool px_copy_clean(struct pgproxy *x, struct px_text *t);
 /* An ErrorResponse or NoticeResponse as the client may see it. */

@@ -313,7 +313,7 @@ static void on_complete(struct pgproxy *x, const struct pg_msg *m)
 		p = plan_of(e);
 		snprintf(tag, sizeof(tag), "%.*s", (int)tag_s.n, tag_s.n > 0 ? (const char *)tag_s.p : "");
 		if (p != NULL && p->any_mask && e->rows > 0 && (e->kind == EXP_QUERY || !e->text->told)) {
-			px_mask_notice(p, &x->out);
+			px_mask_notice(p, x->p.gateway, &x->out);
 			e->text->told = true;
 		}
 		px_record_result(x, e, tag, p != NULL ? p->masked : "", "", "");

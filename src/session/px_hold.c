@@ -303,6 +303,14 @@ static void consume(struct pgproxy *x)
 
 /* ---- waiting ---- */
 
+static void hold_pending(struct pgproxy *x)
+{
+	char hint[400];
+
+	snprintf(hint, sizeof(hint), "run the same statement again after approval; ssh %s requests --mine shows it", x->p.gateway);
+	hold_outcome(x, OUTCOME_PENDING, hint);
+}
+
 static void wait_over(void *ctx)
 {
 	struct pgproxy *x = ctx;
@@ -311,7 +319,7 @@ static void wait_over(void *ctx)
 	if (x->wait != WAIT_DECISION)
 		return;
 	if (strcmp(mode_of(x), "auto") == 0)
-		hold_outcome(x, OUTCOME_PENDING, "run the same statement again after approval; ssh bastion requests --mine shows it");
+		hold_pending(x);
 	else
 		hold_outcome(x, OUTCOME_EXPIRED, "run the statement again to ask anew");
 }
@@ -320,13 +328,13 @@ static void wait_begin(struct pgproxy *x, int64_t wait_ms, int quorum)
 {
 	bool leaves = strcmp(mode_of(x), "auto") == 0; /* then the request stays and the statement fails as pending */
 	bool minutes = wait_ms >= 120000;
-	char msg[640], hint[200];
+	char msg[640], hint[512];
 
 	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s)", x->hold.id, quorum,
 	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason);
-	snprintf(hint, sizeof(hint), "waiting up to %lld %s%s; Ctrl-C withdraws. Approver: ssh bastion approve %s",
+	snprintf(hint, sizeof(hint), "waiting up to %lld %s%s; Ctrl-C withdraws. Approver: ssh %s approve %s",
 	    (long long)(wait_ms / (minutes ? 60000 : 1000)), minutes ? "min" : "s",
-	    leaves ? ", after that run it again once approved" : "", x->hold.id);
+	    leaves ? ", after that run it again once approved" : "", x->p.gateway, x->hold.id);
 	notice(x, msg, hint);
 	x->wait = WAIT_DECISION;
 	/* The monitor expires it; the margin only catches a lost message. */
@@ -371,7 +379,7 @@ static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds
 	} else {
 		decision_record(x, "pending");
 		if (ipc_get_int(m, "wait_ms", 0) <= 0 || strcmp(mode_of(x), "reject") == 0)
-			hold_outcome(x, OUTCOME_PENDING, "run the same statement again after approval; ssh bastion requests --mine shows it");
+			hold_pending(x);
 		else
 			wait_begin(x, ipc_get_int(m, "wait_ms", 0), (int)ipc_get_int(m, "quorum", 1));
 	}

@@ -216,15 +216,15 @@ int px_mask_row(struct pgproxy *x, const struct px_plan *p, struct span formats,
 	return rc;
 }
 
-void px_mask_notice(const struct px_plan *p, struct buf *out)
+void px_mask_notice(const struct px_plan *p, const char *gateway, struct buf *out)
 {
-	char msg[1024];
+	char msg[1024], hint[400];
 	size_t n, masked = 0;
-	struct pg_notice notice = {.severity = "NOTICE", .sqlstate = "01000", .message = msg,
-	    .hint = "ask an operator for an unmasked view if your work needs it; ssh bastion targets shows what is masked"};
+	struct pg_notice notice = {.severity = "NOTICE", .sqlstate = "01000", .message = msg, .hint = hint};
 
 	for (uint16_t i = 0; i < p->n; i++)
 		masked += p->col[i].mask;
+	snprintf(hint, sizeof(hint), "ask an operator for an unmasked view if your work needs it; ssh %s targets shows where", gateway);
 	n = (size_t)snprintf(msg, sizeof(msg), "%zu of %u columns masked: ", masked, p->n);
 	masked = 0;
 	for (uint16_t i = 0; i < p->n && n < sizeof(msg) - 120; i++)

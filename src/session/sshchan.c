@@ -209,6 +209,7 @@ static void open_direct(struct edge *e, ssh_message m)
 	struct pgproxy_params p = {
 		.loop = e->loop,
 		.mon = e->mon,
+		.gateway = e->p.gateway,
 		.target = ssh_message_channel_request_open_destination(m),
 		.port = ssh_message_channel_request_open_destination_port(m),
 		.wake = pg_wake,

@@ -264,6 +264,7 @@ static void db_open(struct exec *x, const struct ipc_msg *m, int fd)
 	struct pgproxy_params p = {
 		.loop = x->c->edge->loop,
 		.mon = x->c->edge->mon,
+		.gateway = x->c->edge->p.gateway,
 		.console = true,
 		.interactive = x->c->pty,
 		.wake = db_wake,

@@ -113,7 +113,7 @@ static void pump(void *ctx)
 
 void lab_connect(struct pxlab *l)
 {
-	struct pgproxy_params p = {.target = "orders-prod", .port = 5432, .wake = woken, .ctx = l};
+	struct pgproxy_params p = {.gateway = "gw-test", .target = "orders-prod", .port = 5432, .wake = woken, .ctx = l};
 	int sp[2];
 
 	l->loop = loop_new();

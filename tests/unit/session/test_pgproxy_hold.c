@@ -60,6 +60,7 @@ static void expect_refused(struct pxlab *l, const char *sqlstate)
 	cr_expect(eq(str, STR(lab_types(l, "NS")), "EZ"));
 	cr_expect(eq(str, STR(lab_error(l, 0, 'C')), STR(sqlstate)));
 	cr_expect(ne(str, STR(lab_error(l, 0, 'H')), ""), "a hint");
+	cr_expect(strstr(lab_error(l, 0, 'H'), "ssh bastion") == NULL, "names this gateway");
 	expect_not_run(l);
 	cr_expect(eq(str, STR(lab_query(l, "SELECT 1")), "TDCZ"), "the session goes on");
 }
@@ -77,7 +78,7 @@ Test(hold, approved_runs_once_as_it_was)
 	cr_expect(eq(str, STR(lab_ask(&l, IPC_HOLD_NEW, 0, "tx")), ""));
 	cr_expect(strstr(lab_ask(&l, IPC_HOLD_NEW, 0, "settings_text"), "current_user=app_rw") != NULL);
 	cr_expect(strstr(lab_notice(&l, 0, 'M'), "held: request hold0 needs 1 approval from dba") != NULL);
-	cr_expect(strstr(lab_notice(&l, 0, 'H'), "approve hold0") != NULL);
+	cr_expect(strstr(lab_notice(&l, 0, 'H'), "Approver: ssh gw-test approve hold0") != NULL);
 	expect_not_run(&l);
 	lab_decide(&l, "approved", "bob", "ticket 812");
 	cr_assert(lab_ready(&l, 1));
