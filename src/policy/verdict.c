@@ -109,7 +109,7 @@ static void set_hint(const struct policy_view *v, struct judgement *out)
 		return;
 	if (out->cls != SQL_UNPARSABLE && class_beyond(out->cls, v->max))
 		(void)snprintf(out->hint, sizeof(out->hint),
-		    "this role may ask for nothing beyond class %s", sql_class_name(v->max));
+		    "your role or certificate allows nothing beyond class %s", sql_class_name(v->max));
 	else if (hint != NULL)
 		(void)str_copy(out->hint, sizeof(out->hint), hint);
 	else if (out->verdict == VERDICT_DENY)

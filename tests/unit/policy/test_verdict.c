@@ -146,7 +146,7 @@ Test(verdict, cap_of_a_role)
 	v.max = SQL_READ;
 	j = judge(&v, "DELETE FROM t");
 	cr_assert_str_eq(j.rule, "role:max=read");
-	cr_assert_str_eq(j.hint, "this role may ask for nothing beyond class read");
+	cr_assert_str_eq(j.hint, "your role or certificate allows nothing beyond class read");
 }
 
 /* ---- the view on the wire ---- */
