@@ -157,6 +157,7 @@ struct conf_role {
 	int64_t idle_ms;           /* 0 = no limit */
 	bool finish_transaction;   /* on_expiry: an open transaction may end first ... */
 	int64_t grace_ms;          /* ... within this time: 5 m, at most 15 m */
+	bool forwarding, terminal; /* permit-port-forwarding and permit-pty in certificates: true */
 	bool plain_key;            /* a plain key stands for its unexpired certificate of the same source */
 	struct conf_list delegated_by; /* groups whose persons may give this role to an agent */
 	int64_t max_rows;          /* per statement; 0 = no limit */

@@ -451,6 +451,10 @@ static const struct conf_key role_keys[] = {
 		"finish-transaction lets an open transaction end first. A revocation always cancels."},
     {"session.grace", CT_MS, R(grace_ms), .dflt = "5m", .min = 1000, .max = 900000,
 	.desc = "Longest time for that."},
+    {"session.forwarding", CT_BOOL, R(forwarding), .dflt = "true",
+	.desc = "Certificates permit port forwarding (ssh -L). A certificate permits it when one of its roles does."},
+    {"session.terminal", CT_BOOL, R(terminal), .dflt = "true",
+	.desc = "Certificates permit a terminal (ssh -t); likewise."},
     {"session.plain_key", CT_BOOL, R(plain_key), .dflt = "false",
 	.desc = "For tools that cannot send certificates: a plain key is accepted while an unexpired "
 		"certificate of this gateway for it exists, from the same address."},

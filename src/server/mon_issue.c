@@ -63,6 +63,21 @@ int64_t issue_ttl(const struct conf *c, const struct conf_identity *block, enum 
 	return ttl < c->gateway.cert_max_ttl_s ? ttl : c->gateway.cert_max_ttl_s;
 }
 
+/* What one of the roles permits; who has no role yet may be given one later. */
+static bool permits(const struct conf *c, const struct conf_list *groups, size_t flag)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->n_roles; i++) {
+		if (!lists_meet(groups, &c->roles[i].groups))
+			continue;
+		any = true;
+		if (*(const bool *)((const char *)&c->roles[i] + flag))
+			return true;
+	}
+	return !any;
+}
+
 /* --- what goes in --- */
 
 static const char *text_of(const char *s)
@@ -132,8 +147,8 @@ static int body_build(struct issuing *j, const struct issue_ask *a, const struct
 	    .targets = a->targets,
 	    .max_risk = a->max_risk,
 	    .on_behalf_of = a->on_behalf_of,
-	    .forward = a->forward,
-	    .pty = a->pty,
+	    .forward = a->forward && permits(mon_conf(j->m), &j->groups, offsetof(struct conf_role, forwarding)),
+	    .pty = a->pty && permits(mon_conf(j->m), &j->groups, offsetof(struct conf_role, terminal)),
 	    .groups = j->groups.v,
 	    .n_groups = j->groups.n,
 	    .issuer = a->issuer,

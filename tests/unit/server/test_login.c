@@ -724,7 +724,8 @@ static void up_window(void)
 	rig_up(&r);
 }
 
-static void allow_window(void)
+/* The role of dba says so, too. */
+static void role_says(const char *what)
 {
 	struct buf text, errs;
 	char *at;
@@ -740,7 +741,7 @@ static void allow_window(void)
 
 		buf_init(&out, 65536);
 		buf_put(&out, buf_cstr(&text), n);
-		buf_put_str(&out, "session: {plain_key: true}, ");
+		buf_printf(&out, "session: {%s}, ", what);
 		buf_put_str(&out, buf_cstr(&text) + n);
 		spill(r.conf_path, buf_span(&out));
 		buf_clear(&out);
@@ -782,7 +783,7 @@ Test(window, a_plain_key_stands_for_its_certificate)
 
 	rig_cert(&r, BOB, HERE, &cert);
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "cert", "not unless a role says so");
-	allow_window();
+	role_says("plain_key: true");
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "full");
 	cr_assert_str_eq(key_how("bob", BOB, THERE), "cert", "another address");
 	cr_assert_str_eq(key_how("alice", BOB, HERE), "", "another name");
@@ -799,6 +800,32 @@ Test(window, a_plain_key_stands_for_its_certificate)
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "full", "a new one");
 	clock_test_shift_us(9 * 3600 * 1000000LL);
 	cr_assert_str_eq(key_how("bob", BOB, HERE), "cert", "expired");
+	buf_clear(&cert);
+}
+
+Test(window, certificates_permit_what_roles_do)
+{
+	struct buf cert;
+	struct client c;
+
+	rig_cert(&r, BOB, HERE, &cert);
+	client_open(&r, &c, HERE);
+	cr_assert_eq(client_auth_cert(&c, "bob", buf_span(&cert)), IPC_OK);
+	cr_assert(ipc_get_bool(c.m, "forward", false) && ipc_get_bool(c.m, "pty", false));
+	client_close(&c);
+	buf_clear(&cert);
+	role_says("forwarding: false, terminal: false");
+	rig_cert(&r, BOB, HERE, &cert);
+	client_open(&r, &c, HERE);
+	cr_assert_eq(client_auth_cert(&c, "bob", buf_span(&cert)), IPC_OK);
+	cr_assert(!ipc_get_bool(c.m, "forward", true) && !ipc_get_bool(c.m, "pty", true));
+	client_close(&c);
+	buf_clear(&cert);
+	rig_cert(&r, ALICE, HERE, &cert); /* her role does */
+	client_open(&r, &c, HERE);
+	cr_assert_eq(client_auth_cert(&c, "alice", buf_span(&cert)), IPC_OK);
+	cr_assert(ipc_get_bool(c.m, "forward", false) && ipc_get_bool(c.m, "pty", false));
+	client_close(&c);
 	buf_clear(&cert);
 }
 
