@@ -113,15 +113,37 @@ static void put_renewal(struct buf *b, const struct client *x)
 	    x->alias, x->cert, x->key, (long long)x->fresh_min, x->alias);
 }
 
+/* People log in again, a service of the configuration has its key; an agent's person delegates anew, a job enrolls. */
+static bool renews(const struct ctl *c)
+{
+	return c->id->kind == KIND_PERSON || c->id->via == VIA_OPERATOR || conf_user_find(mon_conf(c->m), c->id->user) != NULL;
+}
+
+static void put_given(struct buf *b, const struct client *x)
+{
+	if (x->c->id->kind == KIND_AGENT)
+		buf_printf(b, "# A new certificate comes from %s: ssh %s delegate ... < %s.pub > %s\n", x->c->id->on_behalf_of, x->alias,
+		    x->key, x->cert);
+	else
+		buf_printf(b, "# A new certificate comes with a new token: ssh -p %d -i %s enroll@%s enroll < token.jwt > %s\n", x->port,
+		    x->key, x->host, x->cert);
+}
+
 static void put_config(struct buf *b, const struct client *x)
 {
+	bool renewed = renews(x->c);
+
 	buf_printf(b,
 	    "# %s: append to ~/.ssh/config, before any \"Host *\"\n"
 	    "# An IgnoreUnknown that stands before this one wins: then add WarnWeakCrypto to that one.\n"
 	    "Match all\n    IgnoreUnknown WarnWeakCrypto,UseKeychain\n"
-	    "# A new certificate before the old one ends, with the next connection. A login that it needs is shown here.\n",
-	    x->alias);
-	put_renewal(b, x);
+	    "%s",
+	    x->alias,
+	    renewed ? "# A new certificate before the old one ends, with the next connection. A login that it needs is shown here.\n" : "");
+	if (renewed)
+		put_renewal(b, x);
+	else
+		put_given(b, x);
 	buf_printf(b,
 	    "Host %s %s-login\n    HostName %s\n    Port %d\n    User %s\n    IdentityFile %s\n    IdentitiesOnly yes\n"
 	    "    ServerAliveInterval 30\n    ForwardAgent no\n    WarnWeakCrypto no-pq-kex\n",
@@ -212,6 +234,11 @@ void ctl_config(struct ctl *c, const struct mp_val *args)
 	}
 	if (!plain_word(x.user, "+")) {
 		ctl_end(c, CTL_FAILED, "config: your user name cannot stand in an ssh_config", "");
+		return;
+	}
+	if (ctl_arg_bool(args, "script") && !renews(c)) {
+		ctl_end(c, CTL_DENIED, "config: certificates of agents and of jobs with a token are not renewed by a script",
+		    c->id->kind == KIND_AGENT ? "their person delegates anew" : "the job enrolls with a new token");
 		return;
 	}
 	buf_init(&text, TEXT_MAX);

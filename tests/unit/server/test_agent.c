@@ -235,6 +235,25 @@ static void cert_of(struct client *c, struct buf *cert)
 	verb_clear(&v);
 }
 
+/* No renewal is printed that could not work. */
+Test(agent, the_ssh_config_of_an_agent)
+{
+	struct client alice, a;
+	struct verbcall v;
+
+	person(&alice, ALICE);
+	agent_of(&alice, 1, "orders-prod", "read", &a);
+	cr_assert_eq(verb_run(&r, &a, &v, "config", NULL), 0);
+	cr_assert_not_null(strstr(verb_str(&v, 0, "text"), "A new certificate comes from alice: ssh gw-test delegate"));
+	cr_assert_null(strstr(verb_str(&v, 0, "text"), "SALLYPORT_RENEWAL"));
+	verb_clear(&v);
+	cr_assert_eq(verb_run(&r, &alice, &v, "config", NULL), 0);
+	cr_assert_not_null(strstr(verb_str(&v, 0, "text"), "SALLYPORT_RENEWAL"));
+	verb_clear(&v);
+	client_close(&a);
+	client_close(&alice);
+}
+
 Test(agent, comes_from_where_its_person_may)
 {
 	char text[2000];
