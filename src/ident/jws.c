@@ -20,6 +20,7 @@
 #define HEADER_DEPTH 8
 #define JWKS_DEPTH   8
 #define NUMBER_MAX   (JWS_RSA_MAX / 8 + 1) /* bytes of one number of a key */
+#define COORDINATE_MAX 66 /* of P-521 */
 
 enum family { FAMILY_RSA, FAMILY_EC };
 
@@ -197,36 +198,45 @@ static cjose_jwk_t *rsa_key(const struct js *k, size_t *size)
 	return jwk;
 }
 
+/* RFC 7518 6.2.1.2 wants the full length. Providers exist that leave leading zeros out, with one key in 128: the same number,
+ * filled up. Never longer. */
+static bool coordinate(const struct js *k, const char *name, size_t size, uint8_t out[COORDINATE_MAX])
+{
+	struct buf b;
+	const char *text;
+	bool ok;
+
+	buf_init(&b, NUMBER_MAX);
+	ok = js_want_str(js_get(k, name), &text) == 0 && base64url_decode(span_str(text), &b) == 0 && buf_len(&b) > 0 &&
+	     buf_len(&b) <= size;
+	if (ok) {
+		memset(out, 0, size);
+		memcpy(out + size - buf_len(&b), buf_span(&b).p, buf_len(&b));
+	}
+	buf_clear(&b);
+	return ok;
+}
+
 static cjose_jwk_t *ec_key(const struct js *k, size_t *size)
 {
 	const char *crv = js_str(js_get(k, "crv"));
 	cjose_jwk_ec_keyspec spec = {0};
 	cjose_jwk_t *jwk = NULL;
-	struct buf xb, yb;
-	const char *x, *y;
+	uint8_t x[COORDINATE_MAX], y[COORDINATE_MAX];
 	cjose_err err;
 	size_t i;
 
-	buf_init(&xb, NUMBER_MAX);
-	buf_init(&yb, NUMBER_MAX);
 	for (i = 0; crv != NULL && i < N(curves); i++) {
-		if (strcmp(crv, curves[i].name) != 0 || js_want_str(js_get(k, "x"), &x) != 0 ||
-		    js_want_str(js_get(k, "y"), &y) != 0 ||
-		    base64url_decode(span_str(x), &xb) != 0 ||
-		    base64url_decode(span_str(y), &yb) != 0)
+		if (strcmp(crv, curves[i].name) != 0 || !coordinate(k, "x", curves[i].size, x) ||
+		    !coordinate(k, "y", curves[i].size, y))
 			continue;
-		if (buf_len(&xb) != curves[i].size || buf_len(&yb) != curves[i].size)
-			continue; /* RFC 7518 6.2.1.2: full length, always */
 		spec.crv = curves[i].id;
-		spec.x = (uint8_t *)(uintptr_t)buf_span(&xb).p;
-		spec.xlen = buf_len(&xb);
-		spec.y = (uint8_t *)(uintptr_t)buf_span(&yb).p;
-		spec.ylen = buf_len(&yb);
+		spec.x = x;
+		spec.y = y;
+		spec.xlen = spec.ylen = curves[i].size;
 		*size = curves[i].size;
 		jwk = cjose_jwk_create_EC_spec(&spec, &err); /* NULL off the curve */
 	}
-	buf_clear(&xb);
-	buf_clear(&yb);
 	return jwk;
 }
 

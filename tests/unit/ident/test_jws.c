@@ -582,6 +582,22 @@ Test(jwks, weak_and_malformed_keys_are_left_out)
 		cr_expect_eq(usable(row[i]), 0, "%s", row[i]);
 }
 
+/* A coordinate that begins with a zero byte, as it must be written and as some write it; the other number is another point. */
+Test(jwks, leading_zeros_of_coordinates_may_be_missing)
+{
+	static const char *const x[] = {"AIvuA3GyVUpqppTie4GSne0eja5-Bjc-vK9jmROWKUI",
+	    "i-4DcbJVSmqmlOJ7gZKd7R6Nrn4GNz68r2OZE5YpQg", "i-4DcbJVSmqmlOJ7gZKd7R6Nrn4GNz68r2OZE5YpQw"};
+	size_t i;
+
+	for (i = 0; i < N(x); i++) {
+		char key[300];
+
+		(void)snprintf(key, sizeof(key),
+		    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"BlEfuaEClLmp8x_ZCtMMDoXz0U9KLNk914Q3xcMjZsw\"}", x[i]);
+		cr_expect_eq(usable(key), i < 2, "%s", key);
+	}
+}
+
 /* A point on the curve, but a coordinate is longer than the curve's. */
 Test(jwks, coordinates_have_full_length)
 {
