@@ -131,6 +131,14 @@ def web_url(path):
     return 'https://localhost:%d/%s' % (web.port, path)
 
 
+def own_address():
+    """Where the machine's name leads: on an installed Debian 127.0.1.1, in a container the address of its interface."""
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return '127.0.0.1'
+
+
 def test_names():
     """A name that is neither literal nor localhost goes through the resolver process."""
     host = socket.gethostname()
@@ -488,7 +496,7 @@ os.makedirs('other', exist_ok=True)
 tls, other_tls = Tls(folder), Tls(os.path.join(folder, 'other'))
 names = 'DNS:localhost,IP:127.0.0.1'
 web = Server(tls.file('web', names))
-by_name = Server(tls.file('by-name', 'DNS:' + socket.gethostname()))
+by_name = Server(tls.file('by-name', 'DNS:' + socket.gethostname()), own_address())
 named = Server(tls.file('named', 'DNS:elsewhere.example'))
 expired = Server(tls.file('expired', names, '-1'))
 old = Server(tls.file('old', names), tls=lambda c: (c.set_ciphers('ALL:@SECLEVEL=0'), setattr(c, 'minimum_version', ssl.TLSVersion.TLSv1),
