@@ -90,18 +90,13 @@ static_files_mime_types = ( { extension = ".html" mime_type = "text/html" compre
 EOF
 }
 
-# The signing key of the tokens. This provider leaves out zeros at the beginning of a coordinate; RFC 7518 forbids that, and the
-# gateway takes no such key: one in 128 is not used.
-glw_key_short() { openssl pkey -in "$1" -pubout -outform DER 2> /dev/null | tail -c 64 | od -An -v -tx1 -w32 | grep -q '^ 00'; }
+# The signing key of the tokens, as JSON strings
 glw_keys() { # DIR
     case ${GLW_ALG:-ES256} in
-    ES256)
-        openssl ecparam -name prime256v1 -genkey -noout -out "$1/sign.pem" || return 1
-        while glw_key_short "$1/sign.pem"; do openssl ecparam -name prime256v1 -genkey -noout -out "$1/sign.pem" || return 1; done
-        ;;
-    RS256) openssl genrsa -out "$1/sign.pem" 2048 ;;
+    ES256) openssl ecparam -name prime256v1 -genkey -noout -out "$1/sign.pem" && openssl ec -in "$1/sign.pem" -pubout -out "$1/sign.pub" ;;
+    RS256) openssl genrsa -out "$1/sign.pem" 2048 && openssl rsa -in "$1/sign.pem" -pubout -out "$1/sign.pub" ;;
     *) return 1 ;;
-    esac > /dev/null 2>&1 && openssl pkey -in "$1/sign.pem" -pubout -out "$1/sign.pub" > /dev/null 2>&1
+    esac > /dev/null 2>&1
 }
 glw_json_file() { awk '{printf "%s\\n", $0}' "$1"; }
 
