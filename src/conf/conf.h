@@ -59,19 +59,14 @@ struct conf_gateway {
 
 enum conf_identity_type { IDENTITY_LOCAL, IDENTITY_OIDC };
 
-enum conf_identity_kind {
-	IDK_PERSON,  /* logs in over keyboard-interactive */
-	IDK_SERVICE, /* hands in a JWT with the verb enroll */
-	IDK_AGENT,   /* the same; acts on behalf of the person that person_claim names */
-};
-
 enum conf_login_flow { FLOW_DEVICE, FLOW_BROWSER };
 
 /* One identity provider and what it may name. Everything but name and type is for type oidc. */
 struct conf_identity {
 	char *name; /* stands in certificates (issuer@) and logs */
 	enum conf_identity_type type;
-	enum conf_identity_kind kind;
+	enum ident_kind kind;      /* persons log in over keyboard-interactive; services and agents hand in a JWT with the verb
+				    * enroll, agents on behalf of the person that person_claim names */
 	char *issuer;              /* https URL, compared byte by byte */
 	char *client_id;           /* persons only */
 	char *secret;              /* reference of the client secret, or NULL = public client */

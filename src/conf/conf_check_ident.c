@@ -15,7 +15,7 @@
 
 /* --- keys and the kinds they are for --- */
 
-enum { K_PERSON = 1 << IDK_PERSON, K_SERVICE = 1 << IDK_SERVICE, K_AGENT = 1 << IDK_AGENT };
+enum { K_PERSON = 1 << KIND_PERSON, K_SERVICE = 1 << KIND_SERVICE, K_AGENT = 1 << KIND_AGENT };
 #define K_WORKLOAD (K_SERVICE | K_AGENT)
 
 /* What is not named here is for every oidc block. */
@@ -124,7 +124,7 @@ static void check_person(const struct ident_ctx *t)
 		    "identity \"%s\": login_flow: browser needs \"url\" in section \"web\"",
 		    t->name);
 	for (j = 0; j < t->i; j++)
-		if (c->identities[j].type == IDENTITY_OIDC && c->identities[j].kind == IDK_PERSON)
+		if (c->identities[j].type == IDENTITY_OIDC && c->identities[j].kind == KIND_PERSON)
 			break;
 	if (j < t->i)
 		conf_err(&t->b->errs, &t->x->where,
@@ -139,7 +139,7 @@ static void check_workload(const struct ident_ctx *t)
 	const struct conf_identity *x = t->x;
 	const char *what = x->user != NULL ? conf_name_taken(x->user) : NULL;
 
-	if (x->kind == IDK_AGENT)
+	if (x->kind == KIND_AGENT)
 		need(t, "person", "kind: agent");
 	if (given(t, "name") && given(t, "user"))
 		conf_err(&t->b->errs, at(t, "name"),
@@ -227,7 +227,7 @@ static void check_pair(const struct ident_ctx *t, const struct conf_identity *o)
 	char *const *a, *const *b;
 	size_t n = patterns_of(t->x, &a), m = patterns_of(o, &b), i, j;
 
-	if ((t->x->kind == IDK_AGENT) != (o->kind == IDK_AGENT))
+	if ((t->x->kind == KIND_AGENT) != (o->kind == KIND_AGENT))
 		return;
 	if (n == 0 || m == 0) {
 		refuse_pair(t, o, n > 0 ? a[0] : NULL, m > 0 ? b[0] : NULL);
@@ -247,7 +247,7 @@ static void check_users(const struct ident_ctx *t)
 	char *const *v;
 	size_t n = patterns_of(t->x, &v), i, u;
 
-	if (t->x->kind == IDK_AGENT)
+	if (t->x->kind == KIND_AGENT)
 		return;
 	if (n == 0 && c->n_users > 0) {
 		conf_err(&t->b->errs, &t->x->where,
@@ -291,7 +291,7 @@ static void check_tokens(const struct ident_ctx *t, const struct conf_identity *
 {
 	const struct conf_identity *x = t->x;
 
-	if (x->kind == IDK_PERSON || o->kind == IDK_PERSON || x->issuer == NULL ||
+	if (x->kind == KIND_PERSON || o->kind == KIND_PERSON || x->issuer == NULL ||
 	    !same_text(x->issuer, o->issuer) || !same_text(x->audience, o->audience) ||
 	    !same_list(&x->claims, &o->claims))
 		return;
@@ -330,7 +330,7 @@ static void check_block(const struct ident_ctx *t)
 		return;
 	need(t, "issuer", "type: oidc");
 	check_issuer(t);
-	if (t->x->kind == IDK_PERSON)
+	if (t->x->kind == KIND_PERSON)
 		check_person(t);
 	else
 		check_workload(t);
@@ -429,7 +429,7 @@ void conf_finish_ident(struct conf_mem *m, struct conf_identity *x)
 {
 	static const char *const scopes[] = {"openid", "profile", "email"};
 	static const char *const algs[] = {"RS256", "PS256", "ES256"};
-	bool person = x->kind == IDK_PERSON;
+	bool person = x->kind == KIND_PERSON;
 
 	if (x->type == IDENTITY_LOCAL)
 		return;

@@ -27,7 +27,7 @@ const struct conf_identity *conf_identity_login(const struct conf *c)
 	size_t i;
 
 	for (i = 0; i < c->n_identities; i++)
-		if (c->identities[i].type == IDENTITY_OIDC && c->identities[i].kind == IDK_PERSON)
+		if (c->identities[i].type == IDENTITY_OIDC && c->identities[i].kind == KIND_PERSON)
 			return &c->identities[i];
 	return NULL;
 }
@@ -39,7 +39,7 @@ bool conf_identity_names(const struct conf *c, const struct conf_identity *x, co
 	if (x->type == IDENTITY_LOCAL)
 		return conf_user_find(c, user) != NULL;
 	if (conf_name_principal(user) != NULL ||
-	    (x->kind != IDK_AGENT && conf_user_find(c, user) != NULL) ||
+	    (x->kind != KIND_AGENT && conf_user_find(c, user) != NULL) ||
 	    conf_name_taken(user) != NULL)
 		return false;
 	if (x->user != NULL)

@@ -28,7 +28,6 @@ WORDS(words_log_format, 0, "text", "json");
 WORDS(words_log_level, 0, "debug", "info", "warn", "error");
 WORDS(words_identity, 0, "local", "oidc");
 WORDS(words_kind, 0, "person", "service");
-WORDS(words_idkind, 0, "person", "service", "agent");
 WORDS(words_flow, 0, "device", "browser");
 WORDS(words_alg, 0, "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
 WORDS(words_expiry, 0, "cancel", "finish-transaction");
@@ -60,10 +59,16 @@ static const char *mask_name(int v)
 	return mask_mode_name((enum mask_mode)v);
 }
 
+static const char *idkind_name(int v)
+{
+	return ident_kind_name((enum ident_kind)v);
+}
+
 /* "unparsable" is no word of the language: what cannot be read is refused, whatever a rule says. */
 static const struct conf_words words_class = {SQL_READ, SQL_CLASS_N, class_name};
 static const struct conf_words words_verdict = {VERDICT_DENY, VERDICT_ALLOW + 1, action_name};
 static const struct conf_words words_hold = {HOLD_AUTO, HOLD_REJECT + 1, mode_name};
+static const struct conf_words words_idkind = {KIND_PERSON, KIND_AGENT + 1, idkind_name};
 static const struct conf_words words_mask = {MASK_FULL, MASK_NONE + 1, mask_name};
 
 /* --- checks --- */

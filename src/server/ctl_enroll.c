@@ -169,7 +169,7 @@ static const struct conf_identity *block_of(const struct ctl *c, const struct en
 {
 	const struct conf_identity *b = conf_identity_find(mon_conf(c->m), e->block);
 
-	if (b != NULL && b->type == IDENTITY_OIDC && b->kind != IDK_PERSON &&
+	if (b != NULL && b->type == IDENTITY_OIDC && b->kind != KIND_PERSON &&
 	    strcmp(b->issuer, e->iss) == 0)
 		return b;
 	why_set(w, E_DENIED, "identity block %s does not take tokens of %s", e->block, e->iss);
@@ -189,7 +189,7 @@ static int check_name(
 		why_hint(w, "the block's `names` and `user` decide; a name of `users` is never given");
 		return E_DENIED;
 	}
-	e->kind = b->kind == IDK_AGENT ? KIND_AGENT : KIND_SERVICE;
+	e->kind = b->kind;
 	if (snprintf(e->user, sizeof(e->user), "%s%s", e->kind == KIND_AGENT ? SSHCERT_AGENT_PREFIX : "",
 		name) >= (int)sizeof(e->user) ||
 	    !sshcert_principal_ok(span_str(e->user)))

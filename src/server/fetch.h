@@ -14,6 +14,7 @@
 #define SP_SERVER_FETCH_H
 
 #include "base/secret.h"
+#include "base/words.h"
 #include "ident/jwt.h"
 #include "ident/oidc.h"
 #include "server/chan.h"
@@ -55,8 +56,6 @@ void fetch_fail(struct fetcher *f, uint32_t call, const struct why *w);
 void fetch_put_token(struct buf *b, const struct block *k, const struct jwt *t);
 
 /* --- fetch_block.c --- */
-enum block_kind { BLOCK_PERSON, BLOCK_SERVICE, BLOCK_AGENT };
-
 struct block_list {
 	char **v;
 	size_t n;
@@ -68,7 +67,7 @@ struct block {
 	int64_t first_gen, last_gen; /* in which it is the same */
 	uint8_t print[32];       /* of everything it says */
 	char name[64];
-	enum block_kind kind;
+	enum ident_kind kind;
 	char *issuer, *client_id, *user_claim, *groups_claim, *person_claim, *audience;
 	struct secret *secret;   /* NULL: public client */
 	struct block_list scopes, algs, claims;

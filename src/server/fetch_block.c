@@ -49,18 +49,12 @@ static int take_list(const struct ipc_msg *m, const char *key, struct block_list
 	return 0;
 }
 
-static int take_kind(const struct ipc_msg *m, enum block_kind *out)
+static int take_kind(const struct ipc_msg *m, enum ident_kind *out)
 {
-	static const char *const kinds[] = {"person", "service", "agent"};
 	char text[16];
 	int rc = ipc_get_str(m, "kind", text, sizeof(text));
 
-	for (int i = 0; rc == 0 && i < 3; i++)
-		if (strcmp(text, kinds[i]) == 0) {
-			*out = (enum block_kind)i;
-			return 0;
-		}
-	return rc != 0 ? rc : E_UNKNOWN;
+	return rc != 0 ? rc : ident_kind_parse(text, out);
 }
 
 static int take_fields(const struct ipc_msg *m, struct block *k)
@@ -96,7 +90,7 @@ static int check(const struct block *k)
 {
 	if (k->name[0] == '\0' || k->issuer == NULL)
 		return E_FORMAT;
-	return k->kind == BLOCK_PERSON && k->client_id == NULL ? E_FORMAT : 0;
+	return k->kind == KIND_PERSON && k->client_id == NULL ? E_FORMAT : 0;
 }
 
 /* --- the same or changed --- */
@@ -301,7 +295,7 @@ struct jwt_rules block_rules(const struct block *k, const char *audience, const 
 	return (struct jwt_rules){
 		.issuer = k->issuer,
 		.audience = audience,
-		.client_id = k->kind == BLOCK_PERSON ? k->client_id : NULL,
+		.client_id = k->kind == KIND_PERSON ? k->client_id : NULL,
 		.nonce = nonce,
 		.algs = k->algs.n > 0 ? k->algs.v : NULL,
 		.n_algs = k->algs.n,
@@ -310,6 +304,6 @@ struct jwt_rules block_rules(const struct block *k, const char *audience, const 
 		.user_claim = k->user_claim,
 		.groups_claim = k->groups_claim,
 		.person_claim = k->person_claim,
-		.max_age_s = k->kind == BLOCK_PERSON ? FRESH_S : 0,
+		.max_age_s = k->kind == KIND_PERSON ? FRESH_S : 0,
 	};
 }

@@ -83,7 +83,7 @@ void flogin_fail(struct flogin *l, const struct why *w)
 
 static int new_check(struct fetcher *f, const char *id, const struct block *k, struct why *w)
 {
-	if (k == NULL || k->kind != BLOCK_PERSON) {
+	if (k == NULL || k->kind != KIND_PERSON) {
 		why_set(w, E_NOTFOUND, "this identity provider is not configured now");
 		why_hint(w, "the gateway's log says why: identity-block");
 		return E_NOTFOUND;

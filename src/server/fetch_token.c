@@ -50,7 +50,7 @@ static void job_fail(struct token_job *j, const struct why *w)
 
 static bool takes(const struct token_job *j, const struct block *k)
 {
-	return k->kind != BLOCK_PERSON && strcmp(k->issuer, j->issuer) == 0 && block_in_force(j->f, k);
+	return k->kind != KIND_PERSON && strcmp(k->issuer, j->issuer) == 0 && block_in_force(j->f, k);
 }
 
 /* The next block of this issuer behind k (NULL: the first). */

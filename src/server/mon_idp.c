@@ -32,18 +32,6 @@ static void configured(void *ctx, const struct ipc_msg *m)
 	log_error("identity-block", "why", text);
 }
 
-static const char *text_of(const char *s)
-{
-	return s != NULL ? s : "";
-}
-
-static const char *kind_name(enum conf_identity_kind k)
-{
-	static const char *const names[] = {"person", "service", "agent"};
-
-	return names[k];
-}
-
 static void send_block(struct monitor *m, const struct conf_identity *x, const struct secret *secret, struct span pem)
 {
 	struct buf *b = &m->out;
@@ -51,17 +39,17 @@ static void send_block(struct monitor *m, const struct conf_identity *x, const s
 	ipc_begin(b, IPC_IDP_BLOCK, calls_add(&m->fetcher_calls, configured, m));
 	ipc_int(b, "gen", m->epoch->n);
 	ipc_str(b, "name", x->name);
-	ipc_str(b, "kind", kind_name(x->kind));
-	ipc_str(b, "issuer", text_of(x->issuer));
-	ipc_str(b, "client_id", text_of(x->client_id));
+	ipc_str(b, "kind", ident_kind_name(x->kind));
+	ipc_str(b, "issuer", x->issuer);
+	ipc_str(b, "client_id", x->client_id);
 	ipc_bin(b, "secret", secret != NULL ? secret_span(secret) : (struct span){0});
 	ipc_strs(b, "scopes", x->scopes.v, x->scopes.n);
-	ipc_str(b, "user_claim", x->user != NULL ? "" : text_of(x->user_claim));
-	ipc_str(b, "groups_claim", text_of(x->groups_claim));
-	ipc_str(b, "person_claim", text_of(x->person_claim));
+	ipc_str(b, "user_claim", x->user != NULL ? "" : x->user_claim);
+	ipc_str(b, "groups_claim", x->groups_claim);
+	ipc_str(b, "person_claim", x->person_claim);
 	ipc_strs(b, "algs", x->algs.v, x->algs.n);
 	ipc_strs(b, "claims", x->claims.v, x->claims.n);
-	ipc_str(b, "audience", text_of(x->audience));
+	ipc_str(b, "audience", x->audience);
 	ipc_bin(b, "ca", pem);
 	ipc_bool(b, "allow_http", x->allow_http);
 	chan_send(m->fetcher, b, NULL, 0);

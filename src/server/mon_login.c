@@ -63,7 +63,7 @@ const struct conf_identity *login_block(const struct login *l)
 {
 	const struct conf_identity *b = conf_identity_find(mon_conf(l->m), l->block);
 
-	return b != NULL && b->type == IDENTITY_OIDC && b->kind == IDK_PERSON ? b : NULL;
+	return b != NULL && b->type == IDENTITY_OIDC && b->kind == KIND_PERSON ? b : NULL;
 }
 
 void login_origin(const struct login *l, char *out, size_t cap)

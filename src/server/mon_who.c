@@ -60,7 +60,7 @@ static int take_account(void *ctx, const struct store_account *a)
 	struct account *x = ctx;
 	const struct conf_identity *b = conf_identity_find(x->c, a->issuer);
 
-	if (b == NULL || b->type != IDENTITY_OIDC || b->kind != IDK_PERSON ||
+	if (b == NULL || b->type != IDENTITY_OIDC || b->kind != KIND_PERSON ||
 	    strcmp(b->issuer, a->iss) != 0 || !conf_identity_names(x->c, b, x->user))
 		return 0;
 	x->block = b;
@@ -157,16 +157,14 @@ static void regroup_workload(struct ident *id, const struct conf_identity *b)
 static int regroup_block(
     struct monitor *m, struct ident *id, const struct conf_identity *b, struct why *w)
 {
-	static const enum ident_kind kinds[] = {
-	    [IDK_PERSON] = KIND_PERSON, [IDK_SERVICE] = KIND_SERVICE, [IDK_AGENT] = KIND_AGENT};
 	const char *name = id->kind == KIND_AGENT ? id->user + strlen(SSHCERT_AGENT_PREFIX) : id->user;
 
-	if (kinds[b->kind] != id->kind)
+	if (b->kind != id->kind)
 		return why_set(w, E_DENIED, "identity provider %s does not vouch for a %s", b->name,
 		    ident_kind_name(id->kind));
 	if (!conf_identity_names(mon_conf(m), b, name))
 		return why_set(w, E_DENIED, "identity provider %s may not give the name %s", b->name, name);
-	if (b->kind == IDK_PERSON)
+	if (b->kind == KIND_PERSON)
 		return regroup_account(m, id, b, w);
 	regroup_workload(id, b);
 	return 0;
@@ -269,7 +267,7 @@ static void from_workload(struct ident *id, const struct conf *c)
 	for (size_t i = 0; i < c->n_identities; i++) {
 		const struct conf_identity *b = &c->identities[i];
 
-		if (b->type != IDENTITY_OIDC || b->kind != IDK_SERVICE || !conf_identity_names(c, b, id->user))
+		if (b->type != IDENTITY_OIDC || b->kind != KIND_SERVICE || !conf_identity_names(c, b, id->user))
 			continue;
 		for (size_t g = 0; g < b->add_groups.n; g++)
 			list_add_new(&id->groups, b->add_groups.v[g]);

@@ -389,7 +389,7 @@ Test(ident, dump_loads_again_and_says_the_same)
 	cr_assert_eq(again->roles[0].grace_ms, 60000);
 	is_list(&again->roles[0].delegated_by, "dev ");
 	cr_assert_str_eq(again->identities[1].groups_claim, "/https:~1~1x.com~1groups");
-	cr_assert_eq(again->identities[2].kind, IDK_SERVICE);
+	cr_assert_eq(again->identities[2].kind, KIND_SERVICE);
 	cr_assert_str_eq(again->identities[2].audience, "gw");
 	cr_assert_eq(again->gateway.max_pending_logins_per_source, 2);
 	buf_clear(&one);
