@@ -20,15 +20,6 @@ static void wait_for(int sock, short events)
 	(void)poll(&p, 1, -1);
 }
 
-static void put_fail(struct buf *out, uint32_t id, const struct why *w)
-{
-	ipc_begin(out, IPC_FAIL, id);
-	ipc_int(out, "code", w->code);
-	ipc_str(out, "text", w->text);
-	ipc_str(out, "hint", w->hint);
-	ipc_str(out, "sqlstate", "");
-}
-
 /* Fill the job from its message; false when the message breaks the contract. */
 static bool parse_job(
     const struct ipc_msg *m, const int *fds, size_t n_fds, struct seal_params *job)
@@ -72,7 +63,7 @@ static int handle(const struct ipc_msg *m, const int *fds, size_t n_fds, struct 
 		if (r != E_STATE) /* the writer is still at it: the monitor asks again */
 			log_error("segment-not-sealed", "sid", sid, "segment",
 			    log_num(job.segment), "why", w.text);
-		put_fail(out, ipc_id(m), &w);
+		ipc_fail(out, ipc_id(m), &w, "");
 	}
 	return ipc_end(out);
 }

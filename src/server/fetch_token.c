@@ -39,10 +39,7 @@ static void job_fail(struct token_job *j, const struct why *w)
 	struct buf *b = &j->f->out;
 
 	log_info("idp-token-refused", "issuer", j->issuer, "block", j->block != NULL ? j->block->name : "", "why", w->text);
-	ipc_begin(b, IPC_FAIL, j->call);
-	ipc_int(b, "code", w->code);
-	ipc_str(b, "text", w->text);
-	ipc_str(b, "hint", w->hint);
+	ipc_fail(b, j->call, w, "");
 	ipc_str(b, "iss", j->issuer); /* claimed: for the log */
 	chan_send(j->f->monitor, b, NULL, 0);
 	job_free(j);

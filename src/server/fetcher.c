@@ -32,10 +32,7 @@ void fetch_ok(struct fetcher *f, uint32_t call)
 
 void fetch_fail(struct fetcher *f, uint32_t call, const struct why *w)
 {
-	ipc_begin(&f->out, IPC_FAIL, call);
-	ipc_int(&f->out, "code", w->code);
-	ipc_str(&f->out, "text", w->text);
-	ipc_str(&f->out, "hint", w->hint);
+	ipc_fail(&f->out, call, w, "");
 	chan_send(f->monitor, &f->out, NULL, 0);
 }
 

@@ -178,10 +178,7 @@ static void job_end_failed(struct cajob *j)
 	struct buf b;
 
 	buf_init(&b, IPC_MAX);
-	ipc_begin(&b, IPC_FAIL, 1);
-	ipc_int(&b, "code", j->failed.code);
-	ipc_str(&b, "text", j->failed.text);
-	ipc_str(&b, "hint", j->failed.hint);
+	ipc_fail(&b, 1, &j->failed, "");
 	if (ipc_end(&b) != 0 || ipc_parse(buf_span(&b), &msg) != 0)
 		msg = NULL;
 	job_end(j, msg);

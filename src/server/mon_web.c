@@ -142,10 +142,9 @@ void web_hosts(struct monitor *m, const struct ipc_msg *msg)
 		ipc_begin(&m->out, IPC_OK, ipc_id(msg));
 		ipc_bin(&m->out, "text", buf_span(&text));
 	} else {
-		ipc_begin(&m->out, IPC_FAIL, ipc_id(msg));
-		ipc_int(&m->out, "code", E_INTERNAL);
-		ipc_str(&m->out, "text", "the gateway's host keys cannot be shown");
-		ipc_str(&m->out, "hint", "on the gateway, sallyport hostkeys says why");
+		why_set(&w, E_INTERNAL, "the gateway's host keys cannot be shown");
+		why_hint(&w, "on the gateway, sallyport hostkeys says why");
+		ipc_fail(&m->out, ipc_id(msg), &w, "");
 	}
 	if (m->web != NULL)
 		chan_send(m->web, &m->out, NULL, 0);

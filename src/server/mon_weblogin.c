@@ -21,10 +21,7 @@ static void fail_tries(struct monitor *m, uint32_t call, const struct why *w, in
 
 	if (m->web == NULL)
 		return;
-	ipc_begin(b, IPC_FAIL, call);
-	ipc_int(b, "code", w->code);
-	ipc_str(b, "text", w->text);
-	ipc_str(b, "hint", w->hint);
+	ipc_fail(b, call, w, "");
 	ipc_int(b, "tries", tries);
 	chan_send(m->web, b, NULL, 0);
 }
@@ -48,6 +45,15 @@ static struct buf *web_ok(struct login *l, uint32_t call)
 	return &l->m->out;
 }
 
+/* The answer of the call that waited; NULL when none did. */
+static struct buf *web_answer(struct login *l)
+{
+	uint32_t call = l->web_call;
+
+	l->web_call = 0;
+	return call != 0 ? web_ok(l, call) : NULL;
+}
+
 static void web_send(struct login *l)
 {
 	if (l->m->web != NULL)
@@ -63,12 +69,10 @@ static int64_t seconds_left(const struct login *l)
 
 void web_known(struct login *l)
 {
-	struct buf *b;
+	struct buf *b = web_answer(l);
 
-	if (l->web_call == 0)
+	if (b == NULL)
 		return;
-	b = web_ok(l, l->web_call);
-	l->web_call = 0;
 	ipc_str(b, "user", l->user);
 	ipc_str(b, "fingerprint", l->peer->cand_key.key_fp);
 	ipc_str(b, "source", l->peer->addr);
@@ -80,12 +84,10 @@ void web_known(struct login *l)
 
 void web_done(struct login *l)
 {
-	struct buf *b;
+	struct buf *b = web_answer(l);
 
-	if (l->web_call == 0)
+	if (b == NULL)
 		return;
-	b = web_ok(l, l->web_call);
-	l->web_call = 0;
 	ipc_str(b, "user", l->user);
 	web_send(l);
 }

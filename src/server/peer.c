@@ -45,14 +45,8 @@ void answer_ok(struct peer *p, uint32_t call)
 
 void answer_fail(struct peer *p, uint32_t call, const struct why *w, const char *sqlstate)
 {
-	struct buf *b = &p->m->out;
-
-	ipc_begin(b, IPC_FAIL, call);
-	ipc_int(b, "code", w->code);
-	ipc_str(b, "text", w->text);
-	ipc_str(b, "hint", w->hint);
-	ipc_str(b, "sqlstate", sqlstate);
-	chan_send(p->ch, b, NULL, 0);
+	ipc_fail(&p->m->out, call, w, sqlstate);
+	chan_send(p->ch, &p->m->out, NULL, 0);
 }
 
 struct msess *peer_session(struct peer *p, const struct ipc_msg *m, int *rc)

@@ -380,15 +380,6 @@ static const struct {
     {IPC_CA_DROP, on_ca_drop, "ca-not-dropped"},
 };
 
-static void put_fail(struct buf *out, uint32_t id, const struct why *w)
-{
-	ipc_begin(out, IPC_FAIL, id);
-	ipc_int(out, "code", w->code);
-	ipc_str(out, "text", w->text);
-	ipc_str(out, "hint", w->hint);
-	ipc_str(out, "sqlstate", "");
-}
-
 /* 0 with the answer in out, or BROKEN. */
 static int handle(struct signer *s, const struct ipc_msg *m, struct buf *out)
 {
@@ -406,7 +397,7 @@ static int handle(struct signer *s, const struct ipc_msg *m, struct buf *out)
 			return BROKEN;
 		if (r != 0) {
 			log_error(handlers[i].refused, "why", w.text);
-			put_fail(out, ipc_id(m), &w);
+			ipc_fail(out, ipc_id(m), &w, "");
 		}
 		return ipc_end(out) == 0 ? 0 : BROKEN;
 	}
@@ -470,7 +461,7 @@ static void report_start(int sock, const struct why *w)
 
 	log_error("signer-not-started", "why", w->text, "hint", w->hint);
 	buf_init(&out, IPC_MAX);
-	put_fail(&out, 0, w);
+	ipc_fail(&out, 0, w, "");
 	if (ipc_end(&out) == 0 && ipc_send(sock, &out, NULL, 0) != 0)
 		log_error("signer-report-lost", "why", w->text);
 	buf_clear(&out);

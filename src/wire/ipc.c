@@ -42,6 +42,15 @@ void ipc_str(struct buf *b, const char *key, const char *v)
 	mp_put_cstr(b, v);
 }
 
+void ipc_fail(struct buf *b, uint32_t id, const struct why *w, const char *sqlstate)
+{
+	ipc_begin(b, IPC_FAIL, id);
+	ipc_int(b, "code", w->code);
+	ipc_str(b, "text", w->text);
+	ipc_str(b, "hint", w->hint);
+	ipc_str(b, "sqlstate", sqlstate);
+}
+
 void ipc_bin(struct buf *b, const char *key, struct span v)
 {
 	ipc_key(b, key);

@@ -113,6 +113,8 @@ void ipc_bool(struct buf *b, const char *key, bool v);
 void ipc_strs(struct buf *b, const char *key, char *const *v, size_t n);
 /* An already encoded msgpack value under key (maps, arrays built with mp_put_*). */
 void ipc_raw(struct buf *b, const char *key, struct span encoded);
+/* A whole IPC_FAIL but for the end: further fields may follow. sqlstate: "" where no database client hears of it. */
+void ipc_fail(struct buf *b, uint32_t id, const struct why *w, const char *sqlstate);
 int ipc_end(struct buf *b) MUST_CHECK; /* 0 or the buffer's error */
 
 /* Parse: fields borrow from the datagram's bytes. Wrong or missing "t"/"i", duplicate keys, more than 40 keys: E_FORMAT. */
