@@ -280,7 +280,6 @@ static void ctl_unlink(struct ctl *c)
 static void ctl_free(struct ctl *c)
 {
 	ctl_unlink(c);
-	ctl_cert_gone(c);
 	if (c->job_free != NULL)
 		c->job_free(c);
 	chan_free(c->ch);

@@ -78,11 +78,9 @@ const char *ctl_who_is(const struct ctl *c); /* for logs and leaves: the user */
  * caller's (or that of the person behind the caller)? 0 = always. */
 int64_t ctl_named_since_us(const struct ctl *c);
 
-/* ctl_cert.c: the item of a new certificate, and the end. */
-void ctl_put_cert(struct ctl *c, struct span line, const struct issued *x);
+/* ctl_cert.c: the keys that every verb says of a new certificate. */
+void item_cert(struct item *it, const struct issued *x);
 const char *ctl_local_issuer(const struct conf *c); /* name of the block of type local */
 int ctl_listen_port(const struct conf *c);          /* what clients connect to, as far as the gateway knows */
-/* ctl_cert.c: answers that are still at the signer for a channel that ends. */
-void ctl_cert_gone(struct ctl *c);
 
 #endif

@@ -15,65 +15,45 @@
 
 #define JUST_NOW_S 60
 
-struct cert_job {
-	struct cert_job *next;
-	struct ctl *ctl;
-	struct issuing *issuing;
-};
-
-static struct cert_job *jobs;
-
-static void job_free(struct cert_job *j)
+static void cert_free(struct ctl *c)
 {
-	struct cert_job **at = &jobs;
-
-	while (*at != j)
-		at = &(*at)->next;
-	*at = j->next;
-	mon_issue_cancel(j->issuing);
-	free(j);
-}
-
-void ctl_cert_gone(struct ctl *c)
-{
-	struct cert_job *j = jobs;
-
-	while (j != NULL) {
-		struct cert_job *next = j->next;
-
-		if (j->ctl == c)
-			job_free(j);
-		j = next;
-	}
+	mon_issue_cancel(c->job);
+	c->job = NULL;
+	c->job_free = NULL;
 }
 
 /* --- answers --- */
 
-void ctl_put_cert(struct ctl *c, struct span line, const struct issued *x)
+void item_cert(struct item *it, const struct issued *x)
+{
+	item_span(it, "certificate", x->line);
+	item_int(it, "serial", (int64_t)x->serial);
+	item_int(it, "expires_s", x->before_s);
+	item_str(it, "key_id", x->key_id);
+	item_str(it, "fingerprint", x->fingerprint);
+	item_str(it, "principals", x->user);
+}
+
+static void put_cert(struct ctl *c, const struct issued *x)
 {
 	struct item it;
 
 	item_init(&it);
-	item_span(&it, "certificate", line);
-	item_int(&it, "serial", (int64_t)x->serial);
-	item_int(&it, "expires_s", x->before_s);
-	item_str(&it, "key_id", x->key_id);
-	item_str(&it, "fingerprint", x->fingerprint);
-	item_str(&it, "principals", x->user);
+	item_cert(&it, x);
 	ctl_item(c, &it);
 	ctl_end(c, CTL_OK, "", "");
 }
 
 static void issued(void *ctx, const struct issued *x, const struct why *failed)
 {
-	struct cert_job *j = ctx;
+	struct ctl *c = ctx;
 
-	j->issuing = NULL;
+	c->job = NULL;
+	c->job_free = NULL;
 	if (x != NULL)
-		ctl_put_cert(j->ctl, x->line, x);
+		put_cert(c, x);
 	else
-		ctl_fail(j->ctl, failed);
-	job_free(j);
+		ctl_fail(c, failed);
 }
 
 /* --- a local user --- */
@@ -109,14 +89,12 @@ static void issue_local(struct ctl *c, const struct conf_user *u)
 	    .addr = id->source,
 	    .forward = true,
 	    .pty = true};
-	struct cert_job *j = xcalloc(1, sizeof(*j));
-	struct issuing *x;
+	struct issuing *x = mon_issue(c->m, &a, issued, c);
 
-	*j = (struct cert_job){.next = jobs, .ctl = c};
-	jobs = j;
-	x = mon_issue(c->m, &a, issued, j);
-	if (x != NULL)
-		j->issuing = x;
+	if (x != NULL) {
+		c->job = x;
+		c->job_free = cert_free;
+	}
 }
 
 /* --- after a login --- */
@@ -131,14 +109,13 @@ static int put_stored(void *ctx, const struct store_cert *s)
 	    .key_id = s->key_id,
 	    .fingerprint = s->fingerprint};
 	struct buf line;
-	struct span text;
 
 	buf_init(&line, SSHPK_LINE_MAX);
 	if (s->blob.n > 0 && sshpk_line_put(&line, s->blob, s->key_id) == 0) {
-		text = buf_span(&line);
-		if (text.n > 0 && text.p[text.n - 1] == '\n')
-			text.n--;
-		ctl_put_cert(c, text, &x);
+		x.line = buf_span(&line);
+		if (x.line.n > 0 && x.line.p[x.line.n - 1] == '\n')
+			x.line.n--;
+		put_cert(c, &x);
 	}
 	buf_clear(&line);
 	return 1;

@@ -347,12 +347,7 @@ static void issued(void *ctx, const struct issued *x, const struct why *failed)
 	if (x != NULL) {
 		log_delegated(d, x);
 		item_init(&it);
-		item_span(&it, "certificate", x->line);
-		item_int(&it, "serial", (int64_t)x->serial);
-		item_int(&it, "expires_s", x->before_s);
-		item_str(&it, "key_id", x->key_id);
-		item_str(&it, "fingerprint", x->fingerprint);
-		item_str(&it, "principals", x->user);
+		item_cert(&it, x);
 		item_str(&it, "on_behalf_of", c->id->user);
 		item_str(&it, "targets", d->targets);
 		item_str(&it, "max_risk", sql_class_name(d->max));

@@ -302,12 +302,7 @@ static void issued(void *ctx, const struct issued *x, const struct why *failed)
 	    "sub", e->sub, "key", p->id.key_fp, "source", p->addr, "serial",
 	    log_num((long long)x->serial), "before", log_num((long long)x->before_s));
 	item_init(&it);
-	item_span(&it, "certificate", x->line);
-	item_int(&it, "serial", (int64_t)x->serial);
-	item_int(&it, "expires_s", x->before_s);
-	item_str(&it, "key_id", x->key_id);
-	item_str(&it, "fingerprint", x->fingerprint);
-	item_str(&it, "principals", x->user);
+	item_cert(&it, x);
 	item_str(&it, "on_behalf_of", e->on_behalf_of);
 	item_str(&it, "targets", "");
 	item_str(&it, "max_risk", e->risk);
