@@ -20,19 +20,6 @@
 #define LIST_MAX 1000
 #define KRL_MAX  (64u * 1024 * 1024)
 
-static int standing_of(struct monitor *m, const struct store_cert *x)
-{
-	struct store_subject y = {.serial = x->serial,
-	    .parent = x->parent,
-	    .user = x->user,
-	    .key_id = x->key_id,
-	    .key_fp = x->fingerprint,
-	    .ca_fp = x->ca_fp,
-	    .on_behalf_of = x->on_behalf_of};
-
-	return store_standing(m->store, &y);
-}
-
 /* --- certs --- */
 
 static int list_one(void *ctx, const struct store_cert *x)
@@ -40,7 +27,7 @@ static int list_one(void *ctx, const struct store_cert *x)
 	struct ctl *c = ctx;
 	char who[2 * NAME_CAP + 16];
 	struct item it;
-	int rc = standing_of(c->m, x), live = 0;
+	int rc = store_cert_standing(c->m->store, x), live = 0;
 
 	for (const struct peer *p = c->m->peers; p != NULL; p = p->next)
 		live += p->state != PEER_PRE &&
@@ -102,7 +89,7 @@ static int add_cert(void *ctx, const struct store_cert *x)
 {
 	struct krl_job *j = ctx;
 
-	if (standing_of(j->m, x) != STORE_GOOD) {
+	if (store_cert_standing(j->m->store, x) != STORE_GOOD) {
 		krl_serial(j->krl, x->serial);
 		j->certs++;
 	}

@@ -313,15 +313,8 @@ struct record {
 static int standing_of_record(void *ctx, const struct store_cert *c)
 {
 	struct record *x = ctx;
-	struct store_subject y = {.serial = c->serial,
-	    .parent = c->parent,
-	    .user = c->user,
-	    .key_id = c->key_id,
-	    .key_fp = c->fingerprint,
-	    .ca_fp = c->ca_fp,
-	    .on_behalf_of = c->on_behalf_of};
 
-	x->rc = store_standing(x->m->store, &y);
+	x->rc = store_cert_standing(x->m->store, c);
 	return 1;
 }
 

@@ -101,6 +101,19 @@ int store_standing(struct store *s, const struct store_subject *x)
 	return s->ops->standing(s, x);
 }
 
+int store_cert_standing(struct store *s, const struct store_cert *c)
+{
+	struct store_subject x = {.serial = c->serial,
+	    .parent = c->parent,
+	    .user = c->user,
+	    .key_id = c->key_id,
+	    .key_fp = c->fingerprint,
+	    .ca_fp = c->ca_fp,
+	    .on_behalf_of = c->on_behalf_of};
+
+	return store_standing(s, &x);
+}
+
 int store_lock(struct store *s, const char *user, const char *by, const char *why, int64_t now_s)
 {
 	return empty(user) ? E_FORMAT : s->ops->lock(s, user, by, why, now_s);

@@ -61,6 +61,8 @@ enum store_standing { STORE_GOOD = 0, STORE_REVOKED = 1, STORE_LOCKED = 2 };
 /* Any of these revoked, or the user or the person behind it locked; also by the certificate it was delegated from (its serial, its
  * key, its user). Negative error: treat as revoked. */
 int store_standing(struct store *s, const struct store_subject *x) MUST_CHECK;
+/* The same of an issued certificate. */
+int store_cert_standing(struct store *s, const struct store_cert *c) MUST_CHECK;
 
 /* --- locks --- */
 /* E_EXISTS: locked already. */
