@@ -279,6 +279,16 @@ static bool still_allowed(struct monitor *m, const struct store_request *r)
 	return ok;
 }
 
+/* Denied by the gateway itself; one that was decided meanwhile is left alone. */
+static void deny(struct monitor *m, const struct store_request *r, const char *by, const char *why)
+{
+	if (store_request_move(m->store, r->id, OPEN, REQ_DENIED, by, why, clock_wall_us()) != 0)
+		return;
+	log_info("hold-denied", "request", r->id, "by", by);
+	(void)hold_leaf(m, r, REQ_DENIED, by);
+	hold_decided(m, r->id, REQ_DENIED, by, why);
+}
+
 void holds_forget(struct monitor *m, const char *user)
 {
 	static const char why[] = "the account was forgotten";
@@ -290,12 +300,8 @@ void holds_forget(struct monitor *m, const char *user)
 	for (size_t i = 0; i < g.n; i++) {
 		const struct store_request *r = &g.v[i]->r;
 
-		if ((strcmp(r->user, user) != 0 && strcmp(r->on_behalf_of, user) != 0) ||
-		    store_request_move(m->store, r->id, OPEN, REQ_DENIED, "gateway", why, clock_wall_us()) != 0)
-			continue;
-		log_info("hold-denied", "request", r->id, "by", "gateway");
-		(void)hold_leaf(m, r, REQ_DENIED, "gateway");
-		hold_decided(m, r->id, REQ_DENIED, "gateway", why);
+		if (strcmp(r->user, user) == 0 || strcmp(r->on_behalf_of, user) == 0)
+			deny(m, r, "gateway", why);
 	}
 	gathered_clear(&g);
 }
@@ -311,14 +317,8 @@ void holds_rejudge(struct monitor *m)
 	for (size_t i = 0; i < g.n; i++) {
 		const struct store_request *r = &g.v[i]->r;
 
-		if (still_allowed(m, r))
-			continue;
-		if (store_request_move(
-			m->store, r->id, OPEN, REQ_DENIED, "policy", why, clock_wall_us()) != 0)
-			continue;
-		log_info("hold-denied", "request", r->id, "by", "policy");
-		(void)hold_leaf(m, r, REQ_DENIED, "policy");
-		hold_decided(m, r->id, REQ_DENIED, "policy", why);
+		if (!still_allowed(m, r))
+			deny(m, r, "policy", why);
 	}
 	gathered_clear(&g);
 }

@@ -119,6 +119,20 @@ static void on_listener(
 	}
 }
 
+static void helper_answer(struct calls *cs, const struct ipc_msg *msg, const char *unasked)
+{
+	if (!calls_answer(cs, msg))
+		log_warn(unasked, "type", log_num(ipc_type_of(msg)));
+}
+
+/* Its socket is closed and whoever waits for an answer hears that none comes. */
+static void helper_end(struct chan **ch, struct calls *cs)
+{
+	chan_free(*ch);
+	*ch = NULL;
+	calls_fail(cs);
+}
+
 static void on_signer(
     void *ctx, const struct ipc_msg *msg, size_t len, int err, int *fds, size_t nfds)
 {
@@ -128,14 +142,11 @@ static void on_signer(
 	(void)fds;
 	(void)nfds;
 	if (msg != NULL) {
-		if (!calls_answer(&m->signer_calls, msg))
-			log_warn("signer-message", "type", log_num(ipc_type_of(msg)));
+		helper_answer(&m->signer_calls, msg, "signer-message");
 		return;
 	}
 	log_error("signer-lost", "why", err_str(err));
-	chan_free(m->signer);
-	m->signer = NULL;
-	calls_fail(&m->signer_calls);
+	helper_end(&m->signer, &m->signer_calls);
 }
 
 static void on_archiver(
@@ -147,14 +158,11 @@ static void on_archiver(
 	(void)fds;
 	(void)nfds;
 	if (msg != NULL) {
-		if (!calls_answer(&m->archiver_calls, msg))
-			log_warn("archiver-message", "type", log_num(ipc_type_of(msg)));
+		helper_answer(&m->archiver_calls, msg, "archiver-message");
 		return;
 	}
 	log_error("archiver-lost", "why", err_str(err));
-	chan_free(m->archiver);
-	m->archiver = NULL;
-	calls_fail(&m->archiver_calls);
+	helper_end(&m->archiver, &m->archiver_calls);
 }
 
 /* Without the fetcher or the web process nobody logs in at a provider; all else goes on. */
@@ -162,10 +170,17 @@ static void fetcher_end(struct monitor *m)
 {
 	if (m->fetcher == NULL)
 		return;
-	chan_free(m->fetcher);
-	m->fetcher = NULL;
-	calls_fail(&m->fetcher_calls);
+	helper_end(&m->fetcher, &m->fetcher_calls);
 	idp_message(m, NULL);
+}
+
+static void web_end(struct monitor *m)
+{
+	if (m->web == NULL)
+		return;
+	chan_free(m->web);
+	m->web = NULL;
+	web_lost(m);
 }
 
 static void on_fetcher(
@@ -181,8 +196,8 @@ static void on_fetcher(
 		fetcher_end(m);
 	} else if (ipc_id(msg) == 0) {
 		idp_message(m, msg);
-	} else if (!calls_answer(&m->fetcher_calls, msg)) {
-		log_warn("fetcher-message", "type", log_num(ipc_type_of(msg)));
+	} else {
+		helper_answer(&m->fetcher_calls, msg, "fetcher-message");
 	}
 }
 
@@ -199,9 +214,7 @@ static void on_web(
 		return;
 	}
 	log_warn("web-lost", "why", err_str(err));
-	chan_free(m->web);
-	m->web = NULL;
-	web_lost(m);
+	web_end(m);
 }
 
 void monitor_set_fetcher(struct monitor *m, int fd)
@@ -216,11 +229,7 @@ void monitor_set_fetcher(struct monitor *m, int fd)
 
 void monitor_set_web(struct monitor *m, int fd)
 {
-	if (m->web != NULL) {
-		chan_free(m->web);
-		m->web = NULL;
-		web_lost(m);
-	}
+	web_end(m);
 	m->web = fd >= 0 ? chan_new(m->loop, fd, HELPER_QUEUE, on_web, m) : NULL;
 }
 
