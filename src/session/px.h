@@ -69,6 +69,7 @@ struct px_text {
 	struct sql_facts facts;
 	bool shaped;             /* key is a shape: never equal to a text of the same bytes */
 	bool judged, by_name;    /* by_name: has an EXECUTE, so it is judged at each use */
+	bool late;               /* the server resolves its names at Execute, not at Bind: any utility statement */
 	struct judgement j;
 	uint32_t view_seq, catalog_epoch;
 	bool touches;            /* mentions a relation with sensitive or unknown columns: scrub error texts */
@@ -84,12 +85,19 @@ struct px_text {
 struct px_stmt {
 	char *name;
 	struct px_text *text;
+	uint16_t n_types;        /* parameter types as the client declared them; fewer or 0: left to the server */
+	uint32_t *types;
 	struct px_stmt *next;
 };
 
 struct px_portal {
 	char *name;
 	struct px_text *text;
+	char *stmt;              /* the prepared statement it was bound to; may mean something else by now */
+	uint16_t n_types;        /* that statement's parameter types */
+	uint32_t *types;
+	uint64_t moves;          /* pgproxy.moves when it was bound */
+	bool ran;                /* was executed: what comes is the rest of that result */
 	uint16_t n_formats;
 	uint8_t *formats;        /* result formats as Bind gave them */
 	bool recorded;           /* its Bind is in the recording */
@@ -118,16 +126,17 @@ struct px_exp {
 	bool own;                /* injected: its answers are not for the client */
 	bool poison;             /* its error is replaced by `local` */
 	bool stmt_target;        /* EXP_DESCRIBE of a statement rather than a portal */
-	bool undo_add;           /* undo: remove the statement `name` */
+	bool undo_stmt;          /* undo: the statement `name` becomes `stmt_old` again (NULL: goes) */
 	bool undo_portal;        /* undo: the portal `portal_name` becomes `portal_old` again (NULL: goes) */
 	bool barrier;            /* nothing follows it to the server before its answer is known */
 	bool described;          /* EXP_QUERY: the running result has a description */
 	bool distrust;           /* what is known of the catalogue may not hold for it */
 	struct px_text *text;    /* EXP_QUERY, EXP_DESCRIBE, EXP_EXECUTE */
-	struct px_text *old;     /* what the name meant before (undo) */
 	char *name;              /* EXP_PARSE, EXP_CLOSE of statements; EXP_QUERY: the unnamed one, which it drops */
+	struct px_stmt *stmt_old;
 	char *portal_name;       /* EXP_BIND, EXP_CLOSE and EXP_DESCRIBE of portals */
 	struct px_portal *portal_old;
+	uint64_t batch;          /* Syncs forwarded before it: an error skips the rest of its batch and no more */
 	uint64_t group;          /* EXP_SYNC, EXP_QUERY: its number */
 	size_t stmt;             /* EXP_QUERY: index of the running statement */
 	uint64_t seq;            /* statement record */
@@ -226,6 +235,8 @@ struct pgproxy {
 	struct px_exp *exp_head, **exp_tail, *exp_last;
 	size_t n_exp, n_barrier;
 	uint64_t group;          /* Syncs and Queries forwarded so far */
+	uint64_t batch;          /* Syncs alone */
+	uint64_t moves;          /* messages forwarded so far that may change what a bound portal's names mean */
 
 	/* its own life */
 	struct px_note *notes;   /* to be shown, oldest first */
@@ -313,11 +324,21 @@ void px_plan_free(struct px_plan *p);
 
 /* px_names.c */
 struct px_stmt *px_stmt_find(struct pgproxy *x, struct span name);
-int px_stmt_set(struct pgproxy *x, struct span name, struct px_text *t); /* takes a reference of its own */
+/* Takes a reference of its own. NULL: there are too many. */
+struct px_stmt *px_stmt_set(struct pgproxy *x, struct span name, struct px_text *t);
+void px_stmt_types(struct px_stmt *s, const uint8_t *be, uint16_t n); /* n numbers of 4 bytes, as Parse has them */
 void px_stmt_drop(struct pgproxy *x, struct span name);
+struct px_stmt *px_stmt_detach(struct pgproxy *x, struct span name);
+void px_stmt_restore(struct pgproxy *x, const char *name, struct px_stmt **old);
+void px_stmt_free(struct px_stmt *s);
+/* Can the map be believed for this name, whatever the answers that are still due? In the batch that is being sent an
+ * error skips what follows as well; but an earlier batch may still leave the name with what it meant before. */
+bool px_stmt_settled(const struct pgproxy *x, struct span name);
+bool px_portal_settled(const struct pgproxy *x, struct span name);
+bool px_names_settled(const struct pgproxy *x); /* every statement's name: for texts that speak of them */
 void px_stmts_clear(struct pgproxy *x);
 struct px_portal *px_portal_find(struct pgproxy *x, struct span name);
-struct px_portal *px_portal_set(struct pgproxy *x, struct span name, struct px_text *t);
+struct px_portal *px_portal_set(struct pgproxy *x, struct span name, const struct px_stmt *s);
 void px_portal_drop(struct pgproxy *x, struct span name);
 void px_portals_clear(struct pgproxy *x);
 /* Those of the first `group` groups: their transaction has ended. */

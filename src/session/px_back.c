@@ -19,6 +19,8 @@ struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind)
 
 	e->kind = kind;
 	e->distrust = x->catalog_stale;
+	e->batch = x->batch;
+	x->batch += kind == EXP_SYNC;
 	if (kind == EXP_SYNC || kind == EXP_QUERY)
 		e->group = ++x->group;
 	e->start_us = clock_mono_us();
@@ -32,7 +34,7 @@ struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind)
 static void exp_free(struct px_exp *e)
 {
 	px_text_unref(e->text);
-	px_text_unref(e->old);
+	px_stmt_free(e->stmt_old);
 	px_plan_free(e->plan);
 	px_portal_free(e->portal_old);
 	free(e->name);
@@ -79,12 +81,8 @@ static void exp_undo(struct pgproxy *x, struct px_exp *e)
 {
 	if (e->undo_portal)
 		px_portal_restore(x, e->portal_name, &e->portal_old);
-	if (e->name == NULL)
-		return;
-	if (e->undo_add)
-		px_stmt_drop(x, span_str(e->name));
-	if (e->old != NULL)
-		(void)px_stmt_set(x, span_str(e->name), e->old);
+	if (e->undo_stmt)
+		px_stmt_restore(x, e->name, &e->stmt_old);
 }
 
 /* The message that failed: Parse has removed an unnamed statement, Bind has left the portal alone. */
@@ -92,8 +90,15 @@ static void exp_failed(struct pgproxy *x, struct px_exp *e)
 {
 	if (e->undo_portal)
 		px_portal_restore(x, e->portal_name, &e->portal_old);
-	if (e->undo_add)
+	if (e->kind == EXP_PARSE && e->undo_stmt)
 		px_stmt_drop(x, span_str(e->name));
+}
+
+/* It was recorded before it was forwarded, and the server did not look at it. */
+static void exp_skipped(struct pgproxy *x, const struct px_exp *e)
+{
+	if ((e->kind == EXP_EXECUTE || e->kind == EXP_QUERY) && !e->own && !e->poison)
+		px_record_result(x, e, "(not run: an earlier message of its batch failed)", "", "", "");
 }
 
 /* After an error in an extended message the server ignores everything, simple queries too, up to the next Sync: those
@@ -106,6 +111,8 @@ static void exp_fail(struct pgproxy *x)
 
 	for (e = x->exp_head; e != NULL && e->kind != EXP_SYNC; e = e->next)
 		skipped[n++] = e;
+	for (size_t i = 1; i < n; i++)
+		exp_skipped(x, skipped[i]);
 	while (n > 1)
 		exp_undo(x, skipped[--n]);
 	exp_failed(x, skipped[0]);
@@ -272,9 +279,20 @@ static void prepare_follow(struct pgproxy *x, const struct px_text *t, const str
 {
 	struct px_text *one = px_text_get(x, span_of(t->sql + s->off, s->len), false);
 
-	if (px_stmt_set(x, span_str(s->name), one) != 0)
+	if (px_stmt_set(x, span_str(s->name), one) == NULL)
 		px_fatal(x, "54000", "too many prepared statements on this connection", "", "limit");
 	px_text_unref(one);
+}
+
+static bool names_moved(const char *tag)
+{
+	static const char *const tags[] = {"PREPARE", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL", "DECLARE CURSOR",
+	    "CLOSE CURSOR", "CLOSE CURSOR ALL"};
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		if (strcmp(tags[i], tag) == 0)
+			return true;
+	return false;
 }
 
 /* A SQL-level PREPARE has named its statement; DEALLOCATE, DISCARD have removed names. Cursors and portals share their
@@ -283,7 +301,10 @@ static void names_follow(struct pgproxy *x, const struct px_exp *e, const char *
 {
 	const struct sql_stmt *s = e->text != NULL && e->stmt < e->text->facts.n_stmts ? &e->text->facts.stmts[e->stmt] : NULL;
 
-	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0) {
+	if (e->text != NULL && e->text->by_name && names_moved(tag)) {
+		px_stmts_clear(x); /* EXECUTE ran it: which name it was is not in this text */
+		px_portals_clear(x);
+	} else if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0) {
 		px_stmts_clear(x);
 	} else if (strcmp(tag, "CLOSE CURSOR ALL") == 0) {
 		px_portals_clear(x);

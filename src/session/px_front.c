@@ -12,11 +12,16 @@
 #include "base/mem.h"
 #include "session/px.h"
 
-/* Verdict of a handler: the message is done with, or it has to be looked at again after a pause. */
-enum taken { TAKEN, LATER };
+/* Verdict of a handler: the message is done with, or it has to be looked at again after a pause. GO, of a part of a
+ * handler: nothing stands in its way. */
+enum taken { TAKEN, LATER, GO };
 
 static void forward(struct pgproxy *x, const struct pg_msg *m)
 {
+	/* Close gives up a name, Parse a meaning; Query and Execute may do anything. Bind and Describe leave all as it is. */
+	static const char moves[] = "QPEC";
+
+	x->moves += memchr(moves, m->type, sizeof(moves) - 1) != NULL;
 	pg_put_msg(&x->up_out, m);
 }
 
@@ -115,7 +120,7 @@ static bool is_barrier(const struct px_text *t)
 {
 	static const char *const tags[] = {"PREPARE", "DEALLOCATE", "DECLARE", "CLOSE", "DISCARD"};
 
-	if (t->facts.flags & (SQLF_COPY_IN | SQLF_DISCARD))
+	if (t->by_name || (t->facts.flags & (SQLF_COPY_IN | SQLF_DISCARD)) != 0)
 		return true;
 	for (size_t i = 0; i < t->facts.n_stmts; i++)
 		for (size_t k = 0; k < sizeof(tags) / sizeof(tags[0]); k++)
@@ -135,14 +140,9 @@ static void barrier_set(struct pgproxy *x, struct px_exp *e, bool extended)
 /* A simple query drops the unnamed statement before it does anything else. */
 static void unnamed_drop(struct pgproxy *x, struct px_exp *e)
 {
-	struct px_stmt *s = px_stmt_find(x, span_str(""));
-
-	if (s == NULL)
-		return;
-	e->name = xstrndup("", 0);
-	e->old = s->text;
-	px_text_ref(e->old);
-	px_stmt_drop(x, span_str(""));
+	e->stmt_old = px_stmt_detach(x, span_str(""));
+	e->undo_stmt = e->stmt_old != NULL;
+	e->name = e->undo_stmt ? xstrndup("", 0) : NULL;
 }
 
 static void query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded)
@@ -195,6 +195,12 @@ static enum taken on_query(struct pgproxy *x, const struct pg_msg *m)
 		return px_end(x, "malformed Query"), TAKEN;
 	x->hold.release = false;
 	t = px_text_get(x, sql, true);
+	/* What EXECUTE means is known when nothing that gives or takes names is on its way. */
+	if (t->by_name && !release && x->exp_head != NULL) {
+		px_text_unref(t);
+		wait_drain(x);
+		return LATER;
+	}
 	refused = t->j.verdict == VERDICT_DENY || copy_refused(x, t);
 	/* The facts of a refusal or a hold need the exact transaction state: wait for what is in flight. */
 	if ((refused || t->j.verdict == VERDICT_HOLD) && !release && x->exp_head != NULL) {
@@ -222,47 +228,73 @@ static void refuse_extended(struct pgproxy *x, const struct px_text *t, struct s
 	px_refuse_j(x, true, &t->j);
 }
 
+/* As far as it counts for the server. */
+static char *name_copy(struct span name)
+{
+	return xstrndup(name.n > 0 ? (const char *)name.p : "", name.n < PX_NAME_LEN ? name.n : PX_NAME_LEN);
+}
+
+/* A refusal outside an open batch is told in its turn. True: the message waits. */
+static bool refusal_waits(struct pgproxy *x)
+{
+	if (x->exp_head == NULL || x->ext_open)
+		return false;
+	wait_drain(x);
+	return true;
+}
+
+/* What a name means hangs on answers that are due. True: the message waits. */
+static bool unsettled(struct pgproxy *x, bool settled)
+{
+	if (!settled)
+		wait_drain(x);
+	return !settled;
+}
+
+static void parse_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_parse *p, struct px_text *t)
+{
+	int64_t seq = px_record_statement(x, "parse", t, p->sql, p->name, NULL, true);
+	struct px_stmt *s;
+	struct px_exp *e;
+
+	forward(x, m);
+	e = px_expect(x, EXP_PARSE);
+	e->name = name_copy(p->name);
+	e->seq = (uint64_t)(seq > 0 ? seq : 0);
+	e->undo_stmt = true;
+	e->stmt_old = px_stmt_detach(x, p->name);
+	s = px_stmt_set(x, p->name, t);
+	if (s != NULL)
+		px_stmt_types(s, p->types.p, p->n_types);
+	else
+		px_fatal(x, "54000", "too many prepared statements on this connection", "", "limit");
+	x->ext_open = true;
+}
+
 static enum taken on_parse(struct pgproxy *x, const struct pg_msg *m)
 {
 	struct pg_parse p;
 	struct px_text *t;
-	struct px_stmt *old;
-	struct px_exp *e;
-	int64_t seq;
+	bool taken;
 
 	if (pg_read_parse(m->body, &p) != 0)
 		return px_end(x, "malformed Parse"), TAKEN;
-	old = px_stmt_find(x, p.name);
+	taken = p.name.n > 0 && px_stmt_find(x, p.name) != NULL;
 	t = px_text_get(x, p.sql, false);
-	if (t->j.verdict == VERDICT_DENY || (p.name.n > 0 && old != NULL) || copy_refused(x, t)) {
-		if (x->exp_head != NULL && !x->ext_open) {
+	if (t->j.verdict == VERDICT_DENY || taken) {
+		if (refusal_waits(x) || (taken && unsettled(x, px_stmt_settled(x, p.name)))) {
 			px_text_unref(t);
-			wait_drain(x);
 			return LATER;
 		}
 		if (t->j.verdict == VERDICT_DENY)
 			refuse_extended(x, t, p.sql, p.name);
-		else if (p.name.n > 0 && old != NULL)
-			refuse_text(x, true, "42P05", "prepared statement already exists", "");
 		else
-			refuse_copy(x, true);
+			refuse_text(x, true, "42P05", "prepared statement already exists", "");
 		px_text_unref(t);
 		return TAKEN;
 	}
-	seq = px_record_statement(x, "parse", t, p.sql, p.name, NULL, true);
-	forward(x, m);
-	e = px_expect(x, EXP_PARSE);
-	e->name = xstrndup(p.name.n > 0 ? (const char *)p.name.p : "", p.name.n);
-	e->seq = (uint64_t)(seq > 0 ? seq : 0);
-	e->undo_add = true;
-	if (old != NULL) {
-		px_text_ref(old->text);
-		e->old = old->text;
-	}
-	if (px_stmt_set(x, p.name, t) != 0)
-		px_fatal(x, "54000", "too many prepared statements on this connection", "", "limit");
+	parse_forward(x, m, &p, t);
 	px_text_unref(t);
-	x->ext_open = true;
 	return TAKEN;
 }
 
@@ -278,15 +310,23 @@ static void bind_keep(struct px_portal *p, const struct pg_bind *b, const struct
 	p->n_bind = m->body.n;
 }
 
+/* Is its way decided at Execute? Then its Bind is kept until that has come. */
+static bool may_hold(const struct px_text *t)
+{
+	return t->late || t->j.verdict != VERDICT_ALLOW;
+}
+
 /* A Bind that was forwarded and not yet executed is recorded with its values before anything leaves. */
 static void portal_record(struct pgproxy *x, struct px_portal *p, const char *proto, int64_t *seq)
 {
 	struct pg_bind b = {0};
 	bool have = p->bind != NULL && pg_read_bind(span_of(p->bind, p->n_bind), &b) == 0;
 
-	*seq = px_record_statement(x, proto, p->text, span_of(p->text->sql, p->text->n_sql), have ? b.stmt : span_str(""),
+	*seq = px_record_statement(x, proto, p->text, span_of(p->text->sql, p->text->n_sql), have ? b.stmt : span_str(p->stmt),
 	    have ? &b : NULL, true);
 	p->recorded = true;
+	if (may_hold(p->text))
+		return; /* the approver will want to read the parameters */
 	free(p->bind);
 	p->bind = NULL;
 	p->n_bind = 0;
@@ -304,22 +344,18 @@ void px_portals_record(struct pgproxy *x)
 	x->n_unrecorded = 0;
 }
 
-static enum taken bind_refuse_missing(struct pgproxy *x)
+static enum taken refuse_later(struct pgproxy *x, const char *sqlstate, const char *msg, const char *hint)
 {
-	if (x->exp_head != NULL && !x->ext_open) {
-		wait_drain(x);
+	if (refusal_waits(x))
 		return LATER;
-	}
-	refuse_text(x, true, "26000", "prepared statement does not exist", "");
+	refuse_text(x, true, sqlstate, msg, hint);
 	return TAKEN;
 }
 
-static enum taken bind_refuse(struct pgproxy *x, const struct px_text *t, struct span name)
+static enum taken bound_refuse(struct pgproxy *x, const struct px_text *t, struct span name)
 {
-	if (x->exp_head != NULL && !x->ext_open) {
-		wait_drain(x);
+	if (refusal_waits(x))
 		return LATER;
-	}
 	if (t->j.verdict == VERDICT_DENY)
 		refuse_extended(x, t, span_of(t->sql, t->n_sql), name);
 	else
@@ -328,7 +364,7 @@ static enum taken bind_refuse(struct pgproxy *x, const struct px_text *t, struct
 }
 
 /* The portal as it will be. What had the name is kept until the server has agreed: after an error it is still there. */
-static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_bind *b, struct px_text *t)
+static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_bind *b, const struct px_stmt *s)
 {
 	struct px_portal *p = px_portal_find(x, b->portal);
 	struct px_portal *old;
@@ -338,7 +374,7 @@ static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct
 	if (p != NULL && !p->recorded)
 		portal_record(x, p, "bind", &seq);
 	old = px_portal_detach(x, b->portal);
-	p = px_portal_set(x, b->portal, t);
+	p = px_portal_set(x, b->portal, s);
 	if (p == NULL) {
 		px_portal_free(old);
 		px_fatal(x, "54000", "too many portals on this connection", "", "limit");
@@ -359,22 +395,19 @@ static enum taken on_bind(struct pgproxy *x, const struct pg_msg *m)
 {
 	struct pg_bind b;
 	struct px_stmt *s;
-	bool release = x->hold.release;
 
 	if (pg_read_bind(m->body, &b) != 0)
 		return px_end(x, "malformed Bind"), TAKEN;
-	x->hold.release = false;
+	if (unsettled(x, px_stmt_settled(x, b.stmt)))
+		return LATER;
 	s = px_stmt_find(x, b.stmt);
 	if (s == NULL)
-		return bind_refuse_missing(x);
-	px_text_judge(x, s->text); /* the policy or the catalogue may have moved since Parse */
-	if (s->text->j.verdict == VERDICT_DENY || copy_refused(x, s->text))
-		return bind_refuse(x, s->text, b.stmt);
-	if (s->text->j.verdict == VERDICT_HOLD && !release) {
-		px_hold_begin(x, s->text, span_of(s->text->sql, s->text->n_sql), &b);
-		return LATER;
-	}
-	(void)bind_forward(x, m, &b, s->text);
+		return refuse_later(x, "26000", "prepared statement does not exist", "");
+	if (!s->text->late)
+		px_text_judge(x, s->text); /* the policy or the catalogue may have moved since Parse */
+	if (s->text->j.verdict == VERDICT_DENY)
+		return bound_refuse(x, s->text, b.stmt);
+	(void)bind_forward(x, m, &b, s);
 	return TAKEN;
 }
 
@@ -393,6 +426,8 @@ static enum taken on_describe(struct pgproxy *x, const struct pg_msg *m)
 
 	if (pg_read_target(m->body, &t) != 0)
 		return px_end(x, "malformed Describe"), TAKEN;
+	if (unsettled(x, t.kind == 'S' ? px_stmt_settled(x, t.name) : px_portal_settled(x, t.name)))
+		return LATER;
 	if (t.kind == 'S')
 		s = px_stmt_find(x, t.name);
 	else
@@ -420,7 +455,7 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 
 	if (last != NULL && last->kind == EXP_DESCRIBE && last->portal_name != NULL && strcmp(last->portal_name, p->name) == 0)
 		return; /* the client has just asked for this portal */
-	if (plan != NULL && !plan->distrust && !x->catalog_stale && !portal_distrust(x, p) &&
+	if (plan != NULL && !p->text->late && !plan->distrust && !x->catalog_stale && !portal_distrust(x, p) &&
 	    plan->view_seq == x->view_seq && plan->catalog_epoch == x->catalog_epoch && clock_mono_us() - plan->made_us < 1000000)
 		return;
 	px_record_own(x, "columns of the portal, for masking", "Describe");
@@ -432,31 +467,20 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 	px_text_ref(e->text);
 }
 
-static enum taken on_execute(struct pgproxy *x, const struct pg_msg *m)
+/* recorded: as a held statement, which an approval has released. */
+static void execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, struct span portal, bool recorded)
 {
-	struct pg_execute ex;
-	struct px_portal *p;
 	struct px_exp *e;
-	int64_t seq;
+	int64_t seq = (int64_t)x->hold_seq;
 
-	if (pg_read_execute(m->body, &ex) != 0)
-		return px_end(x, "malformed Execute"), TAKEN;
-	p = px_portal_find(x, ex.portal);
-	if (p == NULL) {
-		if (x->exp_head != NULL && !x->ext_open) {
-			wait_drain(x);
-			return LATER;
-		}
-		refuse_text(x, true, "34000", "portal does not exist",
-		    "cursors declared in SQL are read by FETCH through the gateway");
-		return TAKEN;
-	}
-	describe_inject(x, p, ex.portal);
+	describe_inject(x, p, portal);
 	if (!p->recorded && x->n_unrecorded > 0)
 		x->n_unrecorded--;
-	portal_record(x, p, "execute", &seq);
+	if (!recorded)
+		portal_record(x, p, "execute", &seq);
 	if (p->text->j.verdict == VERDICT_WARN)
 		warn_notice(x, &p->text->j);
+	p->ran = true;
 	forward(x, m);
 	e = px_expect(x, EXP_EXECUTE);
 	e->text = p->text;
@@ -470,34 +494,77 @@ static enum taken on_execute(struct pgproxy *x, const struct pg_msg *m)
 	tx_note(x, p->text);
 	barrier_set(x, e, true);
 	x->ext_open = true;
+}
+
+/* The first Execute decides: here the server resolves what a utility statement speaks of, and here it runs. Whatever is
+ * decided now was described, resolved and planned at Bind: nothing that could change its meaning may have come between. */
+static enum taken execute_decide(struct pgproxy *x, struct px_portal *p, bool release)
+{
+	struct px_text *t = p->text;
+	struct pg_bind b = {0};
+
+	if (t->by_name && unsettled(x, px_names_settled(x)))
+		return LATER;
+	px_text_judge(x, t);
+	if ((t->late || t->j.verdict == VERDICT_HOLD) && p->moves != x->moves)
+		return refuse_later(x, "55000", "the portal was bound before other messages, so what it means may have changed",
+		    "bind it again and execute it at once");
+	if (t->j.verdict == VERDICT_DENY || copy_refused(x, t))
+		return bound_refuse(x, t, span_str(p->stmt));
+	if (t->j.verdict != VERDICT_HOLD || release)
+		return GO;
+	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
+		return refuse_later(x, "55000", "the policy has changed since the portal was bound", "bind it again");
+	px_hold_begin(x, t, span_of(t->sql, t->n_sql), &b);
+	return LATER;
+}
+
+static enum taken on_execute(struct pgproxy *x, const struct pg_msg *m)
+{
+	bool release = x->hold.release;
+	enum taken way = GO;
+	struct pg_execute ex;
+	struct px_portal *p;
+
+	if (pg_read_execute(m->body, &ex) != 0)
+		return px_end(x, "malformed Execute"), TAKEN;
+	x->hold.release = false;
+	if (unsettled(x, px_portal_settled(x, ex.portal)))
+		return LATER;
+	p = px_portal_find(x, ex.portal);
+	if (p == NULL)
+		return refuse_later(x, "34000", "portal does not exist",
+		    "cursors declared in SQL are read by FETCH through the gateway");
+	if (!p->ran)
+		way = execute_decide(x, p, release);
+	if (way != GO)
+		return way;
+	execute_forward(x, m, p, ex.portal, release);
 	return TAKEN;
 }
 
 static enum taken on_close(struct pgproxy *x, const struct pg_msg *m)
 {
 	struct pg_target t;
-	struct px_stmt *s;
 	struct px_exp *e;
 
 	if (pg_read_target(m->body, &t) != 0)
 		return px_end(x, "malformed Close"), TAKEN;
+	if (unsettled(x, t.kind == 'P' ? px_portal_settled(x, t.name) : px_stmt_settled(x, t.name)))
+		return LATER;
 	forward(x, m);
 	e = px_expect(x, EXP_CLOSE);
 	x->ext_open = true;
 	if (t.kind == 'P') {
 		px_portals_record(x);
 		e->undo_portal = true;
-		e->portal_name = xstrndup(t.name.n > 0 ? (const char *)t.name.p : "", t.name.n);
+		e->portal_name = name_copy(t.name);
 		e->portal_old = px_portal_detach(x, t.name);
 		return TAKEN;
 	}
-	s = px_stmt_find(x, t.name);
-	if (s != NULL) {
-		e->name = xstrndup(t.name.n > 0 ? (const char *)t.name.p : "", t.name.n);
-		e->old = s->text;
-		px_text_ref(e->old);
-		px_stmt_drop(x, t.name);
-	}
+	e->undo_stmt = true;
+	e->name = name_copy(t.name);
+	e->stmt_old = px_stmt_detach(x, t.name);
 	return TAKEN;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prepared statements and portals by name, as the server will have them once it has seen what was forwarded.
- * Undone by px_back.c when the server skipped a message. Source: PostgreSQL documentation 55.2.3.
+ * Prepared statements and portals by name, as the server will have them if everything that was forwarded succeeds.
+ * px_back.c takes back what an error made it skip; until the answer is there, px_*_settled() tells whether a name can
+ * still turn out to mean something else. Source: PostgreSQL documentation 55.2.3; exec_parse_message() of postgres.c
+ * (an unnamed statement goes before its successor is parsed, and stays when the message is skipped).
  */
 #include <stdlib.h>
 
@@ -29,26 +31,50 @@ struct px_stmt *px_stmt_find(struct pgproxy *x, struct span name)
 	return NULL;
 }
 
-int px_stmt_set(struct pgproxy *x, struct span name, struct px_text *t)
+static void stmt_attach(struct pgproxy *x, struct px_stmt *s)
 {
-	struct px_stmt *s = px_stmt_find(x, name);
-
-	if (s == NULL && x->n_stmts >= PX_NAMES_MAX)
-		return E_LIMIT;
-	px_text_ref(t);
-	if (s != NULL) {
-		px_text_unref(s->text);
-		s->text = t;
-		return 0;
-	}
-	s = xcalloc(1, sizeof(*s));
-	*s = (struct px_stmt){name_dup(name_key(name)), t, x->stmts};
+	s->next = x->stmts;
 	x->stmts = s;
 	x->n_stmts++;
-	return 0;
 }
 
-void px_stmt_drop(struct pgproxy *x, struct span name)
+struct px_stmt *px_stmt_set(struct pgproxy *x, struct span name, struct px_text *t)
+{
+	struct px_stmt *s;
+
+	px_stmt_drop(x, name);
+	if (x->n_stmts >= PX_NAMES_MAX)
+		return NULL;
+	px_text_ref(t);
+	s = xcalloc(1, sizeof(*s));
+	s->name = name_dup(name_key(name));
+	s->text = t;
+	stmt_attach(x, s);
+	return s;
+}
+
+void px_stmt_types(struct px_stmt *s, const uint8_t *be, uint16_t n)
+{
+	struct cur c = cur_of(span_of(be, (size_t)n * 4));
+
+	if (n == 0)
+		return;
+	s->types = xcalloc(n, sizeof(*s->types));
+	for (s->n_types = 0; s->n_types < n; s->n_types++)
+		s->types[s->n_types] = cur_u32be(&c);
+}
+
+void px_stmt_free(struct px_stmt *s)
+{
+	if (s == NULL)
+		return;
+	px_text_unref(s->text);
+	free(s->types);
+	free(s->name);
+	free(s);
+}
+
+struct px_stmt *px_stmt_detach(struct pgproxy *x, struct span name)
 {
 	name = name_key(name);
 	for (struct px_stmt **at = &x->stmts; *at != NULL; at = &(*at)->next) {
@@ -57,13 +83,67 @@ void px_stmt_drop(struct pgproxy *x, struct span name)
 		if (!span_is(name, s->name))
 			continue;
 		*at = s->next;
-		px_text_unref(s->text);
-		free(s->name);
-		free(s);
+		s->next = NULL;
 		x->n_stmts--;
-		return;
+		return s;
 	}
+	return NULL;
 }
+
+void px_stmt_drop(struct pgproxy *x, struct span name)
+{
+	px_stmt_free(px_stmt_detach(x, name));
+}
+
+void px_stmt_restore(struct pgproxy *x, const char *name, struct px_stmt **old)
+{
+	px_stmt_drop(x, span_str(name));
+	if (*old != NULL)
+		stmt_attach(x, *old);
+	*old = NULL;
+}
+
+/* ---- what the answers that are due may still change ---- */
+
+bool px_stmt_settled(const struct pgproxy *x, struct span name)
+{
+	bool doubt = false;
+
+	name = name_key(name);
+	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next) {
+		if (!e->undo_stmt || !span_is(name, e->name))
+			continue;
+		if (e->batch == x->batch)
+			return true;
+		doubt |= e->stmt_old != NULL;
+	}
+	return !doubt;
+}
+
+bool px_portal_settled(const struct pgproxy *x, struct span name)
+{
+	bool doubt = false;
+
+	name = name_key(name);
+	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next) {
+		if (!e->undo_portal || !span_is(name, e->portal_name))
+			continue;
+		if (e->batch == x->batch)
+			return true;
+		doubt |= e->portal_old != NULL;
+	}
+	return !doubt;
+}
+
+bool px_names_settled(const struct pgproxy *x)
+{
+	for (const struct px_exp *e = x->exp_head; e != NULL && e->batch != x->batch; e = e->next)
+		if (e->undo_stmt || e->barrier)
+			return false;
+	return true;
+}
+
+/* ---- portals ---- */
 
 void px_stmts_clear(struct pgproxy *x)
 {
@@ -85,6 +165,8 @@ void px_portal_free(struct px_portal *p)
 	if (p == NULL)
 		return;
 	px_text_unref(p->text);
+	free(p->stmt);
+	free(p->types);
 	free(p->formats);
 	free(p->bind);
 	free(p->name);
@@ -119,7 +201,7 @@ static void portal_attach(struct pgproxy *x, struct px_portal *p)
 	x->n_portals++;
 }
 
-struct px_portal *px_portal_set(struct pgproxy *x, struct span name, struct px_text *t)
+struct px_portal *px_portal_set(struct pgproxy *x, struct span name, const struct px_stmt *s)
 {
 	struct px_portal *p;
 
@@ -128,8 +210,15 @@ struct px_portal *px_portal_set(struct pgproxy *x, struct span name, struct px_t
 		return NULL;
 	p = xcalloc(1, sizeof(*p));
 	p->name = name_dup(name_key(name));
-	px_text_ref(t);
-	p->text = t;
+	px_text_ref(s->text);
+	p->text = s->text;
+	p->stmt = xstrndup(s->name, strlen(s->name));
+	p->n_types = s->n_types;
+	if (s->n_types > 0) {
+		p->types = xcalloc(s->n_types, sizeof(*p->types));
+		memcpy(p->types, s->types, s->n_types * sizeof(*p->types));
+	}
+	p->moves = x->moves;
 	p->group = x->group;
 	p->catalog_epoch = x->catalog_epoch;
 	p->distrust = x->catalog_stale;

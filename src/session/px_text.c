@@ -136,13 +136,13 @@ static uint8_t *bytes_dup(struct span s)
 	return p;
 }
 
-/* EXECUTE of a name that we know is as strict as what was prepared; but what itself goes by a name may mean something
- * else by now. */
+/* EXECUTE of a name that we know is as strict as what was prepared; but a utility statement, which the extended protocol
+ * can prepare as well, speaks of names itself, and they may mean something else by now. */
 static bool prepared_class(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes)
 {
 	const struct px_stmt *p = px_stmt_find(ctx, span_str(name));
 
-	if (p == NULL || p->text->by_name)
+	if (p == NULL || p->text->late)
 		return false;
 	*cls = p->text->facts.cls;
 	for (size_t i = 0; i < p->text->facts.n_stmts; i++)
@@ -171,6 +171,7 @@ static struct px_text *text_new(struct pgproxy *x, struct span key, struct span 
 	t->n_sql = sql.n;
 	text_facts(x, t);
 	t->by_name = (t->facts.flags & SQLF_BY_NAME) != 0;
+	t->late = t->by_name || (t->facts.flags & SQLF_UTILITY) != 0;
 	return t;
 }
 

@@ -233,7 +233,7 @@ static bool values_allowed(struct lab_wire *w, const struct pg_bind *b)
 		    (strcmp(c->proto, "execute") != 0 && strcmp(c->proto, "bind") != 0))
 			continue;
 		c->bound = span_eq(span_of(c->params, c->n_params), buf_span(&v));
-		ok = c->bound && released(w, c);
+		ok = c->bound; /* whether it may run is decided at Execute */
 	}
 	buf_clear(&v);
 	return ok;
@@ -247,7 +247,7 @@ static bool kind_allowed(struct lab_wire *w, unsigned type, const char *proto)
 		if (c->used || c->end > w->limit || !c->sent || c->type != type || strcmp(c->proto, proto) != 0)
 			continue;
 		c->used = true;
-		return true;
+		return released(w, c);
 	}
 	return false;
 }

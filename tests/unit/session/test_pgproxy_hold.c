@@ -513,7 +513,7 @@ static void put_pipeline(struct pxlab *l)
 	pg_put_empty(&l->tx, 'S');
 }
 
-Test(hold, at_bind_in_a_pipeline_approved)
+Test(hold, at_execute_in_a_pipeline_approved)
 {
 	static const char params[] = "\x93\x92\x00\xc4\x02n%\x92\x01\xc4\x04\x00\x00\x00\x05\x92\x00\xc0";
 	struct ipc_msg *m;
@@ -524,7 +524,7 @@ Test(hold, at_bind_in_a_pipeline_approved)
 	lab_send(&l);
 	cr_assert(lab_asked(&l, IPC_HOLD_NEW, 1));
 	cr_assert(lab_got(&l, 'N', 1));
-	cr_expect(eq(str, STR(lab_types(&l, "NS")), "12C1"), "what came before is answered");
+	cr_expect(eq(str, STR(lab_types(&l, "NS")), "12C12"), "what came before is answered");
 	for (size_t i = 0; i < l.n_asks; i++) {
 		if (l.ask[i].type != IPC_HOLD_NEW)
 			continue;
@@ -540,7 +540,7 @@ Test(hold, at_bind_in_a_pipeline_approved)
 	lab_close(&l);
 }
 
-Test(hold, at_bind_in_a_pipeline_denied)
+Test(hold, at_execute_in_a_pipeline_denied)
 {
 	struct pxlab l;
 
@@ -548,7 +548,7 @@ Test(hold, at_bind_in_a_pipeline_denied)
 	l.decision = "denied";
 	cr_assert(lab_start(&l));
 	put_pipeline(&l);
-	cr_expect(eq(str, STR(lab_run(&l, 1)), "12C1EZ"));
+	cr_expect(eq(str, STR(lab_run(&l, 1)), "12C12EZ"));
 	cr_expect(eq(str, STR(rows_left(&l)), "3"));
 	cr_expect(eq(str, STR(direct_sql(l.db, "SELECT count(*) FROM notes WHERE body IN ('before', 'after')")), "0"));
 	lab_close(&l);

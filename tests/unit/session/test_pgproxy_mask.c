@@ -410,9 +410,11 @@ Test(mask, copy_out)
 	expect_copy_refused(&l, "COPY (SELECT lower(full_name) FROM customers) TO STDOUT WITH (FORMAT csv)");
 	expect_copy_refused(&l, "COPY customers (full_name) TO STDOUT WITH BINARY");
 	expect_copy_refused(&l, "SELECT 1; COPY customers TO STDOUT");
-	lab_put_parse(&l.tx, "", "COPY customers TO STDOUT");
+	lab_put_parse(&l.tx, "", "COPY customers TO STDOUT"); /* what it copies is known at Execute */
+	lab_put_plain_bind(&l.tx, "", "");
+	pg_put_execute(&l.tx, span_str(""), 0);
 	put_sync(&l.tx);
-	cr_expect(eq(str, STR(lab_run(&l, 1)), "EZ"));
+	cr_expect(eq(str, STR(lab_run(&l, 1)), "12EZ"));
 	/* an approval of something else in the message is none of unmasking */
 	expect_copy_refused(&l, "DELETE FROM notes; COPY customers TO STDOUT");
 	cr_expect(eq(sz, lab_n_asked(&l, IPC_HOLD_NEW), 0));
@@ -443,7 +445,7 @@ Test(mask, copy_out_is_judged_at_each_use)
 	lab_put_plain_bind(&l.tx, "", "c");
 	pg_put_execute(&l.tx, span_str(""), 0);
 	put_sync(&l.tx);
-	cr_expect(eq(str, STR(lab_run(&l, 1)), "EZ"));
+	cr_expect(eq(str, STR(lab_run(&l, 1)), "2EZ"));
 	expect_hidden(&l, "COPY parsed before");
 	lab_close(&l);
 }

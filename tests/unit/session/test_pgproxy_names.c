@@ -439,7 +439,7 @@ Test(names, a_held_statement_is_held_by_any_name)
 	}
 	put_all(&l.tx, "", "h");
 	put_sync(&l.tx);
-	cr_expect(eq(str, STR(lab_run(&l, 1)), "EZ"));
+	cr_expect(eq(str, STR(lab_run(&l, 1)), "2EZ"));
 	cr_expect(eq(str, STR(rows_left(&l)), "3"));
 	lab_close(&l);
 }

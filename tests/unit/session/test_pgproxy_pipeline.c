@@ -70,7 +70,16 @@ static const char *const queries[] = {"SELECT 1; SELECT 2", "INSERT INTO notes (
 static const char *const stmts[] = {"", "", "a", "b", "c"};
 static const char *const portals[] = {"", "", "p", "q"};
 
-static struct op op_random(void)
+/* A sequence either has no utility statement in a portal, or executes each portal right behind its Bind: the gateway asks
+ * for that, a server does not. */
+static const char *text_random(bool utility)
+{
+	static const size_t plain[] = {0, 1, 2, 3, 4, 5, 6, 13, 14, 15, 16};
+
+	return utility ? ONE_OF(texts) : texts[plain[dice(sizeof(plain) / sizeof(plain[0]))]];
+}
+
+static struct op op_random(bool utility)
 {
 	static const enum op_kind kinds[] = {OP_PARSE, OP_PARSE, OP_PARSE, OP_BIND, OP_BIND, OP_BIND, OP_DESCRIBE_S, OP_DESCRIBE_P,
 	    OP_EXECUTE, OP_EXECUTE, OP_EXECUTE, OP_CLOSE_S, OP_CLOSE_P, OP_SYNC, OP_SYNC, OP_FLUSH, OP_QUERY, OP_QUERY};
@@ -79,7 +88,7 @@ static struct op op_random(void)
 	switch (o.kind) {
 	case OP_PARSE:
 		o.a = ONE_OF(stmts);
-		o.sql = ONE_OF(texts);
+		o.sql = text_random(utility);
 		break;
 	case OP_BIND:
 		o.a = ONE_OF(portals);
@@ -103,38 +112,55 @@ static struct op op_random(void)
 }
 
 /* A unit that works: a statement parsed, bound and executed. */
-static size_t ops_unit(struct op *o)
+static size_t ops_unit(struct op *o, bool utility)
 {
 	const char *s = ONE_OF(stmts), *p = ONE_OF(portals);
 
-	o[0] = (struct op){.kind = OP_PARSE, .a = s, .sql = ONE_OF(texts)};
+	o[0] = (struct op){.kind = OP_PARSE, .a = s, .sql = text_random(utility)};
 	o[1] = (struct op){.kind = OP_BIND, .a = p, .b = s};
 	o[2] = (struct op){.kind = OP_EXECUTE, .a = p};
 	return 3;
 }
 
+/* Is the Execute at n right behind a Bind, or another Execute, of its portal? */
+static bool follows(const struct op *ops, size_t n)
+{
+	size_t at = n;
+
+	while (at > 0 && (ops[at - 1].kind == OP_DESCRIBE_P || ops[at - 1].kind == OP_FLUSH))
+		at--;
+	return at > 0 && (ops[at - 1].kind == OP_BIND || ops[at - 1].kind == OP_EXECUTE) && strcmp(ops[at - 1].a, ops[n].a) == 0;
+}
+
 static size_t ops_random(struct op *ops)
 {
 	size_t n = 0, want = 3 + dice(9);
+	bool utility = dice(2) == 0;
 
 	if (dice(3) == 0)
 		ops[n++] = (struct op){.kind = OP_QUERY, .sql = "BEGIN"};
 	while (n < want)
 		if (dice(4) == 0)
-			n += ops_unit(&ops[n]);
-		else
-			ops[n++] = op_random();
+			n += ops_unit(&ops[n], utility);
+		else if (ops[n] = op_random(utility), ops[n].kind != OP_EXECUTE || !utility || follows(ops, n))
+			n++;
 	return n;
 }
 
-static struct op op_refused(void)
+/* One or two operations, of which the last is refused. */
+static size_t ops_refused(struct op *ops)
 {
 	static const struct op list[] = {{OP_PARSE, REFUSED_DENY, "", "", denied, 0}, {OP_PARSE, REFUSED_DENY, "a", "", denied, 0},
 	    {OP_QUERY, REFUSED_DENY, "", "", denied, 0}, {OP_QUERY, REFUSED_BATCH, "", "", batch, 0},
-	    {OP_QUERY, REFUSED_HOLD, "", "", held, 0}, {OP_BIND, REFUSED_HOLD, "", "h", "", 0},
-	    {OP_BIND, REFUSED_HOLD, "p", "h", "", 0}};
+	    {OP_QUERY, REFUSED_HOLD, "", "", held, 0}, {OP_EXECUTE, REFUSED_HOLD, "", "h", "", 0},
+	    {OP_EXECUTE, REFUSED_HOLD, "p", "h", "", 0}};
+	struct op o = list[dice(sizeof(list) / sizeof(list[0]))];
+	size_t n = 0;
 
-	return list[dice(sizeof(list) / sizeof(list[0]))];
+	if (o.kind == OP_EXECUTE)
+		ops[n++] = (struct op){.kind = OP_BIND, .a = o.a, .b = "h"};
+	ops[n++] = o;
+	return n;
 }
 
 /* ---- bytes ---- */
@@ -151,14 +177,14 @@ static void op_put(struct buf *b, const struct op *o, bool proxied)
 		lab_put_parse(b, o->a, text_of(o, proxied));
 		break;
 	case OP_BIND:
-		lab_put_plain_bind(b, o->a, proxied || o->refusal == NOT_REFUSED ? o->b : "no such statement");
+		lab_put_plain_bind(b, o->a, o->b);
 		break;
 	case OP_DESCRIBE_S:
 	case OP_DESCRIBE_P:
 		pg_put_describe(b, o->kind == OP_DESCRIBE_S ? 'S' : 'P', span_str(o->a));
 		break;
 	case OP_EXECUTE:
-		pg_put_execute(b, span_str(o->a), o->rows);
+		pg_put_execute(b, span_str(proxied || o->refusal == NOT_REFUSED ? o->a : "no such portal"), o->rows);
 		break;
 	case OP_CLOSE_S:
 	case OP_CLOSE_P:
@@ -336,10 +362,12 @@ static bool sweep(struct pair *p, const struct op *ops, size_t n)
 	if (!same(&p->l, &p->d, ops, n, how_fed()))
 		return false;
 	for (size_t at = 0; at <= n; at++) {
+		size_t more;
+
 		memcpy(with, ops, at * sizeof(*ops));
-		with[at] = op_refused();
-		memcpy(with + at + 1, ops + at, (n - at) * sizeof(*ops));
-		if (!same(&p->l, &p->d, with, n + 1, how_fed()))
+		more = ops_refused(with + at);
+		memcpy(with + at + more, ops + at, (n - at) * sizeof(*ops));
+		if (!same(&p->l, &p->d, with, n + more, how_fed()))
 			return false;
 	}
 	return true;
