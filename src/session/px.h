@@ -304,10 +304,17 @@ void px_portals_record(struct pgproxy *x);
 
 /* px_back.c */
 void px_back_input(struct pgproxy *x);
+
+/* px_queue.c */
 struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind);
 void px_exp_drop(struct pgproxy *x, struct px_exp *e);
 void px_exp_pop(struct pgproxy *x);
 void px_local(struct pgproxy *x, struct buf *bytes); /* emit in turn; takes the bytes */
+void px_locals_emit(struct pgproxy *x);              /* those at the head are due */
+/* The message at the head, of the extended protocol, has failed: the server skips to Sync. */
+void px_exp_fail(struct pgproxy *x);
+
+/* px_own.c */
 /* The same by the extended protocol, inside whatever is open (Flush) or alone (Sync): it leaves the unnamed statement
  * and portal alone, which a simple query destroys. more: another one follows in the same group. */
 int px_own_extended(struct pgproxy *x, const char *why, const char *sql,

@@ -11,119 +11,6 @@
 #include "base/mem.h"
 #include "session/px.h"
 
-/* ---- the queue ---- */
-
-struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind)
-{
-	struct px_exp *e = xcalloc(1, sizeof(*e));
-
-	e->kind = kind;
-	e->distrust = x->catalog_stale;
-	e->batch = x->batch;
-	x->batch += kind == EXP_SYNC;
-	if (kind == EXP_SYNC || kind == EXP_QUERY)
-		e->group = ++x->group;
-	e->start_us = clock_mono_us();
-	*x->exp_tail = e;
-	x->exp_tail = &e->next;
-	x->exp_last = e;
-	x->n_exp++;
-	return e;
-}
-
-static void exp_free(struct px_exp *e)
-{
-	px_text_unref(e->text);
-	px_stmt_free(e->stmt_old);
-	px_plan_free(e->plan);
-	px_portal_free(e->portal_old);
-	free(e->name);
-	free(e->portal_name);
-	free(e->formats);
-	buf_clear(&e->local);
-	free(e);
-}
-
-void px_exp_pop(struct pgproxy *x)
-{
-	struct px_exp *e = x->exp_head;
-
-	x->exp_head = e->next;
-	if (x->exp_head == NULL)
-		x->exp_tail = &x->exp_head;
-	if (x->exp_last == e)
-		x->exp_last = NULL;
-	x->n_exp--;
-	x->n_barrier -= e->barrier;
-	exp_free(e);
-}
-
-/* Answers of our own at the head of the queue are due. */
-static void locals_emit(struct pgproxy *x)
-{
-	while (x->exp_head != NULL && x->exp_head->kind == EXP_LOCAL) {
-		buf_put_span(&x->out, buf_span(&x->exp_head->local));
-		px_exp_pop(x);
-	}
-}
-
-void px_local(struct pgproxy *x, struct buf *bytes)
-{
-	struct px_exp *e = px_expect(x, EXP_LOCAL);
-
-	e->local = *bytes;
-	buf_init(bytes, bytes->max);
-	locals_emit(x);
-}
-
-/* The server skipped this message: what it would have changed about names is taken back. */
-static void exp_undo(struct pgproxy *x, struct px_exp *e)
-{
-	if (e->undo_portal)
-		px_portal_restore(x, e->portal_name, &e->portal_old);
-	if (e->undo_stmt)
-		px_stmt_restore(x, e->name, &e->stmt_old);
-}
-
-/* The message that failed: Parse has removed an unnamed statement, Bind has left the portal alone. */
-static void exp_failed(struct pgproxy *x, struct px_exp *e)
-{
-	if (e->undo_portal)
-		px_portal_restore(x, e->portal_name, &e->portal_old);
-	if (e->kind == EXP_PARSE && e->undo_stmt)
-		px_stmt_drop(x, span_str(e->name));
-}
-
-/* It was recorded before it was forwarded, and the server did not look at it. */
-static void exp_skipped(struct pgproxy *x, const struct px_exp *e)
-{
-	if ((e->kind == EXP_EXECUTE || e->kind == EXP_QUERY) && !e->own && !e->poison)
-		px_record_result(x, e, "(not run: an earlier message of its batch failed)", "", "", "");
-}
-
-/* After an error in an extended message the server ignores everything, simple queries too, up to the next Sync: those
- * expectations are dropped, and what they did to names is undone newest first. */
-static void exp_fail(struct pgproxy *x)
-{
-	struct px_exp **skipped = xcalloc(x->n_exp, sizeof(struct px_exp *));
-	struct px_exp *e;
-	size_t n = 0;
-
-	for (e = x->exp_head; e != NULL && e->kind != EXP_SYNC; e = e->next)
-		skipped[n++] = e;
-	for (size_t i = 1; i < n; i++)
-		exp_skipped(x, skipped[i]);
-	while (n > 1)
-		exp_undo(x, skipped[--n]);
-	exp_failed(x, skipped[0]);
-	free(skipped);
-	while (x->exp_head != NULL && x->exp_head->kind != EXP_SYNC)
-		px_exp_pop(x);
-	/* No Sync is on its way yet: what the client still sends belongs to the failed batch. */
-	if (x->exp_head == NULL)
-		x->skip = true;
-}
-
 /* ---- handlers: bytes are copied to the client only by pass() ---- */
 
 static void pass(struct pgproxy *x, const struct pg_msg *m)
@@ -411,7 +298,7 @@ static void error_own(struct pgproxy *x, struct px_exp *e, struct span body)
 		return; /* told at its ReadyForQuery */
 	for (struct px_exp *f = e; f != NULL && f->own && done == NULL; f = f->next)
 		done = f->done;
-	exp_fail(x);
+	px_exp_fail(x);
 	if (done != NULL)
 		done(x, "XX000");
 }
@@ -440,7 +327,7 @@ static void on_error(struct pgproxy *x, const struct pg_msg *m)
 		error_record(x, e, span_of(buf_span(&x->out).p + at + PG_HEADER_LEN, buf_len(&x->out) - at - PG_HEADER_LEN));
 	}
 	if (e->kind != EXP_QUERY && e->kind != EXP_SYNC)
-		exp_fail(x);
+		px_exp_fail(x);
 }
 
 static void on_notice(struct pgproxy *x, const struct pg_msg *m)
@@ -610,7 +497,7 @@ static void back_message(struct pgproxy *x, const struct pg_msg *m)
 	for (size_t i = 0; i < sizeof(backs) / sizeof(backs[0]); i++)
 		if (backs[i].type == m->type) {
 			backs[i].take(x, m);
-			locals_emit(x);
+			px_locals_emit(x);
 			px_notes_emit(x, false);
 			return;
 		}

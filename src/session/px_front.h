@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the files that take the client's messages (px_front.c, px_ext.c).
+ */
+#ifndef SP_SESSION_PX_FRONT_H
+#define SP_SESSION_PX_FRONT_H
+
+#include "session/px.h"
+
+/* Verdict of a handler: the message is done with, or it has to be looked at again after a pause. GO, of a part of a
+ * handler: nothing stands in its way. */
+enum px_taken { PX_TAKEN, PX_LATER, PX_GO };
+
+/* px_front.c */
+void px_forward(struct pgproxy *x, const struct pg_msg *m);
+void px_wait_drain(struct pgproxy *x); /* look at this message again when everything in flight is answered */
+void px_refuse_text(struct pgproxy *x, bool extended, const char *sqlstate, const char *msg, const char *hint);
+void px_refuse_copy(struct pgproxy *x, bool extended);
+/* Would COPY ... TO STDOUT carry columns that this role sees masked? Rows of COPY are not parsed. */
+bool px_copy_refused(struct pgproxy *x, struct px_text *t);
+void px_tx_note(struct pgproxy *x, const struct px_text *t);      /* the text is being forwarded */
+void px_warn_notice(struct pgproxy *x, const struct judgement *j);
+/* What follows e waits for its answer when it changes which names exist, or turns the connection round for COPY. */
+void px_barrier_set(struct pgproxy *x, struct px_exp *e, bool extended);
+
+/* px_ext.c: a handler for each message of the extended protocol */
+enum px_taken px_on_parse(struct pgproxy *x, const struct pg_msg *m);
+enum px_taken px_on_bind(struct pgproxy *x, const struct pg_msg *m);
+enum px_taken px_on_describe(struct pgproxy *x, const struct pg_msg *m);
+enum px_taken px_on_execute(struct pgproxy *x, const struct pg_msg *m);
+enum px_taken px_on_close(struct pgproxy *x, const struct pg_msg *m);
+enum px_taken px_on_sync(struct pgproxy *x, const struct pg_msg *m);
+enum px_taken px_on_flush(struct pgproxy *x, const struct pg_msg *m);
+
+#endif
