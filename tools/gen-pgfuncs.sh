@@ -57,6 +57,12 @@ functions() {
 	printf '%s\n' $volatile $later
 }
 
+# Those that may give any number of rows.
+sets() {
+	sql "select distinct proname from pg_proc where proretset and pronamespace = 'pg_catalog'::regnamespace"
+	printf '%s\n' _pg_expandarray pg_available_wal_summaries pg_get_wait_events pg_stat_get_io pg_get_wal_summarizer_state
+}
+
 operators() {
 	sql "select distinct oprname from pg_operator where oprnamespace = 'pg_catalog'::regnamespace"
 	printf '!=\n' # the lexer's spelling of <>
@@ -87,4 +93,13 @@ operators | array
 cat <<'END'
 };
 const size_t pgfuncs_operator_n = sizeof(pgfuncs_operator) / sizeof(pgfuncs_operator[0]);
+END
+cat <<'END'
+
+const char *const pgfuncs_set[] = {
+END
+sets | array
+cat <<'END'
+};
+const size_t pgfuncs_set_n = sizeof(pgfuncs_set) / sizeof(pgfuncs_set[0]);
 END

@@ -26,7 +26,7 @@ static const struct {
 	[SQL_ESCAPE] = {"escape", 5},
 };
 
-static const char *const verdicts[] = {"deny", "hold", "warn", "allow"};
+static const char *const verdicts[] = {"deny", "hold", "measure", "warn", "allow"};
 static const char *const hold_modes[] = {"auto", "wait", "reject"};
 static const char *const mask_modes[] = {"full", "partial", "none"};
 static const char *const kinds[] = {"person", "service", "agent"};

@@ -12,8 +12,8 @@
 enum sql_class {
 	SQL_UNPARSABLE = 0, /* parse error, unsafe encoding, over a cap */
 	SQL_READ,           /* level 0 */
-	SQL_SESSION,        /* level 0: BEGIN, COMMIT, listed SETs, temp objects by name, share locks */
-	SQL_WRITE,          /* level 1: INSERT VALUES, UPDATE/DELETE with a proven bound */
+	SQL_SESSION,        /* level 0: BEGIN, COMMIT, listed SETs, temporary tables, share locks */
+	SQL_WRITE,          /* level 1: INSERT VALUES, UPDATE/DELETE of rows that a unique key or a predicate names */
 	SQL_BULK,           /* level 2 */
 	SQL_OPAQUE,         /* level 2 */
 	SQL_SCHEMA,         /* level 3 */
@@ -32,7 +32,9 @@ int sql_class_level(enum sql_class c); /* 0..5; SQL_UNPARSABLE is 6 */
 int sql_class_parse(const char *s, enum sql_class *out) MUST_CHECK; /* 0 or E_UNKNOWN */
 
 /* A verdict nobody filled is DENY. */
-enum verdict { VERDICT_DENY = 0, VERDICT_HOLD, VERDICT_WARN, VERDICT_ALLOW };
+/* From strict to mild. VERDICT_MEASURE: runs, counted, and is undone and held beyond a limit; no configuration gives it,
+ * only facts that leave the number of rows open do. */
+enum verdict { VERDICT_DENY = 0, VERDICT_HOLD, VERDICT_MEASURE, VERDICT_WARN, VERDICT_ALLOW };
 const char *verdict_name(enum verdict v);
 int verdict_parse(const char *s, enum verdict *out) MUST_CHECK;
 

@@ -124,6 +124,8 @@ void explain_put(const struct explain *x, const struct explained *e, struct js *
 	js_put_str(obj, "class", sql_class_name(e->j.cls));
 	js_put_str(obj, "rule", e->j.rule);
 	js_put_str(obj, "where", where);
+	if (e->j.verdict == VERDICT_MEASURE)
+		js_put_int(obj, "guard_rows", e->j.guard_rows);
 	js_put_str(obj, "reason", e->j.reason);
 	js_put_str(obj, "hint", e->j.hint);
 	for (i = 0; i < e->facts.n_stmts; i++)

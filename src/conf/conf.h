@@ -136,6 +136,7 @@ struct conf_base { /* one "base" entry: verdicts of classes for targets with thi
 	char *key, *value;
 	bool set[SQL_CLASS_N];
 	enum verdict verdict[SQL_CLASS_N];
+	int64_t guard_rows;         /* -1 = not given */
 	struct conf_where where;
 };
 
@@ -148,6 +149,7 @@ struct conf_role {
 	struct conf_list verbs;    /* "approve", "kill", "watch", "audit", "reload" */
 	int mask;                  /* enum mask_mode */
 	enum sql_class max;        /* most severe class; default SQL_ESCAPE (no cap) */
+	int64_t guard_rows;        /* -1 = as base says */
 	int64_t ttl_s;             /* certificate life for this role, 0 = gateway default */
 	int64_t idle_ms;           /* 0 = no limit */
 	bool finish_transaction;   /* on_expiry: an open transaction may end first ... */
@@ -180,6 +182,7 @@ struct conf_rule {
 	char *message;
 	bool overrides_base;
 	bool observe;              /* mode: observe */
+	int64_t guard_rows;        /* -1 = none */
 	struct conf_where where;
 };
 

@@ -183,6 +183,12 @@ static void preset(const struct conf_section *sec, void *base)
 {
 	if (sec == &conf_sections[SEC_USERS])
 		((struct conf_user *)base)->uid = -1;
+	else if (sec == &conf_sections[SEC_BASE])
+		((struct conf_base *)base)->guard_rows = -1;
+	else if (sec == &conf_sections[SEC_ROLES])
+		((struct conf_role *)base)->guard_rows = -1;
+	else if (sec == &conf_sections[SEC_RULES])
+		((struct conf_rule *)base)->guard_rows = -1;
 }
 
 static void fill_element(struct conf_fill *f, const struct cnode *n, bool may_be_empty)

@@ -29,7 +29,8 @@ static void put_words(struct buf *out, const struct conf_words *w)
 
 	buf_put_str(out, "One of\n");
 	for (i = w->first; i < w->n; i++)
-		buf_printf(out, ".Cm %s%s\n", w->name(i), i == w->n - 1 ? " ." : " ,");
+		if (w->name(i) != NULL)
+			buf_printf(out, ".Cm %s%s\n", w->name(i), i == w->n - 1 ? " ." : " ,");
 }
 
 static void put_default(struct buf *out, const struct conf_key *k)

@@ -44,9 +44,10 @@ static const char *class_name(int v)
 	return sql_class_name((enum sql_class)v);
 }
 
+/* Only facts give "measure". */
 static const char *action_name(int v)
 {
-	return verdict_name((enum verdict)v);
+	return v == VERDICT_MEASURE ? NULL : verdict_name((enum verdict)v);
 }
 
 static const char *mode_name(int v)
@@ -415,9 +416,12 @@ static const struct conf_key target_keys[] = {
 static const struct conf_key base_keys[] = {
     B("read", SQL_READ, "SELECT, SHOW, EXPLAIN of a read, COPY TO STDOUT."),
     B("session-local", SQL_SESSION, "BEGIN, COMMIT, harmless SETs, temporary objects."),
-    B("write", SQL_WRITE, "INSERT of values; UPDATE and DELETE with a proven bound."),
+    B("write", SQL_WRITE,
+	"INSERT of values; UPDATE and DELETE of rows that a unique key names, or a predicate within "
+	"guard_rows."),
     B("bulk", SQL_BULK,
-	"UPDATE and DELETE without a proven bound, MERGE, INSERT from SELECT, COPY FROM."),
+	"UPDATE and DELETE without a predicate or of more than guard_rows rows, MERGE, INSERT from "
+	"SELECT, COPY FROM."),
     B("opaque", SQL_OPAQUE, "DO, CALL, unknown functions, SQL from strings."),
     B("schema", SQL_SCHEMA, "CREATE, ALTER."),
     B("destructive", SQL_DESTRUCTIVE,
@@ -428,6 +432,10 @@ static const struct conf_key base_keys[] = {
     B("privilege", SQL_PRIVILEGE, "GRANT, roles, SET ROLE, catalogue writes."),
     B("audit-disable", SQL_AUDIT, "Settings that weaken logging or auditing."),
     B("escape", SQL_ESCAPE, "Files, programs, network and native code on the database host."),
+    {"guard_rows", CT_INT64, offsetof(struct conf_base, guard_rows), .max = 1LL << 40,
+	.desc = "Rows that a statement of class write may change without approval when no unique key names "
+		"them: it runs, is counted, and above this number is undone and treated as bulk. 0: it is "
+		"bulk at once. Of several entries the least. Default: 100."},
 };
 
 #define R(f) offsetof(struct conf_role, f)
@@ -446,6 +454,8 @@ static const struct conf_key role_keys[] = {
 	.desc = "How sensitive values are shown."},
     {"max", CT_ENUM, R(max), .dflt = "escape", .words = &words_class,
 	.desc = "Most severe class of statement the role may even ask for."},
+    {"guard_rows", CT_INT64, R(guard_rows), .max = 1LL << 40,
+	.desc = "guard_rows for this role, instead of base's."},
     {"session.ttl", CT_SECONDS, R(ttl_s), .min = 60, .max = 30 * DAY,
 	.desc = "Life of a certificate of this role. Default: cert_ttl of the gateway."},
     {"session.idle", CT_MS, R(idle_ms), .dflt = "0", .max = 30LL * DAY * 1000,
@@ -510,6 +520,9 @@ static const struct conf_key rule_keys[] = {
 	.desc = "Text shown with the refusal or hold."},
     {"overrides", CT_FLAG_LIST, X(overrides_base), .words = &words_overrides,
 	.desc = "[base]: the rule may be milder than base for the classes it names."},
+    {"guard_rows", CT_INT64, X(guard_rows), .max = 1LL << 40,
+	.desc = "guard_rows where the rule applies to class write. A rule that overrides base may raise it, "
+		"the others only lower it."},
     {"mode", CT_FLAG_WORD, X(observe), .dflt = "enforce", .words = &words_rule_mode,
 	.desc = "observe only counts what the rule would have done."},
     LATER("touches"),

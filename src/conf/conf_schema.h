@@ -38,7 +38,7 @@ enum conf_ref { REF_NONE, REF_TARGETS, REF_ROLES, REF_APPROVAL, REF_LOGINS, REF_
 
 struct conf_words {
 	int first, n; /* valid values are first .. n-1 */
-	const char *(*name)(int v);
+	const char *(*name)(int v); /* NULL: no word of the language, though in between */
 };
 
 struct conf_key {

@@ -66,11 +66,12 @@ static void words_list(const struct conf_words *w, char *out, size_t cap)
 
 	buf_init(&b, 512);
 	for (i = w->first; i < w->n; i++)
-		buf_printf(&b, "%s%s",
-		    i == w->first   ? ""
-		    : i == w->n - 1 ? " or "
-				    : ", ",
-		    w->name(i));
+		if (w->name(i) != NULL)
+			buf_printf(&b, "%s%s",
+			    i == w->first   ? ""
+			    : i == w->n - 1 ? " or "
+					    : ", ",
+			    w->name(i));
 	(void)snprintf(out, cap, "%s", buf_cstr(&b));
 	buf_clear(&b);
 }
@@ -85,6 +86,8 @@ static int word_index(
 
 	suggest_init(&sg, s);
 	for (i = k->words->first; i < k->words->n; i++) {
+		if (k->words->name(i) == NULL)
+			continue;
 		if (strcmp(k->words->name(i), s) == 0)
 			return i;
 		suggest_add(&sg, k->words->name(i));

@@ -42,6 +42,12 @@ static void apply_base(const struct conf *c, const struct conf_target *t, struct
 	}
 }
 
+static void lower(int64_t *to, int64_t by)
+{
+	if (by >= 0 && by < *to)
+		*to = by;
+}
+
 static bool rule_applies(
     const struct conf_rule *r, const struct conf_role *role, const struct conf_target *t)
 {
@@ -82,6 +88,38 @@ static void apply_rules(const struct conf *c, const struct conf_role *role,
 		}
 }
 
+/* Base, then the role instead of it, then rules: one that overrides base may raise, the others only lower. */
+static void set_guard_rows(const struct conf *c, const struct conf_role *role, const struct conf_target *t,
+    struct policy_view *out)
+{
+	bool set = false;
+	size_t i, pass;
+
+	for (i = 0; i < c->n_base; i++) {
+		const struct conf_base *b = &c->base[i];
+
+		if (b->guard_rows < 0 || !has_label(t, b->key, b->value))
+			continue;
+		if (!set || b->guard_rows < out->guard_rows)
+			out->guard_rows = b->guard_rows;
+		set = true;
+	}
+	if (role->guard_rows >= 0)
+		out->guard_rows = role->guard_rows;
+	for (pass = 0, set = false; pass < 2; pass++)
+		for (i = 0; i < c->n_rules; i++) {
+			const struct conf_rule *r = &c->rules[i];
+
+			if (r->guard_rows < 0 || r->overrides_base != (pass == 0) ||
+			    (r->classes.n > 0 && !r->cls[SQL_WRITE]) || !rule_applies(r, role, t))
+				continue;
+			if (pass == 0 && !set)
+				out->guard_rows = r->guard_rows;
+			lower(&out->guard_rows, r->guard_rows);
+			set = true;
+		}
+}
+
 static void set_approval(const struct conf *c, struct policy_view *out)
 {
 	const struct conf_approval *a = conf_approval_find(c, "default");
@@ -111,6 +149,7 @@ void policy_view_narrow(struct policy_view *v, const struct policy_view *by)
 		v->max = by->max;
 	if (by->mask < v->mask)
 		v->mask = by->mask;
+	lower(&v->guard_rows, by->guard_rows);
 }
 
 static bool reaches(const struct conf_role *role, const struct conf_target *t, const char *login)
@@ -134,6 +173,7 @@ void policy_view_resolve(const struct conf *c, uint32_t epoch, const struct conf
 	apply_base(c, t, out);
 	for (k = 0; k < SQL_CLASS_N; k++)
 		apply_rules(c, role, t, k, &out->line[k]);
+	set_guard_rows(c, role, t, out);
 	out->mask = role->mask;
 	out->max = role->max;
 	set_approval(c, out);

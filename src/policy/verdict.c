@@ -50,6 +50,7 @@ void policy_view_default(struct policy_view *v, const char *env)
 	    .wait_ms = WAIT_MS,
 	    .wait_locks_ms = WAIT_LOCKS_MS,
 	    .mask = MASK_FULL,
+	    .guard_rows = GUARD_ROWS_DEFAULT,
 	    .max = SQL_ESCAPE,
 	};
 	for (i = 0; i < SQL_CLASS_N; i++) {
@@ -95,8 +96,7 @@ static void name_rule(const struct policy_view *v, struct judgement *out)
 static const char *const hints[SQL_CLASS_N] = {
     [SQL_UNPARSABLE] = "what the gateway cannot read it does not pass on; check the syntax or "
 		       "write it more plainly",
-    [SQL_BULK] = "to run without approval, compare a column of the table with values on every OR "
-		 "arm of WHERE",
+    [SQL_BULK] = "to run without approval, name the rows by a unique key (id = 5, id IN (5, 6))",
     [SQL_OPAQUE] = "to run without approval, write the statements out instead of calling code",
 };
 
@@ -107,6 +107,12 @@ static void set_hint(const struct policy_view *v, struct judgement *out)
 	out->hint[0] = '\0';
 	if (out->verdict == VERDICT_ALLOW)
 		return;
+	if (out->verdict == VERDICT_MEASURE) {
+		(void)snprintf(out->hint, sizeof(out->hint),
+		    "runs, is counted, and is undone and held above %lld rows; naming the rows by a unique key saves the count",
+		    (long long)out->guard_rows);
+		return;
+	}
 	if (out->cls != SQL_UNPARSABLE && class_beyond(out->cls, v->max))
 		(void)snprintf(out->hint, sizeof(out->hint),
 		    "your role or certificate allows nothing beyond class %s", sql_class_name(v->max));
@@ -146,6 +152,27 @@ static void judge_class(const struct policy_view *v, enum sql_class c, enum sql_
 		    sql_class_name(c));
 }
 
+/* A write whose rows are not proven to be few enough. One row by its key is never too many; where bulk passes, there is
+ * nothing to find out. */
+static void judge_rows(const struct policy_view *v, const struct sql_stmt *s, struct judgement *out)
+{
+	int64_t left = v->guard_rows - (int64_t)s->inner_rows; /* for what the command tag counts */
+	bool open = (s->flags & SQLF_MEASURE) != 0;
+
+	if (!open && ((int64_t)s->rows <= left || s->rows + s->inner_rows <= 1))
+		return;
+	if (left <= 0 || verdict_of(v, SQL_BULK) >= VERDICT_WARN) {
+		judge_class(v, SQL_BULK, s->cls == SQL_WRITE ? SQL_BULK : s->cls, s->reason, out);
+	} else if (worse(VERDICT_MEASURE, SQL_WRITE, out)) {
+		out->verdict = VERDICT_MEASURE;
+		out->cls = SQL_WRITE;
+		out->guard_rows = left;
+		(void)str_copy(out->reason, sizeof(out->reason), s->reason);
+	} else if (out->verdict == VERDICT_MEASURE && left < out->guard_rows) {
+		out->guard_rows = left;
+	}
+}
+
 static void judge_statement(
     const struct policy_view *v, const struct sql_stmt *s, struct judgement *out)
 {
@@ -155,6 +182,7 @@ static void judge_statement(
 	for (c = 0; c < SQL_CLASS_N; c++)
 		if (s->classes & (1u << c))
 			judge_class(v, (enum sql_class)c, s->cls, s->reason, out);
+	judge_rows(v, s, out);
 }
 
 void policy_judge(const struct policy_view *v, const struct sql_facts *f, struct judgement *out)
@@ -167,6 +195,16 @@ void policy_judge(const struct policy_view *v, const struct sql_facts *f, struct
 		judge_class(v, f->cls, f->cls, f->reason, out);
 	for (i = 0; i < f->n_stmts; i++)
 		judge_statement(v, &f->stmts[i], out);
+	name_rule(v, out);
+	set_hint(v, out);
+}
+
+void policy_judge_beyond(const struct policy_view *v, const char *why, struct judgement *out)
+{
+	enum verdict verdict = verdict_of(v, SQL_BULK);
+
+	*out = (struct judgement){.verdict = verdict < VERDICT_HOLD ? verdict : VERDICT_HOLD, .cls = SQL_BULK};
+	(void)str_copy(out->reason, sizeof(out->reason), why);
 	name_rule(v, out);
 	set_hint(v, out);
 }

@@ -26,6 +26,7 @@ struct policy_view {
 	int64_t wait_ms;         /* how long a hold waits */
 	int64_t wait_locks_ms;   /* the same once the transaction has written or holds locks */
 	int mask;                /* enum mask_mode */
+	int64_t guard_rows;      /* existing rows that a statement of class write may change uncounted or measured; 0: none */
 	enum sql_class max;      /* the most severe class this role may even ask for (agents: SQL_READ); SQL_ESCAPE = no cap */
 };
 
@@ -35,14 +36,24 @@ void policy_view_default(struct policy_view *v, const char *env);
 /* Is cls more severe than max? Inside a level the later class is the wider one; level 0 is one. */
 bool class_beyond(enum sql_class cls, enum sql_class max);
 
+/* Rows a write may change when nothing else is configured. */
+#define GUARD_ROWS_DEFAULT 100
+
 struct judgement {
 	enum verdict verdict;
 	enum sql_class cls;
+	int64_t guard_rows; /* of VERDICT_MEASURE: rows that the command tag may count */
 	char rule[96];    /* "base:env=prod/escape" */
 	char reason[200]; /* "COPY … TO PROGRAM runs a program on the database host" */
 	char hint[200];
 };
 
+/* One verdict for the message. VERDICT_MEASURE: where bulk would be held or refused, a statement of class write that
+ * may change more than guard_rows rows is to be run so that it can be undone, and counted (SQLF_MEASURE or rows of its
+ * struct sql_stmt; a message may hold several). */
 void policy_judge(const struct policy_view *v, const struct sql_facts *f, struct judgement *out);
+/* What happens to a measured statement whose effect is beyond its limit or unknown: the verdict on class bulk, HOLD or
+ * DENY. why: "changes 1 204 rows of orders; rolled back". */
+void policy_judge_beyond(const struct policy_view *v, const char *why, struct judgement *out);
 
 #endif

@@ -3,7 +3,7 @@
  * The view's map: names instead of numbers, so that a session never reads a class or verdict for
  * another one.
  *   {"epoch", "approvers", "quorum", "mode", "wait_ms", "wait_locks_ms", "mask", "max",
- *    "lines": {CLASS: [VERDICT, RULE, APPROVAL], ...}}
+ *    "guard_rows", "lines": {CLASS: [VERDICT, RULE, APPROVAL], ...}}
  */
 #include "policy/view.h"
 
@@ -13,7 +13,7 @@ void policy_view_put(struct buf *b, const struct policy_view *v)
 {
 	int i;
 
-	mp_put_map(b, 9);
+	mp_put_map(b, 10);
 	mp_put_cstr(b, "epoch");
 	mp_put_u64(b, v->epoch);
 	mp_put_cstr(b, "approvers");
@@ -30,6 +30,8 @@ void policy_view_put(struct buf *b, const struct policy_view *v)
 	mp_put_cstr(b, mask_mode_name((enum mask_mode)v->mask));
 	mp_put_cstr(b, "max");
 	mp_put_cstr(b, sql_class_name(v->max));
+	mp_put_cstr(b, "guard_rows");
+	mp_put_i64(b, v->guard_rows);
 	mp_put_cstr(b, "lines");
 	mp_put_map(b, SQL_CLASS_N);
 	for (i = 0; i < SQL_CLASS_N; i++) {
@@ -102,12 +104,17 @@ int policy_view_get(const struct mp_val *m, struct policy_view *out)
 	out->quorum = (int)mp_i64(mp_get(m, "quorum"), 1);
 	out->wait_ms = mp_i64(mp_get(m, "wait_ms"), 0);
 	out->wait_locks_ms = mp_i64(mp_get(m, "wait_locks_ms"), 0);
+	out->guard_rows = mp_i64(mp_get(m, "guard_rows"), -1);
 	if (get_str(mp_get(m, "approvers"), out->approvers, sizeof(out->approvers)) != 0)
 		r = E_FORMAT;
 	if (out->quorum < 1 || out->quorum > QUORUM_MAX || out->wait_ms < 0 ||
 	    out->wait_locks_ms < 0) {
 		out->quorum = 1;
 		out->wait_ms = out->wait_locks_ms = 0;
+		r = E_FORMAT;
+	}
+	if (out->guard_rows < 0) {
+		out->guard_rows = 0;
 		r = E_FORMAT;
 	}
 	for (i = 0; i < SQL_CLASS_N; i++)

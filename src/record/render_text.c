@@ -252,6 +252,7 @@ static int on_statement(struct render *r, const struct rec_frame *f)
 {
 	struct span verdict = rec_text(f, "verdict");
 	bool sent = rec_flag(f, "sent", false);
+	bool waits = span_is(verdict, "hold") || span_is(verdict, "measure");
 	int rc;
 
 	r->refused = false;
@@ -279,14 +280,14 @@ static int on_statement(struct render *r, const struct rec_frame *f)
 		return rc;
 	put_statement(r, f);
 	r->warn = span_is(verdict, "warn") ? "WARNED" : NULL;
-	if (span_is(verdict, "hold") && !sent) {
+	if (waits && !sent) {
 		r->held_seq = f->seq;
 		r->held = true;
 		span_copy(r->held_class, sizeof(r->held_class), rec_text(f, "class"));
 		sha256(rec_text(f, "sql"), r->held_sql);
 	}
 	rc = open_line(r, RENDER_STATEMENT, f->seq);
-	if (rc == 0 && !sent && !span_is(verdict, "hold"))
+	if (rc == 0 && !sent && !waits)
 		rc = refuse(r, f);
 	return rc;
 }

@@ -326,6 +326,8 @@ struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share);
 void px_text_ref(struct px_text *t);
 void px_text_unref(struct px_text *t);
 void px_text_judge(struct pgproxy *x, struct px_text *t);   /* under the current epochs */
+/* Must it wait for an operator before anything of it runs? */
+bool px_text_holds(const struct px_text *t);
 void px_cache_free(struct pgproxy *x);
 void px_plan_free(struct px_plan *p);
 

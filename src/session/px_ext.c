@@ -294,12 +294,12 @@ static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool
 	if (t->by_name && unsettled(x, px_names_settled(x)))
 		return PX_LATER;
 	px_text_judge(x, t);
-	if ((t->late || t->j.verdict == VERDICT_HOLD) && p->moves != x->moves)
+	if ((t->late || px_text_holds(t)) && p->moves != x->moves)
 		return refuse_later(x, "55000", "the portal was bound before other messages, so what it means may have changed",
 		    "bind it again and execute it at once");
 	if (t->j.verdict == VERDICT_DENY || px_copy_refused(x, t))
 		return bound_refuse(x, t, span_str(p->stmt));
-	if (t->j.verdict != VERDICT_HOLD || release)
+	if (!px_text_holds(t) || release)
 		return PX_GO;
 	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
 		return refuse_later(x, "55000", "the policy has changed since the portal was bound", "bind it again");

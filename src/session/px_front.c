@@ -199,14 +199,14 @@ static enum px_taken on_query(struct pgproxy *x, const struct pg_msg *m)
 	}
 	refused = t->j.verdict == VERDICT_DENY || px_copy_refused(x, t);
 	/* The facts of a refusal or a hold need the exact transaction state: wait for what is in flight. */
-	if ((refused || t->j.verdict == VERDICT_HOLD) && !release && x->exp_head != NULL) {
+	if ((refused || px_text_holds(t)) && !release && x->exp_head != NULL) {
 		px_text_unref(t);
 		px_wait_drain(x);
 		return PX_LATER;
 	}
 	if (refused) {
 		query_refuse(x, t, sql);
-	} else if (t->j.verdict == VERDICT_HOLD && !release) {
+	} else if (px_text_holds(t) && !release) {
 		px_hold_begin(x, t, sql, NULL);
 		px_text_unref(t);
 		return PX_LATER;

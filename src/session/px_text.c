@@ -138,15 +138,22 @@ static uint8_t *bytes_dup(struct span s)
 
 /* EXECUTE of a name that we know is as strict as what was prepared; but a utility statement, which the extended protocol
  * can prepare as well, speaks of names itself, and they may mean something else by now. */
-static bool prepared_class(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes)
+static bool prepared_class(void *ctx, const char *name, struct sql_prepared *out)
 {
 	const struct px_stmt *p = px_stmt_find(ctx, span_str(name));
 
 	if (p == NULL || p->text->late)
 		return false;
-	*cls = p->text->facts.cls;
-	for (size_t i = 0; i < p->text->facts.n_stmts; i++)
-		*classes |= p->text->facts.stmts[i].classes;
+	px_text_judge(ctx, p->text); /* its facts depend on the catalogue */
+	*out = (struct sql_prepared){.cls = p->text->facts.cls};
+	for (size_t i = 0; i < p->text->facts.n_stmts; i++) {
+		const struct sql_stmt *s = &p->text->facts.stmts[i];
+
+		out->classes |= s->classes;
+		out->flags |= s->flags & SQLF_MEASURE;
+		out->rows += s->rows;
+		out->inner_rows += s->inner_rows;
+	}
 	return true;
 }
 
@@ -200,7 +207,7 @@ static bool stores(const struct sql_stmt *s)
 
 static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 {
-	if (x->view.mask == MASK_NONE || t->j.verdict < VERDICT_WARN)
+	if (x->view.mask == MASK_NONE || t->j.verdict <= VERDICT_HOLD)
 		return;
 	for (size_t i = 0; i < t->facts.n_stmts; i++) {
 		const struct lineage_stmt *ls = px_lineage_of(x, t, i);
@@ -266,6 +273,11 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 		judge_raise(x, t, reason);
 	}
 	judge_masked_write(x, t);
+}
+
+bool px_text_holds(const struct px_text *t)
+{
+	return t->j.verdict == VERDICT_HOLD || t->j.verdict == VERDICT_MEASURE;
 }
 
 static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t hash, bool shaped)

@@ -24,6 +24,8 @@
 #define SQLF_LOCKS 0x0400u    /* takes row or table locks beyond a plain read */
 #define SQLF_NOTIFY 0x0800u   /* LISTEN/NOTIFY/UNLISTEN */
 #define SQLF_BY_NAME 0x1000u  /* EXECUTE of a prepared name, anywhere inside: what it does may change, never cache */
+#define SQLF_MEASURE 0x2000u  /* class write only within a limit of rows: its command tag counts every row it changes or
+			       * locks, and a rollback to a savepoint undoes all it does; beyond the limit it is bulk */
 
 struct sql_stmt {
 	enum sql_class cls; /* the strictest of: */
@@ -31,6 +33,9 @@ struct sql_stmt {
 	unsigned flags;     /* SQLF_* */
 	char reason[128];   /* why this class: "DELETE without a proven bound" */
 	char tag[32];       /* "SELECT", "DELETE", "DROP TABLE": what a person would call it */
+	/* Existing rows that it changes at most, as the text proves; 0: none, or nothing proven. */
+	uint32_t rows;       /* counted by its command tag */
+	uint32_t inner_rows; /* of statements inside it, which the tag does not count */
 	char name[64];      /* name of a PREPARE/EXECUTE/DEALLOCATE/DECLARE/FETCH/CLOSE object, or "" */
 	uint32_t off, len;  /* bytes of the statement in the text */
 };
@@ -56,6 +61,60 @@ struct sql_facts {
 	void *mem;           /* private: owns everything above */
 };
 
+/* ---- what the database is known to hold ---- */
+
+/* Columns that together name one row at most: a unique index in force, without predicate and expressions, whose
+ * equality is that of the operator = on its columns. */
+struct sql_key {
+	size_t n;
+	const char *const *cols;
+};
+
+/* Kinds of writes. */
+#define SQL_ON_INSERT 0x01u
+#define SQL_ON_UPDATE 0x02u
+#define SQL_ON_DELETE 0x04u
+#define SQL_ON_READ 0x08u
+
+/* A relation that a name means now. */
+struct sql_table {
+	bool temp;           /* an ordinary table of this session's temporary schema; nothing hangs on it and it hangs on nothing */
+	bool children;       /* further tables inherit from it: its keys do not hold for their rows */
+	unsigned code;       /* SQL_ON_*: this runs what is not proven harmless, or leaves the database ... */
+	const char *code_why; /* ... for instance "trigger audit of orders runs code that is not proven to be harmless" */
+	unsigned cascade;    /* SQL_ON_*: this also changes any number of rows elsewhere ... */
+	const char *cascade_why;
+	size_t n_tied;       /* columns whose changes are carried into other tables */
+	const char *const *tied;
+	size_t n_keys;
+	const struct sql_key *keys;
+};
+
+enum sql_code_kind { SQL_CODE_FUNCTION, SQL_CODE_OPERATOR, SQL_CODE_TYPE };
+/* What the database's own functions, operators or types of a name run: the strictest of all that have it. */
+enum sql_code {
+	SQL_CODE_NONE,   /* there are none: a built-in, if anything */
+	SQL_CODE_READS,  /* proven to read only, one value each */
+	SQL_CODE_SET,    /* the same, and some give any number of rows */
+	SQL_CODE_OPAQUE, /* not proven */
+};
+
+/* Answers from the catalogue. Names as the parser gives them; schema NULL: found by the search path. */
+struct sql_known {
+	void *ctx;
+	/* false: no such relation is known. */
+	bool (*table)(void *ctx, const char *schema, const char *name, struct sql_table *out);
+	enum sql_code (*code)(void *ctx, enum sql_code_kind kind, const char *schema, const char *name);
+};
+
+/* What executing a prepared name means: fields as in struct sql_stmt. */
+struct sql_prepared {
+	enum sql_class cls;
+	uint32_t classes;
+	unsigned flags; /* SQLF_MEASURE counts */
+	uint32_t rows, inner_rows;
+};
+
 /* Dialect-free settings that change what text means; zero = our pinned session (UTF8, scs on). */
 struct sql_context {
 	bool scs_off;             /* standard_conforming_strings = off: refused when the text's tokens would differ */
@@ -63,8 +122,11 @@ struct sql_context {
 	bool dump_client;            /* the client is pg_dump: its own `SET row_security = off` is harmless then */
 	/* What EXECUTE of a name prepared by an earlier message does (PREPARE has its statement's class): false when
 	 * the name is unknown, which is opaque. NULL: nothing is known. Arguments are judged by themselves. */
-	bool (*prepared)(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes);
+	bool (*prepared)(void *ctx, const char *name, struct sql_prepared *out);
 	void *ctx;
+	/* NULL: nothing is known of the database. Then no key is proven, temporary is a name only, and functions that are
+	 * not built in are opaque. */
+	const struct sql_known *known;
 };
 
 /* Caps on what is looked at; over a cap is SQL_UNPARSABLE with a reason. */

@@ -1,78 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bound rule. Everything it does not recognise is unproven. What counts, for a column c of the
- * target: c = v, c IN (v, ...), c = ANY (v), c BETWEEN v AND v, (c, d) = (v, w), c LIKE
- * 'prefix...', WHERE CURRENT OF, c < v and the like when v is a parameter or depends on the clock
- * (a moving window), or when the arm closes the range on both sides. A range that a literal leaves
- * open at one end is as wide as the table may be. v holds no column at all, except inside a scalar
- * subquery over other tables that cannot reach out. System columns that are alike on every row
- * (tableoid, xmin, ...) do not count.
+ * The only bound that counts without counting: all columns of a unique key compared with given values by =, IN or
+ * = ANY (ARRAY[...]), on the top level of an AND list or on every arm of an OR; and WHERE CURRENT OF, which is one row.
+ * A value is a literal or a parameter, bare or cast to a type to which no column's type is converted with loss; the
+ * column stands bare. Everything else, however narrow it looks, is open: ranges, functions, subqueries, casts and
+ * collations on either side. What an open predicate changes is counted by who runs it.
  */
 #include "sql/pgbound.h"
 
-#include <stdlib.h>
-#include <strings.h>
+#define MAX_DEPTH 50
+#define MAX_EQUAL 32         /* columns of an AND list that are compared with values */
+#define MAX_ROWS  1000000u
 
-#define MAX_DEPTH  100
-#define MAX_RANGES 16
-#define MAX_SPAN   100000.0 /* numbers a closed range may cover and still pick out rows */
+struct equal {
+	const char *col;
+	uint32_t values;
+};
+
+/* What an AND list and the ones around it fix. */
+struct fixed {
+	size_t n;
+	struct equal e[MAX_EQUAL];
+};
 
 struct bound {
-	const char *table, *alias; /* of the target; alias "" without one */
+	const char *table, *alias; /* of the relation; alias "" without one */
+	const struct sql_table *known;
+	bool by_name; /* what is called a key is one */
 	int depth;
 };
 
-/* One open range of an AND list. */
-struct range {
-	const char *col;
-	const struct pgnode *end;
-	bool up;
-};
-
-struct ranges {
-	size_t n;
-	struct range r[MAX_RANGES];
-};
-
-static bool proven(struct bound *b, const struct pgnode *e, struct ranges *open);
-
-static const char *op_name(const struct pgnode *expr)
+static bool is_operator(const struct pgnode *list, const char *name)
 {
-	const struct pgnode *list = pgnode_field(expr, "name");
-	const char *schema = pgnode_str(pgnode_first(list)), *name = pgnode_str(pgnode_last(list));
+	const char *schema = pgnode_str(pgnode_first(list)), *op = pgnode_str(pgnode_last(list));
 
-	if (pgnode_len(list) == 2 && (schema == NULL || strcmp(schema, "pg_catalog") != 0))
-		return "";
-	return name != NULL && pgnode_len(list) <= 2 ? name : "";
+	if (op == NULL || strcmp(op, name) != 0 || pgnode_len(list) > 2)
+		return false;
+	return pgnode_len(list) == 1 || (schema != NULL && strcmp(schema, "pg_catalog") == 0);
 }
 
-/* Take off what does not change which column it is. */
-static const struct pgnode *strip(const struct pgnode *e)
+/* A column of the relation, bare: its name, else NULL. */
+static const char *column(const struct bound *b, const struct pgnode *e)
 {
-	while (pgnode_is(e, "TypeCast") || pgnode_is(e, "CollateClause"))
-		e = pgnode_field(e, "arg");
-	return e;
-}
-
-static bool same_for_every_row(const char *col)
-{
-	static const char *const system[] = {"tableoid", "xmin", "xmax", "cmin", "cmax"};
-	size_t i;
-
-	for (i = 0; i < sizeof(system) / sizeof(system[0]); i++)
-		if (strcmp(col, system[i]) == 0)
-			return true;
-	return false;
-}
-
-/* A plain column of the target: its name, else NULL. */
-static const char *plain_column(const struct bound *b, const struct pgnode *e)
-{
-	const struct pgnode *f = pgnode_field(strip(e), "fields"), *last = pgnode_last(f);
-	const char *col = pgnode_str(last), *rel;
+	const struct pgnode *f = pgnode_field(e, "fields");
+	const char *col = pgnode_str(pgnode_last(f)), *rel;
 	size_t n = pgnode_len(f);
 
-	if (!pgnode_is(strip(e), "ColumnRef") || col == NULL || n > 3 || same_for_every_row(col))
+	if (!pgnode_is(e, "ColumnRef") || col == NULL || n > 3)
 		return NULL;
 	if (n == 1)
 		return col;
@@ -84,331 +58,268 @@ static const char *plain_column(const struct bound *b, const struct pgnode *e)
 	return b->alias[0] == '\0' && strcmp(rel, b->table) == 0 ? col : NULL;
 }
 
-/* Functions of one column that keep different rows apart well enough for a comparison by equality.
- */
-static bool keeps_rows_apart(const struct pgnode *call)
+/* Types for whose sake the server converts no column with loss, as it does for floating-point numbers and for times of
+ * one zone. */
+static bool type_keeps(const struct pgnode *type)
 {
-	static const char *const names[] = {"lower", "upper", "date", "date_trunc"};
-	const struct pgnode *f = pgnode_field(call, "funcname");
-	const char *name = pgnode_str(pgnode_last(f));
+	static const char *const names[] = {"int2", "int4", "int8", "numeric", "text", "varchar", "uuid", "bool", "date",
+	    "timestamp", "bytea", "oid"};
+	const struct pgnode *list = pgnode_field(type, "names");
+	const char *schema = pgnode_str(pgnode_first(list)), *name = pgnode_str(pgnode_last(list));
 	size_t i;
 
-	if (name == NULL ||
-	    (pgnode_len(f) == 2 && strcmp(pgnode_str(pgnode_first(f)), "pg_catalog") != 0))
+	if (name == NULL || pgnode_len(pgnode_field(type, "arrayBounds")) > 0 || pgnode_field_bool(type, "setof"))
+		return false;
+	if (pgnode_len(list) != 1 && (pgnode_len(list) != 2 || schema == NULL || strcmp(schema, "pg_catalog") != 0))
 		return false;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i]) == 0)
+		if (strcmp(names[i], name) == 0)
 			return true;
 	return false;
 }
 
-static bool has_kind(const struct pgnode *e, const char *a, const char *b)
+/* A value that is in the text or comes with it. */
+static bool is_given(const struct pgnode *e)
 {
-	const struct pgnode *n;
-
-	for (n = e; n != NULL; n = pgnode_walk(e, n, false))
-		if (n->kind != NULL &&
-		    (strcmp(n->kind, a) == 0 || (b != NULL && strcmp(n->kind, b) == 0)))
-			return true;
-	return false;
+	while (pgnode_is(e, "TypeCast") && type_keeps(pgnode_field(e, "typeName")))
+		e = pgnode_field(e, "arg");
+	return pgnode_is(e, "A_Const") || pgnode_is(e, "ParamRef");
 }
 
-/* c, c::type, lower(c), doc->>'key'. */
-static const char *compared_column(const struct bound *b, const struct pgnode *e)
+/* The number of values in a list of given ones, 0 when it is none. */
+static uint32_t count_given(const struct pgnode *list)
 {
-	const struct pgnode *args, *a;
-	const char *col = plain_column(b, e), *op;
+	const struct pgnode *v;
+	size_t n = pgnode_len(list);
 
-	e = strip(e);
-	if (col != NULL)
-		return col;
-	if (pgnode_is(e, "FuncCall") && keeps_rows_apart(e)) {
-		args = pgnode_field(e, "args");
-		for (a = pgnode_first(args); a != NULL; a = a->next)
-			if (plain_column(b, a) != NULL)
-				col = plain_column(b, a);
-			else if (has_kind(a, "ColumnRef", "SubLink"))
-				return NULL;
-		return col;
+	for (v = pgnode_first(list); v != NULL; v = v->next)
+		if (!is_given(v))
+			return 0;
+	return n < MAX_ROWS ? (uint32_t)n : 0;
+}
+
+static void fix(struct bound *b, struct fixed *f, const struct pgnode *e, uint32_t values)
+{
+	const char *col = column(b, e);
+
+	if (col != NULL && values > 0 && f->n < MAX_EQUAL)
+		f->e[f->n++] = (struct equal){col, values};
+}
+
+/* a = 1 and (a, b) = (1, 2), either way round. */
+static void fix_equal(struct bound *b, struct fixed *f, const struct pgnode *l, const struct pgnode *r)
+{
+	const struct pgnode *x, *y;
+
+	if (pgnode_is(l, "RowExpr") && pgnode_is(r, "RowExpr")) {
+		x = pgnode_first(pgnode_field(l, "args"));
+		y = pgnode_first(pgnode_field(r, "args"));
+		for (; x != NULL && y != NULL; x = x->next, y = y->next)
+			fix_equal(b, f, x, y);
+		return;
 	}
-	if (pgnode_is(e, "A_Expr")) {
-		op = op_name(e);
-		if ((strcmp(op, "->>") == 0 || strcmp(op, "->") == 0 || strcmp(op, "#>>") == 0) &&
-		    !has_kind(pgnode_field(e, "rexpr"), "ColumnRef", "SubLink"))
-			return plain_column(b, pgnode_field(e, "lexpr"));
-	}
-	return NULL;
+	if (is_given(r))
+		fix(b, f, l, 1);
+	else if (is_given(l))
+		fix(b, f, r, 1);
 }
 
-/* A scalar subquery over one other table whose result cannot be the outer column: qualified, or
- * another name. */
-static bool subquery_is_value(const struct bound *b, const struct pgnode *link, const char *col)
+/* (a, b) IN ((1, 2), (3, 4)): each column has as many values as there are rows, and the product of both is never less
+ * than the number of pairs. */
+static void fix_rows(struct bound *b, struct fixed *f, const struct pgnode *l, const struct pgnode *list)
 {
-	const struct pgnode *s = pgnode_field(link, "subselect"),
-			    *from = pgnode_first(pgnode_field(s, "fromClause"));
-	const struct pgnode *list = pgnode_field(s, "targetList"),
-			    *val = pgnode_field(pgnode_first(list), "val"), *n;
-	const char *inner;
+	const struct pgnode *row, *col;
+	size_t n = pgnode_len(list);
 
-	if (strcmp(pgnode_field_str(link, "subLinkType"), "EXPR_SUBLINK") != 0 ||
-	    pgnode_len(list) != 1)
-		return false;
-	if (!has_kind(s, "ColumnRef", "SubLink"))
-		return true;
-	if (!pgnode_is(from, "RangeVar") || from->next != NULL ||
-	    pgnode_field(s, "withClause") != NULL || has_kind(s, "SubLink", "JoinExpr") ||
-	    pgnode_field(s, "larg") != NULL)
-		return false;
-	if (strcmp(pgnode_field_str(from, "relname"), b->table) == 0)
-		return false;
-	for (n = s; n != NULL; n = pgnode_walk(s, n, false))
-		if (pgnode_is(n, "ColumnRef") && pgnode_len(pgnode_field(n, "fields")) > 1 &&
-		    plain_column(b, n) != NULL)
-			return false; /* names the target: correlated */
-	inner = pgnode_str(pgnode_last(pgnode_field(val, "fields")));
-	if (!pgnode_is(val, "ColumnRef"))
-		return !has_kind(val, "ColumnRef", NULL);
-	return inner != NULL &&
-	       (pgnode_len(pgnode_field(val, "fields")) > 1 || strcmp(inner, col) != 0);
+	for (row = pgnode_first(list); row != NULL; row = row->next)
+		if (!pgnode_is(row, "RowExpr") || count_given(pgnode_field(row, "args")) == 0)
+			return;
+	for (col = pgnode_first(pgnode_field(l, "args")); col != NULL && n < MAX_ROWS; col = col->next)
+		fix(b, f, col, (uint32_t)n);
 }
 
-/* Does e hold nothing that comes from a table? */
-static bool is_value(const struct pgnode *e)
-{
-	return e != NULL && !has_kind(e, "ColumnRef", "SubLink");
-}
-
-/* A numeric literal. */
-static bool number_of(const struct pgnode *e, double *out)
-{
-	const struct pgnode *c = strip(e), *f = pgnode_field(c, "fval"),
-			    *i = pgnode_field(c, "ival");
-
-	if (!pgnode_is(c, "A_Const") || (f == NULL && i == NULL))
-		return false;
-	*out = f != NULL && pgnode_str(f) != NULL ? strtod(pgnode_str(f), NULL)
-						  : (double)pgnode_int(i);
-	return true;
-}
-
-/* Do two ends leave a range that is no sweep? Only numbers can be told apart without a catalogue.
- */
-static bool is_narrow(const struct pgnode *a, const struct pgnode *b)
-{
-	static const char *const endless[] = {"infinity", "-infinity", "+infinity", "inf", "-inf"};
-	const struct pgnode *ends[2] = {a, b};
-	double x, y;
-	size_t i, k;
-
-	for (k = 0; k < 2; k++) {
-		const char *s = pgnode_const_str(strip(ends[k]));
-
-		for (i = 0; s != NULL && i < sizeof(endless) / sizeof(endless[0]); i++)
-			if (strcasecmp(s, endless[i]) == 0)
-				return false;
-	}
-	if (!number_of(a, &x) || !number_of(b, &y))
-		return true;
-	return x - y <= MAX_SPAN && y - x <= MAX_SPAN;
-}
-
-/* A parameter, or something the clock moves: an open range against it is a window, not a sweep. */
-static bool is_window(const struct pgnode *e)
-{
-	static const char *const clocks[] = {
-	    "now", "clock_timestamp", "statement_timestamp", "transaction_timestamp"};
-	const struct pgnode *n;
-	size_t i;
-
-	for (n = e; n != NULL; n = pgnode_walk(e, n, false)) {
-		const char *name = pgnode_str(pgnode_last(pgnode_field(n, "funcname")));
-
-		if (pgnode_is(n, "ParamRef"))
-			return true;
-		if (pgnode_is(n, "SQLValueFunction")) {
-			const char *op = pgnode_field_str(n, "op");
-
-			return strstr(op, "_CURRENT_DATE") != NULL || strstr(op, "TIME") != NULL;
-		}
-		for (i = 0; pgnode_is(n, "FuncCall") && name != NULL &&
-			    i < sizeof(clocks) / sizeof(clocks[0]);
-		     i++)
-			if (strcmp(name, clocks[i]) == 0)
-				return true;
-	}
-	return false;
-}
-
-static bool proven_equal(struct bound *b, const struct pgnode *l, const struct pgnode *r)
-{
-	const char *col = compared_column(b, l);
-
-	if (col == NULL)
-		return false;
-	return is_value(r) || (pgnode_is(r, "SubLink") && subquery_is_value(b, r, col));
-}
-
-/* (a, b) = (1, 2): one pair is enough. */
-static bool proven_row(struct bound *b, const struct pgnode *l, const struct pgnode *r)
-{
-	const struct pgnode *x = pgnode_first(pgnode_field(l, "args")),
-			    *y = pgnode_first(pgnode_field(r, "args"));
-
-	for (; x != NULL && y != NULL; x = x->next, y = y->next)
-		if (proven_equal(b, x, y) || proven_equal(b, y, x))
-			return true;
-	return false;
-}
-
-/* c < v. Closed by its partner in the AND list, or a window of its own. */
-static bool proven_range(
-    struct bound *b, const struct pgnode *l, const struct pgnode *r, bool up, struct ranges *open)
-{
-	const char *col = plain_column(b, l);
-	size_t i;
-
-	if (col == NULL || !is_value(r))
-		return false;
-	if (is_window(r))
-		return true;
-	for (i = 0; open != NULL && i < open->n; i++)
-		if (open->r[i].up != up && strcmp(open->r[i].col, col) == 0 &&
-		    is_narrow(open->r[i].end, r))
-			return true;
-	if (open != NULL && open->n < MAX_RANGES)
-		open->r[open->n++] = (struct range){col, r, up};
-	return false;
-}
-
-static bool proven_op(struct bound *b, const struct pgnode *e, struct ranges *open)
-{
-	const struct pgnode *l = pgnode_field(e, "lexpr"), *r = pgnode_field(e, "rexpr");
-	const char *op = op_name(e);
-	bool less = op[0] == '<', strict = op[0] != '\0' && op[1] == '\0', range;
-
-	if (strcmp(op, "=") == 0) {
-		if (pgnode_is(l, "RowExpr") && pgnode_is(r, "RowExpr"))
-			return proven_row(b, l, r);
-		return proven_equal(b, l, r) || proven_equal(b, r, l);
-	}
-	range = (less || op[0] == '>') && (strict || (op[1] == '=' && op[2] == '\0'));
-	return range && (proven_range(b, l, r, !less, open) || proven_range(b, r, l, less, open));
-}
-
-static bool proven_in(struct bound *b, const struct pgnode *e)
-{
-	const struct pgnode *l = pgnode_field(e, "lexpr"), *r = pgnode_field(e, "rexpr"), *a;
-
-	if (strcmp(op_name(e), "=") != 0 || !is_value(r))
-		return false;
-	if (!pgnode_is(l, "RowExpr"))
-		return compared_column(b, l) != NULL;
-	for (a = pgnode_first(pgnode_field(l, "args")); a != NULL; a = a->next)
-		if (compared_column(b, a) != NULL)
-			return true;
-	return false;
-}
-
-static bool proven_like(struct bound *b, const struct pgnode *e)
-{
-	const char *pattern = pgnode_const_str(strip(pgnode_field(e, "rexpr")));
-
-	return (strcmp(op_name(e), "~~") == 0 || strcmp(op_name(e), "~~*") == 0) &&
-	       plain_column(b, pgnode_field(e, "lexpr")) != NULL && pattern != NULL &&
-	       pattern[0] != '\0' && strchr("%_\\", pattern[0]) == NULL;
-}
-
-static bool proven_between(struct bound *b, const struct pgnode *e)
-{
-	const struct pgnode *ends = pgnode_field(e, "rexpr");
-
-	return plain_column(b, pgnode_field(e, "lexpr")) != NULL && is_value(ends) &&
-	       is_narrow(pgnode_at(ends, 0), pgnode_at(ends, 1));
-}
-
-/* c IN (VALUES (1), (2)). */
-static bool proven_sublink(struct bound *b, const struct pgnode *e)
-{
-	const struct pgnode *s = pgnode_field(e, "subselect");
-
-	return strcmp(pgnode_field_str(e, "subLinkType"), "ANY_SUBLINK") == 0 &&
-	       pgnode_field(e, "operName") == NULL &&
-	       pgnode_len(pgnode_field(s, "valuesLists")) > 0 && is_value(s) &&
-	       compared_column(b, pgnode_field(e, "testexpr")) != NULL;
-}
-
-static bool proven_expr(struct bound *b, const struct pgnode *e, struct ranges *open)
+static void fix_one(struct bound *b, struct fixed *f, const struct pgnode *e)
 {
 	const char *kind = pgnode_field_str(e, "kind");
-	const struct pgnode *r = strip(pgnode_field(e, "rexpr"));
+	const struct pgnode *l = pgnode_field(e, "lexpr"), *r = pgnode_field(e, "rexpr");
 
+	if (!pgnode_is(e, "A_Expr") || !is_operator(pgnode_field(e, "name"), "="))
+		return;
 	if (strcmp(kind, "AEXPR_OP") == 0)
-		return proven_op(b, e, open);
-	if (strcmp(kind, "AEXPR_IN") == 0)
-		return proven_in(b, e);
-	if (strcmp(kind, "AEXPR_OP_ANY") == 0)
-		return strcmp(op_name(e), "=") == 0 && is_value(r) &&
-		       compared_column(b, pgnode_field(e, "lexpr")) != NULL;
-	if (strcmp(kind, "AEXPR_BETWEEN") == 0 || strcmp(kind, "AEXPR_BETWEEN_SYM") == 0)
-		return proven_between(b, e);
-	if (strcmp(kind, "AEXPR_LIKE") == 0 || strcmp(kind, "AEXPR_ILIKE") == 0)
-		return proven_like(b, e);
-	if (strcmp(kind, "AEXPR_NOT_DISTINCT") == 0) /* from NULL: every row without a value */
-		return pgnode_is(r, "A_Const") && !pgnode_field_bool(r, "isnull") &&
-		       proven_equal(b, pgnode_field(e, "lexpr"), r);
+		fix_equal(b, f, l, r);
+	else if (strcmp(kind, "AEXPR_IN") == 0 && pgnode_is(l, "RowExpr"))
+		fix_rows(b, f, l, r);
+	else if (strcmp(kind, "AEXPR_IN") == 0)
+		fix(b, f, l, count_given(r));
+	else if (strcmp(kind, "AEXPR_OP_ANY") == 0 && pgnode_is(r, "A_ArrayExpr"))
+		fix(b, f, l, count_given(pgnode_field(r, "elements")));
+}
+
+/* Rows that the fixed columns of one key leave, 0 when one is not fixed. */
+static uint32_t key_rows(const struct sql_key *k, const struct fixed *f)
+{
+	uint64_t rows = k->n > 0;
+	size_t i, j;
+
+	for (i = 0; i < k->n && rows > 0; i++) {
+		uint32_t best = 0;
+
+		for (j = 0; j < f->n; j++)
+			if (strcmp(f->e[j].col, k->cols[i]) == 0 && (best == 0 || f->e[j].values < best))
+				best = f->e[j].values;
+		rows *= best;
+		if (rows > MAX_ROWS)
+			rows = 0;
+	}
+	return (uint32_t)rows;
+}
+
+static bool called_key(const char *col)
+{
+	static const char *const ends[] = {"id", "uuid", "key", "pk"};
+	size_t n = strlen(col), i, k;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		k = strlen(ends[i]);
+		if (n >= k && strcmp(col + n - k, ends[i]) == 0 && (n == k || col[n - k - 1] == '_'))
+			return true;
+	}
 	return false;
 }
 
-static bool proven_bool(struct bound *b, const struct pgnode *e)
+static uint32_t fixed_rows(const struct bound *b, const struct fixed *f)
 {
-	const char *op = pgnode_field_str(e, "boolop");
-	const struct pgnode *a = pgnode_first(pgnode_field(e, "args"));
-	struct ranges open = {.n = 0};
+	uint32_t best = 0, rows;
+	size_t i;
 
-	if (strcmp(op, "AND_EXPR") == 0) {
-		for (; a != NULL; a = a->next)
-			if (proven(b, a, &open))
-				return true;
-		return false;
+	for (i = 0; b->by_name && i < f->n && best == 0; i++)
+		best = called_key(f->e[i].col) ? f->e[i].values : 0;
+	for (i = 0; b->known != NULL && i < b->known->n_keys; i++) {
+		rows = key_rows(&b->known->keys[i], f);
+		if (rows > 0 && (best == 0 || rows < best))
+			best = rows;
 	}
-	if (strcmp(op, "OR_EXPR") != 0)
-		return false; /* NOT */
-	for (; a != NULL; a = a->next)
-		if (!proven(b, a, NULL))
-			return false;
-	return true;
+	return best;
 }
 
-static bool proven(struct bound *b, const struct pgnode *e, struct ranges *open)
+static uint32_t proven(struct bound *b, const struct pgnode *e, const struct fixed *outer);
+
+static bool is_bool(const struct pgnode *e, const char *op)
 {
-	bool r = false;
+	return pgnode_is(e, "BoolExpr") && strcmp(pgnode_field_str(e, "boolop"), op) == 0;
+}
+
+/* Every arm must be proven. */
+static uint32_t proven_or(struct bound *b, const struct pgnode *e, const struct fixed *outer)
+{
+	const struct pgnode *a;
+	uint64_t sum = 0;
+	uint32_t rows;
+
+	for (a = pgnode_first(pgnode_field(e, "args")); a != NULL; a = a->next) {
+		rows = proven(b, a, outer);
+		sum += rows;
+		if (rows == 0 || sum > MAX_ROWS)
+			return 0;
+	}
+	return (uint32_t)sum;
+}
+
+/* What the AND list e fixes, lists inside it included. */
+static void fix_list(struct bound *b, struct fixed *f, const struct pgnode *e)
+{
+	const struct pgnode *a;
+
+	if (!is_bool(e, "AND_EXPR")) {
+		fix_one(b, f, e);
+	} else if (++b->depth <= MAX_DEPTH) {
+		for (a = pgnode_first(pgnode_field(e, "args")); a != NULL; a = a->next)
+			fix_list(b, f, a);
+		b->depth--;
+	}
+}
+
+/* An OR of the AND list e that is proven given what the list fixes. */
+static uint32_t proven_in_list(struct bound *b, const struct pgnode *e, const struct fixed *f)
+{
+	const struct pgnode *a;
+	uint32_t rows = 0;
+
+	if (is_bool(e, "OR_EXPR"))
+		return proven_or(b, e, f);
+	if (!is_bool(e, "AND_EXPR") || ++b->depth > MAX_DEPTH)
+		return 0;
+	for (a = pgnode_first(pgnode_field(e, "args")); a != NULL && rows == 0; a = a->next)
+		rows = proven_in_list(b, a, f);
+	b->depth--;
+	return rows;
+}
+
+/* Rows that e leaves together with what is fixed around it; 0: not proven. Too deep is not proven. */
+static uint32_t proven(struct bound *b, const struct pgnode *e, const struct fixed *outer)
+{
+	struct fixed f = *outer;
+	uint32_t rows;
 
 	if (++b->depth > MAX_DEPTH)
-		r = false;
-	else if (pgnode_is(e, "A_Expr"))
-		r = proven_expr(b, e, open);
-	else if (pgnode_is(e, "BoolExpr"))
-		r = proven_bool(b, e);
-	else if (pgnode_is(e, "SubLink"))
-		r = proven_sublink(b, e);
-	else if (pgnode_is(e, "CurrentOfExpr"))
-		r = true;
+		return 0;
+	fix_list(b, &f, e);
+	rows = fixed_rows(b, &f);
+	if (rows == 0)
+		rows = proven_in_list(b, e, &f);
 	b->depth--;
-	return r;
+	return rows;
 }
 
-bool pgbound_proven(const struct pgnode *stmt, const char **why)
+static struct bound bound_of(const struct pgnode *rel, const struct sql_table *table)
 {
-	const struct pgnode *rel = pgnode_field(stmt, "relation"),
-			    *where = pgnode_field(stmt, "whereClause");
-	struct bound b = {
+	return (struct bound){
 	    .table = pgnode_field_str(rel, "relname"),
 	    .alias = pgnode_field_str(pgnode_field(rel, "alias"), "aliasname"),
+	    .known = table,
 	};
+}
 
-	*why = "without a WHERE clause";
-	if (where == NULL)
-		return false;
-	*why = "without a proven bound";
-	return proven(&b, where, NULL);
+static bool is_subquery(const struct pgnode *n)
+{
+	return n->key != NULL && strcmp(n->key, "subselect") == 0;
+}
+
+/* A bare name in a subquery may be a column of the tables there. */
+bool pgbound_looks_at(const struct pgnode *rel, const struct pgnode *expr)
+{
+	struct bound b = bound_of(rel, NULL);
+	const struct pgnode *n;
+
+	for (n = expr; n != NULL; n = pgnode_walk(expr, n, is_subquery(n)))
+		if (column(&b, n) != NULL)
+			return true;
+	for (n = expr; n != NULL; n = pgnode_walk(expr, n, false))
+		if (column(&b, n) != NULL && pgnode_len(pgnode_field(n, "fields")) > 1)
+			return true;
+	return false;
+}
+
+enum pgbound pgbound_of(
+    const struct pgnode *rel, const struct pgnode *where, const struct sql_table *table, uint32_t *rows)
+{
+	struct bound b = bound_of(rel, table);
+	const struct fixed none = {.n = 0};
+
+	*rows = 1;
+	if (pgnode_is(where, "CurrentOfExpr"))
+		return PGBOUND_PROVEN;
+	*rows = where != NULL ? proven(&b, where, &none) : 0;
+	if (*rows > 0)
+		return PGBOUND_PROVEN;
+	return pgbound_looks_at(rel, where) ? PGBOUND_OPEN : PGBOUND_NONE;
+}
+
+bool pgbound_called_key(const struct pgnode *rel, const struct pgnode *where)
+{
+	struct bound b = bound_of(rel, NULL);
+	const struct fixed none = {.n = 0};
+
+	b.by_name = true;
+	return where != NULL && proven(&b, where, &none) > 0;
 }

@@ -118,6 +118,16 @@ static void call_set_config(struct pgwalk *w, const struct pgnode *call)
 
 /* ---- functions and operators ---- */
 
+/* Numbers taken from a sequence and locks of the session stay when the rows are rolled back. */
+static void lasts(struct pgwalk *w, const struct pgnode *n, const char *name)
+{
+	bool next = strcmp(name, "nextval") == 0;
+
+	w->lasting |= next || strstr(name, "advisory") != NULL;
+	if (next && w->bodies == 0 && pgrows_repeats(w, n))
+		pgwalk_raise(w, SQL_BULK, "nextval() for each row of a query advances a sequence any number of times");
+}
+
 bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 {
 	const struct pgnode *list = pgnode_field(n, "funcname");
@@ -148,6 +158,9 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 		pgwalk_raise_call(w, f->cls, "%s() %s", name, f->why);
 	else if (strncmp(name, "pg_", 3) == 0 && strstr(name, "advisory") != NULL)
 		w->stmt->flags |= SQLF_LOCKS;
+	else
+		return false;
+	lasts(w, n, name);
 	return false;
 }
 
@@ -325,12 +338,4 @@ bool pgexpr_relation(struct pgwalk *w, const struct pgnode *n)
 		pgwalk_raise(
 		    w, SQL_PRIVILEGE, "changes the system catalogue %s", pgwalk_shown(w, name));
 	return true;
-}
-
-bool pgexpr_lock(struct pgwalk *w, const struct pgnode *n)
-{
-	(void)n;
-	if (!w->planned && w->bodies == 0)
-		w->stmt->flags |= SQLF_LOCKS;
-	return false;
 }

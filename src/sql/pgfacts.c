@@ -67,7 +67,9 @@ static void remember_prepared(struct pgwalk *w)
 		w->failed = true;
 		return;
 	}
-	*p = (struct prepared){w->prepared, w->stmt->name, w->stmt->cls, w->stmt->classes};
+	*p = (struct prepared){w->prepared, w->stmt->name,
+	    {w->stmt->cls, w->stmt->classes, w->stmt->flags & SQLF_MEASURE, w->stmt->rows,
+		w->stmt->inner_rows}};
 	w->prepared = p;
 }
 
@@ -78,15 +80,19 @@ static void walk_statement(struct pgwalk *w, const struct pgnode *n, struct sql_
 	s->cls = SQL_READ;
 	w->stmt = s;
 	w->root = n;
-	w->planned = false;
+	w->planned = w->lasting = false;
 	if (k == NULL || k->tag == NULL) {
 		s->cls = SQL_UNPARSABLE;
 		(void)snprintf(s->reason, sizeof(s->reason), "a statement of an unknown kind");
 	} else {
 		pgwalk_tree(w, n);
 	}
+	/* Rows above a limit are undone; what the limit alone keeps small is not. */
+	if (w->lasting && (s->flags & SQLF_MEASURE) != 0)
+		pgwalk_raise(w, SQL_BULK, "%s of rows that no unique key names, with effects that last", s->tag);
 	s->classes |= 1u << s->cls;
 	s->flags |= implied_flags(s->classes);
+	w->renamed |= (s->flags & SQLF_CATALOG) != 0;
 	if (pgnode_is(n, "PrepareStmt"))
 		remember_prepared(w);
 }

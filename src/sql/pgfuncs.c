@@ -185,3 +185,8 @@ bool pgfunc_is_operator(const char *schema, const char *name)
 		return false;
 	return find_in(pgfuncs_operator, pgfuncs_operator_n, name);
 }
+
+bool pgfunc_is_set(const char *name)
+{
+	return find_in(pgfuncs_set, pgfuncs_set_n, name);
+}

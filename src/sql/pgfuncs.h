@@ -24,10 +24,15 @@ bool pgfunc_is_read(const char *schema, const char *name);
 /* A built-in operator ("=", "||", ...); schema "" or "pg_catalog". */
 bool pgfunc_is_operator(const char *schema, const char *name);
 
+/* May a call of this built-in give any number of rows? */
+bool pgfunc_is_set(const char *name);
+
 /* Generated, sorted bytewise: tools/gen-pgfuncs.sh. */
 extern const char *const pgfuncs_read[];
 extern const size_t pgfuncs_read_n;
 extern const char *const pgfuncs_operator[];
 extern const size_t pgfuncs_operator_n;
+extern const char *const pgfuncs_set[];
+extern const size_t pgfuncs_set_n;
 
 #endif

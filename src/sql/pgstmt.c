@@ -1,95 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Statements about rows, sessions and prepared things. What they hold inside is met by the walk.
+ * Statements about sessions and prepared things. What they hold inside is met by the walk; rows are pgrows.c's.
  */
 #include <stdlib.h>
 #include <strings.h>
 
 #include "base/mem.h"
-#include "sql/pgbound.h"
 #include "sql/pgsettings.h"
 #include "sql/pgwalk.h"
-
-/* ---- rows ---- */
-
-/* Changes to pg_temp.x concern this session only. */
-static bool target_is_temp(struct pgwalk *w, const struct pgnode *n)
-{
-	if (!pgwalk_is_temp(pgnode_field(n, "relation")))
-		return false;
-	pgwalk_raise(w, SQL_SESSION, "changes a temporary table");
-	return true;
-}
-
-bool pgstmt_insert(struct pgwalk *w, const struct pgnode *n)
-{
-	const struct pgnode *s = pgnode_field(n, "selectStmt");
-	bool rows = s == NULL || (pgnode_len(pgnode_field(s, "valuesLists")) > 0 &&
-				     pgnode_field(s, "larg") == NULL);
-
-	if (target_is_temp(w, n))
-		return false;
-	if (rows)
-		pgwalk_raise(w, SQL_WRITE, "INSERT of listed rows");
-	else
-		pgwalk_raise(
-		    w, SQL_BULK, "INSERT ... SELECT writes as many rows as its query finds");
-	return false;
-}
-
-/* UPDATE or DELETE: joined names the clause with more tables. */
-static bool change(struct pgwalk *w, const struct pgnode *n, const char *verb, const char *joined)
-{
-	const char *why;
-
-	if (target_is_temp(w, n))
-		return false;
-	if (pgnode_len(pgnode_field(n, joined)) > 0)
-		pgwalk_raise(w, SQL_BULK, "%s of rows chosen by a join", verb);
-	else if (pgbound_proven(n, &why))
-		pgwalk_raise(w, SQL_WRITE, "%s with a proven bound", verb);
-	else
-		pgwalk_raise(w, SQL_BULK, "%s %s", verb, why);
-	return false;
-}
-
-bool pgstmt_update(struct pgwalk *w, const struct pgnode *n)
-{
-	return change(w, n, "UPDATE", "fromClause");
-}
-
-bool pgstmt_delete(struct pgwalk *w, const struct pgnode *n)
-{
-	return change(w, n, "DELETE", "usingClause");
-}
-
-static void copy_outside(struct pgwalk *w, const struct pgnode *n, bool from)
-{
-	const char *dir = from ? "FROM" : "TO";
-
-	if (pgnode_field_bool(n, "is_program"))
-		pgwalk_raise(
-		    w, SQL_ESCAPE, "COPY … %s PROGRAM runs a program on the database host", dir);
-	else
-		pgwalk_raise(w, SQL_ESCAPE, "COPY … %s a file %s files of the database host", dir,
-		    from ? "reads" : "writes");
-}
-
-bool pgstmt_copy(struct pgwalk *w, const struct pgnode *n)
-{
-	bool from = pgnode_field_bool(n, "is_from");
-
-	if (pgnode_field_bool(n, "is_program") || pgnode_field(n, "filename") != NULL) {
-		copy_outside(w, n, from);
-		return false;
-	}
-	pgwalk_flag(w, n, from ? SQLF_COPY_IN : SQLF_COPY_OUT);
-	if (!from)
-		pgwalk_raise(w, SQL_READ, "COPY TO STDOUT");
-	else if (!target_is_temp(w, n))
-		pgwalk_raise(w, SQL_BULK, "COPY FROM STDIN writes any number of rows");
-	return false;
-}
 
 /* ---- statements around statements ---- */
 
@@ -137,23 +55,23 @@ bool pgstmt_prepare(struct pgwalk *w, const struct pgnode *n)
 }
 
 /* A name prepared in this message or, as the caller tells, before it. */
-static bool find_prepared(const struct pgwalk *w, const char *name, struct prepared *out)
+static bool find_prepared(const struct pgwalk *w, const char *name, struct sql_prepared *out)
 {
 	const struct prepared *p;
 
 	for (p = w->prepared; p != NULL; p = p->next)
 		if (strcmp(p->name, name) == 0) {
-			*out = *p;
+			*out = p->what;
 			return true;
 		}
-	return w->cx != NULL && w->cx->prepared != NULL &&
-	       w->cx->prepared(w->cx->ctx, name, &out->cls, &out->classes);
+	return w->cx != NULL && w->cx->prepared != NULL && w->cx->prepared(w->cx->ctx, name, out);
 }
 
+/* The tag of EXECUTE is that of the statement behind it, and so counts the same rows. */
 bool pgstmt_execute(struct pgwalk *w, const struct pgnode *n)
 {
 	const char *name = pgnode_field_str(n, "name");
-	struct prepared p = {.cls = SQL_UNPARSABLE};
+	struct sql_prepared p = {.cls = SQL_UNPARSABLE};
 
 	pgwalk_name(w, n, name);
 	w->stmt->flags |= SQLF_BY_NAME;
@@ -163,8 +81,12 @@ bool pgstmt_execute(struct pgwalk *w, const struct pgnode *n)
 	}
 	pgwalk_raise(
 	    w, p.cls, "EXECUTE of a prepared statement of class %s", sql_class_name(p.cls));
-	if (!w->planned)
-		w->stmt->classes |= p.classes;
+	if (w->planned)
+		return false;
+	w->stmt->classes |= p.classes;
+	if ((p.flags & SQLF_MEASURE) != 0)
+		pgrows_open(w, n, "EXECUTE of a statement that names no rows by a unique key");
+	pgrows_proven(w, n, p.rows, p.inner_rows);
 	return false;
 }
 
@@ -229,9 +151,12 @@ bool pgstmt_transaction(struct pgwalk *w, const struct pgnode *n)
 	pgwalk_name(w, n, pgnode_field_str(n, "savepoint_name"));
 	if (pgnode_field_bool(n, "chain"))
 		pgwalk_flag(w, n, SQLF_TX_BEGIN);
-	if (i >= 8)
+	if (i == 7)
 		pgwalk_raise(
-		    w, SQL_WRITE, "%s ends a transaction that was prepared earlier", kinds[i].tag);
+		    w, SQL_CONTROL, "PREPARE TRANSACTION leaves changes and locks behind that no session ends");
+	else if (i > 7)
+		pgwalk_raise(
+		    w, SQL_CONTROL, "%s ends a transaction that was prepared earlier", kinds[i].tag);
 	return false;
 }
 

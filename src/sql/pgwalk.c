@@ -209,6 +209,20 @@ bool pgwalk_is_temp(const struct pgnode *rangevar)
 	return strcmp(pgnode_field_str(rangevar, "schemaname"), "pg_temp") == 0;
 }
 
+const struct sql_known *pgwalk_known(const struct pgwalk *w)
+{
+	return w->cx != NULL && !w->renamed ? w->cx->known : NULL;
+}
+
+enum sql_code pgwalk_code(const struct pgwalk *w, enum sql_code_kind kind, const char *schema, const char *name)
+{
+	const struct sql_known *k = w->cx != NULL ? w->cx->known : NULL;
+
+	if (k == NULL || k->code == NULL)
+		return SQL_CODE_NONE;
+	return k->code(k->ctx, kind, schema != NULL && schema[0] != '\0' ? schema : NULL, name);
+}
+
 bool pgwalk_is_catalog(const char *schema, const char *name)
 {
 	if (schema[0] == '\0')

@@ -29,8 +29,7 @@ struct nameset {
 struct prepared {
 	struct prepared *next;
 	const char *name;
-	enum sql_class cls;
-	uint32_t classes;
+	struct sql_prepared what;
 };
 
 struct pgwalk {
@@ -45,6 +44,8 @@ struct pgwalk {
 	bool with;    /* the text has CTEs: a name may not be a relation */
 	bool planned; /* EXPLAIN without ANALYZE: planned, not executed */
 	bool later;   /* a function's body: runs some other time, only what nobody may do counts */
+	bool lasting; /* calls something that a rollback does not undo and that a limit of rows keeps small */
+	bool renamed; /* an earlier statement of the message may have changed what names mean */
 	int bodies;   /* bodies inside bodies */
 	bool failed;  /* out of memory: the message is refused */
 };
@@ -81,8 +82,20 @@ struct pgkind {
 /* NULL: no statement we know and nothing to do. */
 const struct pgkind *pgkind_find(const char *kind);
 
-/* pgstmt.c: statements that only data or sessions know. */
-pgwalk_fn pgstmt_insert, pgstmt_update, pgstmt_delete, pgstmt_copy, pgstmt_explain, pgstmt_prepare,
+/* pgrows.c: statements that change or lock rows. */
+pgwalk_fn pgrows_insert, pgrows_update, pgrows_delete, pgrows_copy, pgrows_lock;
+/* n may change any number of rows: measured when its tag counts them, else bulk. Or at most these numbers, the second
+ * by statements inside it. */
+void pgrows_open(struct pgwalk *w, const struct pgnode *n, const char *why);
+void pgrows_proven(struct pgwalk *w, const struct pgnode *n, uint32_t rows, uint32_t inner_rows);
+/* Does a call at n run once per row of something, not once per given row? */
+bool pgrows_repeats(struct pgwalk *w, const struct pgnode *n);
+/* What the catalogue knows of the relation; false: nothing. */
+bool pgrows_known(const struct pgwalk *w, const struct pgnode *rel, struct sql_table *out);
+/* Is the relation a table of this session only? By name alone when there is no catalogue. */
+bool pgrows_is_temp(const struct pgwalk *w, const struct pgnode *rel);
+/* pgstmt.c: statements that only sessions know. */
+pgwalk_fn pgstmt_explain, pgstmt_prepare,
 	pgstmt_execute, pgstmt_declare, pgstmt_fetch, pgstmt_close, pgstmt_deallocate, pgstmt_transaction, pgstmt_set,
 	pgstmt_discard, pgstmt_lock, pgstmt_notify, pgstmt_vacuum;
 /* pgddl.c: statements about objects. */
@@ -90,7 +103,7 @@ pgwalk_fn pgddl_into, pgddl_create, pgddl_view, pgddl_sequence, pgddl_index, pgd
 	pgddl_drop, pgddl_truncate, pgddl_rename, pgddl_function, pgddl_alter_function, pgddl_do, pgddl_extension,
 	pgddl_alter_extension, pgddl_system, pgddl_database, pgddl_event_trigger, pgddl_define;
 /* pgexpr.c: nodes inside statements. */
-pgwalk_fn pgexpr_call, pgexpr_equal, pgexpr_type, pgexpr_operator, pgexpr_relation, pgexpr_lock, pgexpr_sort, pgexpr_sublink, pgexpr_sample,
+pgwalk_fn pgexpr_call, pgexpr_equal, pgexpr_type, pgexpr_operator, pgexpr_relation, pgexpr_sort, pgexpr_sublink, pgexpr_sample,
 	pgexpr_column, pgexpr_indirection;
 
 /* SET and set_config(): value NULL is not a constant. */
@@ -98,7 +111,12 @@ void pgexpr_setting(struct pgwalk *w, const char *name, const char *value, int h
 /* The arguments of SET as one text in the arena, commas between; NULL when one is no constant. */
 const char *pgexpr_setting_value(struct pgwalk *w, const struct pgnode *args);
 
+/* Named pg_temp.x. */
 bool pgwalk_is_temp(const struct pgnode *rangevar);
+/* What is known of the database, NULL: nothing, or nothing any more at this place of the message. */
+const struct sql_known *pgwalk_known(const struct pgwalk *w);
+/* What the database's own functions (operators, types) of that name run. */
+enum sql_code pgwalk_code(const struct pgwalk *w, enum sql_code_kind kind, const char *schema, const char *name);
 bool pgwalk_is_catalog(const char *schema, const char *name);
 
 /* pgbody.c: PL/pgSQL and SQL bodies. now: they run with this statement (DO), else later (CREATE FUNCTION): then only

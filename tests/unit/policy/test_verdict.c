@@ -149,6 +149,71 @@ Test(verdict, cap_of_a_role)
 	cr_assert_str_eq(j.hint, "your role or certificate allows nothing beyond class read");
 }
 
+/* What is beyond guard_rows is bulk: held where bulk is held, nothing to count where bulk passes. */
+Test(verdict, writes_that_are_counted)
+{
+	struct policy_view v = view("prod");
+	struct judgement j = judge(&v, "DELETE FROM t WHERE a = 1");
+
+	cr_assert_eq(v.guard_rows, 100);
+	cr_assert_eq(j.verdict, VERDICT_MEASURE);
+	cr_assert_eq(j.cls, SQL_WRITE);
+	cr_assert_eq(j.guard_rows, 100);
+	cr_assert_str_eq(j.rule, "base:env=prod/write");
+	cr_assert_eq(judge(&v, "SELECT 1; DELETE FROM t WHERE a = 1; INSERT INTO t VALUES (1)").verdict, VERDICT_MEASURE);
+	cr_assert_eq(judge(&v, "DELETE FROM t WHERE a = 1; DROP TABLE t").verdict, VERDICT_HOLD);
+	cr_assert_eq(judge(&v, "DELETE FROM t WHERE a = pg_read_file('x')").verdict, VERDICT_DENY);
+	v.guard_rows = 0;
+	j = judge(&v, "DELETE FROM t WHERE a = 1");
+	cr_assert_eq(j.verdict, VERDICT_HOLD);
+	cr_assert_eq(j.cls, SQL_BULK);
+	cr_assert_str_eq(j.rule, "base:env=prod/bulk");
+	cr_assert_eq(judge(&v, "INSERT INTO t VALUES (1), (2)").verdict, VERDICT_ALLOW);
+	v = view("prod");
+	v.line[SQL_WRITE].verdict = VERDICT_DENY;
+	cr_assert_eq(judge(&v, "DELETE FROM t WHERE a = 1").verdict, VERDICT_DENY);
+	v = view("staging");
+	cr_assert_eq(judge(&v, "DELETE FROM t WHERE a = 1").verdict, VERDICT_WARN);
+	v.line[SQL_BULK].verdict = VERDICT_ALLOW;
+	cr_assert_eq(judge(&v, "DELETE FROM t WHERE a = 1").verdict, VERDICT_ALLOW);
+}
+
+Test(verdict, given_rows_that_replace_others)
+{
+	struct policy_view v = view("prod");
+	const char *two = "INSERT INTO t VALUES (1), (2) ON CONFLICT (a) DO UPDATE SET b = 1";
+
+	v.guard_rows = 2;
+	cr_assert_eq(judge(&v, two).verdict, VERDICT_ALLOW);
+	v.guard_rows = 1;
+	cr_assert_eq(judge(&v, two).verdict, VERDICT_MEASURE);
+	v.guard_rows = 0;
+	cr_assert_eq(judge(&v, two).verdict, VERDICT_HOLD);
+	cr_assert_eq(judge(&v, "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1").verdict, VERDICT_ALLOW);
+	v.guard_rows = 2;
+	cr_assert_eq(judge(&v, "WITH x AS (INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1) "
+			       "DELETE FROM u WHERE a > 1").guard_rows, 1);
+	cr_assert_eq(judge(&v, "WITH x AS (INSERT INTO t VALUES (1), (2), (3) ON CONFLICT (a) DO UPDATE SET b = 1) "
+			       "SELECT 1").verdict, VERDICT_HOLD);
+}
+
+Test(verdict, beyond_the_limit)
+{
+	struct policy_view v = view("prod");
+	struct judgement j;
+
+	policy_judge_beyond(&v, "changes 1 204 rows of orders; rolled back", &j);
+	cr_assert_eq(j.verdict, VERDICT_HOLD);
+	cr_assert_eq(j.cls, SQL_BULK);
+	cr_assert_str_eq(j.rule, "base:env=prod/bulk");
+	cr_assert_str_eq(j.reason, "changes 1 204 rows of orders; rolled back");
+	v.max = SQL_WRITE;
+	cr_assert_eq(judge(&v, "DELETE FROM t WHERE a = 1").verdict, VERDICT_MEASURE);
+	policy_judge_beyond(&v, "x", &j);
+	cr_assert_eq(j.verdict, VERDICT_DENY);
+	cr_assert_str_eq(j.rule, "role:max=write");
+}
+
 /* ---- the view on the wire ---- */
 
 static struct policy_view sample(void)
@@ -161,6 +226,7 @@ static struct policy_view sample(void)
 	v.mask = MASK_PARTIAL;
 	v.max = SQL_DESTRUCTIVE;
 	v.wait_ms = 5000;
+	v.guard_rows = 12345;
 	strcpy(v.approvers, "dba, security");
 	strcpy(v.line[SQL_BULK].rule, "pii-bulk");
 	strcpy(v.line[SQL_BULK].approval, "change");
@@ -251,21 +317,23 @@ static const char text[] =
 	"  p2: {type: postgres, address: [db:5432], databases: [a], logins: {ro: {}}}\n"
 	"  s1: {type: postgres, address: [db:5432], labels: {env: staging}, databases: [a], logins: {ro: {}}}\n"
 	"base:\n"
-	"  env=prod: {bulk: warn}\n"
-	"  team=orders: {bulk: deny, opaque: warn}\n"
+	"  env=prod: {bulk: warn, guard_rows: 50}\n"
+	"  team=orders: {bulk: deny, opaque: warn, guard_rows: 40}\n"
 	"roles:\n"
 	"  dev: {groups: [dev], targets: [env=prod], logins: [ro], mask: full}\n"
-	"  dba: {groups: [dba], targets: [\"*\"], logins: [\"*\"], mask: none}\n"
+	"  dba: {groups: [dba], targets: [\"*\"], logins: [\"*\"], mask: none, guard_rows: 5000}\n"
 	"  agents: {groups: [agents], targets: [p1], logins: [ro], max: read}\n"
 	"approvals:\n"
 	"  one: {approvers: [dba, sec], quorum: 2, wait: 10m, mode: wait}\n"
 	"  two: {approvers: [dba], quorum: 1}\n"
 	"rules:\n"
-	"  - {name: tighten, targets: [p2], classes: [write], action: hold, approval: two}\n"
+	"  - {name: tighten, targets: [p2], classes: [write], action: hold, approval: two, guard_rows: 60}\n"
 	"  - {name: loosen-without-right, targets: [p2], classes: [schema], action: allow}\n"
-	"  - {name: migrations, roles: [dba], classes: [schema], action: warn, overrides: [base]}\n"
+	"  - {name: migrations, roles: [dba], classes: [schema], action: warn, overrides: [base], guard_rows: 1}\n"
 	"  - {name: no-drop, roles: [dba], targets: [s1], classes: [destructive, schema], action: deny}\n"
-	"  - {name: watching, classes: [read], action: deny, mode: observe}\n";
+	"  - {name: watching, classes: [read], action: deny, mode: observe, guard_rows: 0}\n"
+	"  - {name: more, targets: [s1], classes: [write], action: allow, overrides: [base], guard_rows: 9000}\n"
+	"  - {name: less, targets: [s1], roles: [dba], action: allow, guard_rows: 8000}\n";
 
 static struct conf *load(void)
 {
@@ -325,6 +393,19 @@ Test(resolve, overrides_and_who_approves)
 	cr_assert_str_eq(v.line[SQL_BULK].rule, "base env=staging");
 	v = resolve(c, "agents", "p1", "ro");
 	cr_assert_eq(v.max, SQL_READ);
+	conf_free(c);
+}
+
+Test(resolve, rows_of_writes)
+{
+	struct conf *c = load();
+
+	cr_assert_eq(resolve(c, "dev", "p1", "ro").guard_rows, 40, "the least of two labels");
+	cr_assert_eq(resolve(c, "dev", "p2", NULL).guard_rows, 50, "a rule does not raise without overriding");
+	cr_assert_eq(resolve(c, "dba", "p1", NULL).guard_rows, 5000, "the role instead of base; not a rule of another class");
+	cr_assert_eq(resolve(c, "dba", "p2", NULL).guard_rows, 60, "a rule lowers");
+	cr_assert_eq(resolve(c, "dba", "s1", NULL).guard_rows, 8000, "raised by one that may, lowered by another");
+	cr_assert_eq(resolve(c, "nobody", "p1", "ro").guard_rows, 0);
 	conf_free(c);
 }
 

@@ -30,10 +30,13 @@ struct expect {
 
 static const struct expect table[] = {
 	{"SELECT 1", SQL_READ, 0, "SELECT", ""},
-	{"SELECT * FROM t FOR UPDATE", SQL_READ, SQLF_LOCKS, "SELECT", ""},
+	{"SELECT * FROM t FOR KEY SHARE", SQL_READ, SQLF_LOCKS, "SELECT", ""},
+	{"SELECT * FROM t FOR UPDATE", SQL_BULK, W | SQLF_LOCKS, "SELECT", "SELECT ... FOR UPDATE locks every row"},
+	{"SELECT * FROM t WHERE a = 1 FOR UPDATE", SQL_WRITE, W | SQLF_LOCKS | SQLF_MEASURE, "SELECT", NULL},
 	{"INSERT INTO t VALUES (1)", SQL_WRITE, W, "INSERT", "INSERT of listed rows"},
 	{"DELETE FROM t", SQL_BULK, W, "DELETE", "DELETE without a WHERE clause"},
-	{"DELETE FROM t WHERE a <> 1", SQL_BULK, W, "DELETE", "DELETE without a proven bound"},
+	{"DELETE FROM t WHERE 1 = 1", SQL_BULK, W, "DELETE", "DELETE with a WHERE clause that looks at no column of the table"},
+	{"DELETE FROM t WHERE a <> 1", SQL_WRITE, W | SQLF_MEASURE, "DELETE", "DELETE of rows that no unique key names"},
 	{"UPDATE t SET a = 1 FROM u WHERE t.id = 1", SQL_BULK, W, "UPDATE", "UPDATE of rows chosen by a join"},
 	{"COPY t TO PROGRAM 'cat'", SQL_ESCAPE, DDL, "COPY", "COPY … TO PROGRAM runs a program on the database host"},
 	{"COPY t FROM '/x'", SQL_ESCAPE, DDL, "COPY", "COPY … FROM a file reads files of the database host"},
@@ -46,8 +49,9 @@ static const struct expect table[] = {
 	{"COMMIT AND CHAIN", SQL_SESSION, U | SQLF_TX_END | SQLF_TX_BEGIN, "COMMIT", NULL},
 	{"ABORT", SQL_SESSION, U | SQLF_TX_END | SQLF_ROLLBACK, "ROLLBACK", NULL},
 	{"ROLLBACK TO s", SQL_SESSION, U | SQLF_ROLLBACK, "ROLLBACK TO", NULL},
-	{"PREPARE TRANSACTION 'x'", SQL_SESSION, U | W | SQLF_TX_END, "PREPARE TRANSACTION", NULL},
-	{"COMMIT PREPARED 'x'", SQL_WRITE, U | W, "COMMIT PREPARED", NULL},
+	{"PREPARE TRANSACTION 'x'", SQL_CONTROL, DDL | SQLF_TX_END, "PREPARE TRANSACTION",
+	 "PREPARE TRANSACTION leaves changes and locks behind that no session ends"},
+	{"COMMIT PREPARED 'x'", SQL_CONTROL, DDL, "COMMIT PREPARED", NULL},
 	{"SET work_mem = '1MB'", SQL_SESSION, U | SQLF_SESSION_SET, "SET", NULL},
 	{"SET search_path = a, b", SQL_SESSION, U | C | SQLF_SESSION_SET, "SET", NULL},
 	{"RESET ALL", SQL_SESSION, U | C | SQLF_SESSION_SET, "RESET", NULL},
@@ -203,13 +207,13 @@ Test(facts, many_names_are_found_again)
 
 /* ---- EXECUTE ---- */
 
-static bool knows(void *ctx, const char *name, enum sql_class *cls, uint32_t *classes)
+static bool knows(void *ctx, const char *name, struct sql_prepared *out)
 {
 	cr_assert_str_eq(ctx, "ctx");
 	if (strcmp(name, "reads") != 0 && strcmp(name, "drops") != 0)
 		return false;
-	*cls = name[0] == 'r' ? SQL_READ : SQL_DESTRUCTIVE;
-	*classes = 1u << *cls;
+	out->cls = name[0] == 'r' ? SQL_READ : SQL_DESTRUCTIVE;
+	out->classes = 1u << out->cls;
 	return true;
 }
 
@@ -470,7 +474,7 @@ Test(facts, bombs)
 	cr_assert_eq(bomb("DO $$ ", "BEGIN ", 50000, " $$"), SQL_OPAQUE);
 	cr_assert_eq(bomb("DELETE FROM t WHERE ", "(", 2000, "1"), SQL_UNPARSABLE);
 	cr_assert_eq(bomb("DELETE FROM t WHERE a = 1", " AND (b = 2 OR c = 3)", 5000, ""), SQL_WRITE);
-	cr_assert_eq(bomb("DELETE FROM t WHERE a <> 1", " AND a < 2", 5000, ""), SQL_BULK);
+	cr_assert_eq(bomb("DELETE FROM t WHERE a <> 1", " AND a < 2", 5000, ""), SQL_WRITE);
 	cr_assert_eq(bomb("WITH t AS (SELECT 1) SELECT 1", " UNION SELECT * FROM t", 2900, ""), SQL_READ);
 	cr_assert_eq(bomb("", "SELECT pg_read_file('x');", 20000, ""), SQL_ESCAPE);
 	cr_assert_eq(bomb("DO $a$ BEGIN ", "EXECUTE 'DO $b$ BEGIN PERFORM 1; END $b$';", 1000, " END $a$"), SQL_OPAQUE);
