@@ -1,10 +1,10 @@
--- Sallyport state store, schema version 2 (SQLite). The text in src/store/store_schema.c is the same; a test compares.
+-- Sallyport state store, schema version 3 (SQLite). The text in src/store/store_schema.c is the same; a test compares.
 -- Times: *_s seconds, *_us microseconds since 1970 UTC.
 
 CREATE TABLE schema_version (
 	version INTEGER NOT NULL
 ) STRICT;
-INSERT INTO schema_version (version) VALUES (2);
+INSERT INTO schema_version (version) VALUES (3);
 
 -- Numbers that never repeat: certificate serials, session counters.
 CREATE TABLE counter (
@@ -80,7 +80,7 @@ CREATE TABLE request (
 	class TEXT NOT NULL,
 	rule TEXT NOT NULL,
 	reason TEXT NOT NULL,
-	settings_text TEXT NOT NULL,
+	meaning TEXT NOT NULL,
 	tx TEXT NOT NULL,
 	approval TEXT NOT NULL,
 	approvers TEXT NOT NULL,
@@ -92,20 +92,29 @@ CREATE TABLE request (
 	deadline_us INTEGER NOT NULL,
 	decided_us INTEGER NOT NULL DEFAULT 0,
 	decided_by TEXT NOT NULL DEFAULT '',
-	decided_why TEXT NOT NULL DEFAULT ''
+	decided_why TEXT NOT NULL DEFAULT '',
+	effect TEXT NOT NULL DEFAULT '',
+	effect_rows INTEGER NOT NULL DEFAULT -1
 ) STRICT;
 CREATE INDEX request_open ON request (deadline_us) WHERE state < 2;
 CREATE INDEX request_created ON request (created_us);
 CREATE INDEX request_session ON request (session);
 CREATE INDEX request_binding ON request (binding) WHERE state = 1;
 
--- One yes per person and request.
+-- One yes per person and request, and what the person was then: who that may not be any more does not count.
 CREATE TABLE approval (
 	request TEXT NOT NULL REFERENCES request (id),
 	person TEXT NOT NULL,
 	user TEXT NOT NULL,
 	why TEXT NOT NULL,
 	at_us INTEGER NOT NULL,
+	via INTEGER NOT NULL DEFAULT 0,
+	issuer TEXT NOT NULL DEFAULT '',
+	groups TEXT NOT NULL DEFAULT '',
+	serial INTEGER NOT NULL DEFAULT 0,
+	key_id TEXT NOT NULL DEFAULT '',
+	key_fp TEXT NOT NULL DEFAULT '',
+	ca_fp TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (request, person)
 ) STRICT, WITHOUT ROWID;
 

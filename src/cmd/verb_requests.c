@@ -180,7 +180,7 @@ int verb_requests(struct cli *c, const struct cli_args *a)
 
 struct shown {
 	struct js *json;
-	struct buf head, sql, params, settings; /* head: the texts above the statement */
+	struct buf head, sql, params, meaning; /* head: the texts above the statement */
 	bool seen;
 };
 
@@ -223,6 +223,8 @@ static void put_head(struct buf *b, const struct mp_val *item)
 	line_of(b, "class", "%s", get(item, "class").s);
 	line_of(b, "rule", "%s", get(item, "rule").s);
 	line_of(b, "why", "%s", get(item, "reason").s);
+	if (get(item, "effect").s[0] != '\0')
+		line_of(b, "effect", "%s", get(item, "effect").s);
 	line_of(b, "approval", "%lld of %lld from %s", (long long)ctlc_int(item, "approvals"),
 	    (long long)ctlc_int(item, "quorum"), get(item, "approvers").s);
 	line_of(b, "asked", "%s, until %s%s",
@@ -248,7 +250,7 @@ static void on_shown(void *ctx, const struct mp_val *item)
 	s->seen = true;
 	put_head(&s->head, item);
 	buf_put_span(&s->params, mp_span(mp_get(item, "params")));
-	buf_put_span(&s->settings, mp_span(mp_get(item, "settings")));
+	buf_put_span(&s->meaning, mp_span(mp_get(item, "meaning")));
 	if (s->json == NULL)
 		s->json = view_json(item);
 }
@@ -269,7 +271,7 @@ static void print_shown(const struct shown *s)
 	(void)snprintf(label, sizeof(label), "statement   %zu bytes", buf_len(&s->sql));
 	print_part(label, &s->sql);
 	print_part("parameters", &s->params);
-	print_part("settings", &s->settings);
+	print_part("meaning", &s->meaning);
 }
 
 static void shown_init(struct shown *s)
@@ -278,7 +280,7 @@ static void shown_init(struct shown *s)
 	buf_init(&s->head, 64 * 1024);
 	buf_init(&s->sql, SQL_MAX);
 	buf_init(&s->params, 256 * 1024);
-	buf_init(&s->settings, 64 * 1024);
+	buf_init(&s->meaning, 64 * 1024);
 }
 
 static void shown_clear(struct shown *s)
@@ -287,7 +289,7 @@ static void shown_clear(struct shown *s)
 	buf_clear(&s->head);
 	buf_clear(&s->sql);
 	buf_clear(&s->params);
-	buf_clear(&s->settings);
+	buf_clear(&s->meaning);
 }
 
 int verb_show(struct cli *c, const struct cli_args *a)

@@ -368,6 +368,10 @@ static int on_pending(struct render *r, const struct rec_frame *f)
 	render_escape(&r->b, span_str(r->held_class));
 	buf_put_str(&r->b, r->held_class[0] != '\0' ? " \xe2\x86\x92 " : "\xe2\x86\x92 ");
 	put_field(r, f, "id");
+	if (has(f, "effect")) {
+		buf_put_str(&r->b, ": ");
+		put_field(r, f, "effect");
+	}
 	return rc != 0 ? rc : end_outcome(r);
 }
 

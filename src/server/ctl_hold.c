@@ -41,7 +41,7 @@ static void put_request(struct item *it, const struct ctl *c, const struct store
 {
 	int64_t now = clock_wall_us();
 	char who[2 * NAME_CAP + 16];
-	char line[STATEMENT_SHOWN + 1];
+	char line[STATEMENT_SHOWN + 1], rows[24] = "?";
 
 	snprintf(who, sizeof(who), r->on_behalf_of[0] != '\0' ? "%s for %s" : "%s", r->user,
 	    r->on_behalf_of);
@@ -64,7 +64,10 @@ static void put_request(struct item *it, const struct ctl *c, const struct store
 	item_int(it, "deadline_us", r->deadline_us);
 	item_bool(it, "waiting", r->waiting);
 	item_str(it, "tx", r->tx);
-	item_str(it, "rows", "?");
+	if (r->effect_rows >= 0)
+		(void)snprintf(rows, sizeof(rows), "%lld", (long long)r->effect_rows);
+	item_str(it, "rows", rows);
+	item_str(it, "effect", r->effect);
 	item_str(it, "approvers", r->approvers);
 	item_int(it, "quorum", r->quorum);
 	item_int(it, "approvals", r->approvals);
@@ -164,7 +167,7 @@ static void show_one(struct ctl *c, const struct store_request *r)
 	put_params(&params, r->params);
 	item_init(&it);
 	put_request(&it, c, r);
-	item_str(&it, "settings", r->settings_text);
+	item_str(&it, "meaning", r->meaning);
 	item_str(&it, "session", r->session);
 	item_int(&it, "decided_us", r->decided_us);
 	item_int(&it, "sql_bytes", (int64_t)r->sql.n);
@@ -249,12 +252,23 @@ static int approve(struct ctl *c, const struct store_request *r, const char *why
     bool *now_approved, struct why *w)
 {
 	const struct ident *id = c->id;
+	char groups[1024];
+	struct store_approval yes = {.user = id->user,
+	    .person = id->person,
+	    .why = why,
+	    .at_us = clock_wall_us(),
+	    .via = id->via,
+	    .issuer = id->issuer,
+	    .groups = list_join(&id->claimed, groups, sizeof(groups)),
+	    .serial = id->serial,
+	    .key_id = id->key_id,
+	    .key_fp = id->key_fp,
+	    .ca_fp = id->ca_fp};
 	int rc = hold_may_decide(mon_conf(c->m), id, r, w);
 
 	if (rc != 0)
 		return rc;
-	rc = store_request_approve(
-	    c->m->store, r->id, id->user, id->person, why, clock_wall_us(), now_approved);
+	rc = store_request_approve(c->m->store, r->id, &yes, now_approved);
 	if (rc != 0)
 		return decision_failed(r, rc, w);
 	log_info("hold-approval", "request", r->id, "by", id->user, "person", id->person, "why",

@@ -76,7 +76,8 @@ struct ask { /* a checked HOLD_NEW */
 	enum sql_class cls;
 	enum hold_mode mode;
 	bool locks;
-	char rule[128], reason[256], settings_text[8192], tx[64];
+	char rule[128], reason[256], settings_text[8192], tx[64], effect[256];
+	int64_t effect_rows;
 	uint8_t body[SHA256_LEN], binding[SHA256_LEN];
 	char approvers[256], approval[64];
 	int quorum;
@@ -98,6 +99,8 @@ static int ask_texts(struct ask *a)
 		rc = ipc_get_str(a->m, "settings_text", a->settings_text, sizeof(a->settings_text));
 	if (rc == 0)
 		rc = ipc_get_str(a->m, "tx", a->tx, sizeof(a->tx));
+	ipc_take_str(a->m, "effect", a->effect, sizeof(a->effect));
+	a->effect_rows = ipc_get_int(a->m, "effect_rows", -1);
 	if (rc == 0)
 		rc = sql_class_parse(cls, &a->cls);
 	return rc == 0 ? hold_mode_parse(mode, &a->mode) : rc;
@@ -167,6 +170,7 @@ struct known { /* what the store has of this user */
 	const char *on_behalf_of;
 	char id[HOLD_ID_LEN + 1];
 	char by[NAME_CAP], why[256];
+	int64_t effect_rows; /* of the request with the same binding */
 	size_t pending;
 };
 
@@ -177,6 +181,7 @@ static int note_id(void *ctx, const struct store_request *r)
 	(void)str_copy(k->id, sizeof(k->id), r->id);
 	(void)str_copy(k->by, sizeof(k->by), r->decided_by);
 	(void)str_copy(k->why, sizeof(k->why), r->decided_why);
+	k->effect_rows = r->effect_rows;
 	return 0;
 }
 
@@ -187,8 +192,10 @@ static int note_pending(void *ctx, const struct store_request *r)
 	if (r->state != REQ_PENDING || strcmp(r->on_behalf_of, k->on_behalf_of) != 0)
 		return 0;
 	k->pending++;
-	if (r->outlives && memcmp(r->binding, k->binding, SHA256_LEN) == 0)
+	if (r->outlives && memcmp(r->binding, k->binding, SHA256_LEN) == 0) {
 		(void)str_copy(k->id, sizeof(k->id), r->id);
+		k->effect_rows = r->effect_rows;
+	}
 	return 0;
 }
 
@@ -208,8 +215,7 @@ static void attach(struct ask *a, const char *id)
 	}
 }
 
-static void answer_hold(
-    struct ask *a, const char *id, const char *state, const char *by, const char *why)
+static void answer_hold(struct ask *a, const struct known *k, const char *state)
 {
 	struct peer *p = a->s->peer;
 	struct buf *b = ok_begin(p, ipc_id(a->m));
@@ -217,13 +223,14 @@ static void answer_hold(
 		       : a->mode == HOLD_AUTO && a->wait_ms > HOLD_AUTO_MS ? HOLD_AUTO_MS
 									   : a->wait_ms;
 
-	ipc_str(b, "id", id);
+	ipc_str(b, "id", k->id);
 	ipc_str(b, "state", state);
 	ipc_int(b, "wait_ms", wait);
 	ipc_str(b, "approvers", a->approvers);
 	ipc_int(b, "quorum", a->quorum);
-	ipc_str(b, "by", by);
-	ipc_str(b, "why", why);
+	ipc_str(b, "by", k->by);
+	ipc_str(b, "why", k->why);
+	ipc_int(b, "effect_rows", k->effect_rows);
 	ok_send(p, NULL, 0);
 }
 
@@ -245,7 +252,7 @@ static int request_new(struct ask *a, const char *id)
 	    .cls = sql_class_name(a->cls),
 	    .rule = a->rule,
 	    .reason = a->reason,
-	    .settings_text = a->settings_text,
+	    .meaning = a->settings_text,
 	    .tx = a->tx,
 	    .approval = a->approval,
 	    .approvers = a->approvers,
@@ -255,7 +262,9 @@ static int request_new(struct ask *a, const char *id)
 	    .created_us = now,
 	    .deadline_us = now + a->wait_ms * 1000,
 	    .decided_by = "",
-	    .decided_why = ""};
+	    .decided_why = "",
+	    .effect = a->effect,
+	    .effect_rows = a->effect_rows};
 
 	memcpy(r.binding, a->binding, SHA256_LEN);
 	if (m->next_expiry_us == 0 || r.deadline_us < m->next_expiry_us)
@@ -268,12 +277,11 @@ static int hold_new(struct ask *a, struct why *w)
 	struct monitor *m = a->s->peer->m;
 	struct store_request_filter mine = {.user = a->subject.user, .open_only = true};
 	struct known k = {.binding = a->binding, .on_behalf_of = a->subject.on_behalf_of};
-	char id[HOLD_ID_LEN + 1];
 	int rc = store_request_find(m->store, a->binding, clock_wall_us(), note_id, &k);
 
 	if (rc == 0) { /* approved earlier, not used yet */
 		attach(a, k.id);
-		answer_hold(a, k.id, "approved", k.by, k.why);
+		answer_hold(a, &k, "approved");
 		return 0;
 	}
 	if (rc == E_NOTFOUND)
@@ -282,7 +290,7 @@ static int hold_new(struct ask *a, struct why *w)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
 	if (k.id[0] != '\0') { /* asked again while it is pending */
 		attach(a, k.id);
-		answer_hold(a, k.id, "pending", "", "");
+		answer_hold(a, &k, "pending");
 		return 0;
 	}
 	if (k.pending >= HOLD_PENDING_MAX) {
@@ -292,16 +300,17 @@ static int hold_new(struct ask *a, struct why *w)
 		    w, "wait for a decision: ssh %s requests --mine", mon_conf(m)->gateway.name);
 		return E_LIMIT;
 	}
-	random_id(id, HOLD_ID_LEN);
-	rc = request_new(a, id);
+	random_id(k.id, HOLD_ID_LEN);
+	k.effect_rows = a->effect_rows;
+	rc = request_new(a, k.id);
 	if (rc != 0)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
-	log_info("hold", "sid", a->s->sid, "request", id, "user", a->subject.user,
+	log_info("hold", "sid", a->s->sid, "request", k.id, "user", a->subject.user,
 	    "for", ident_for(&a->s->peer->id), "target",
 	    a->s->target, "class", sql_class_name(a->cls), "rule", a->rule, "approvers",
 	    a->approvers);
-	attach(a, id);
-	answer_hold(a, id, "pending", "", "");
+	attach(a, k.id);
+	answer_hold(a, &k, "pending");
 	return 0;
 }
 

@@ -78,13 +78,13 @@ static struct span keep_span(char **at, struct span s)
 struct request *request_copy(const struct store_request *r)
 {
 	const char *in[] = {r->id, r->session, r->user, r->person, r->on_behalf_of, r->target,
-	    r->database, r->login, r->cls, r->rule, r->reason, r->settings_text, r->tx, r->approval,
-	    r->approvers, r->decided_by, r->decided_why};
+	    r->database, r->login, r->cls, r->rule, r->reason, r->meaning, r->tx, r->approval,
+	    r->approvers, r->decided_by, r->decided_why, r->effect};
 	struct request *q = xcalloc(1, sizeof(*q));
 	const char **out[] = {&q->r.id, &q->r.session, &q->r.user, &q->r.person, &q->r.on_behalf_of,
 	    &q->r.target, &q->r.database, &q->r.login, &q->r.cls, &q->r.rule, &q->r.reason,
-	    &q->r.settings_text, &q->r.tx, &q->r.approval, &q->r.approvers, &q->r.decided_by,
-	    &q->r.decided_why};
+	    &q->r.meaning, &q->r.tx, &q->r.approval, &q->r.approvers, &q->r.decided_by,
+	    &q->r.decided_why, &q->r.effect};
 	size_t n = r->sql.n + r->params.n;
 	char *at;
 

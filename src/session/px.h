@@ -28,6 +28,7 @@
 #define PX_EXP_MAX 8192                /* outstanding answers */
 #define PX_NAMES_MAX 4096              /* prepared statements, portals */
 #define PX_NAME_LEN 63                 /* bytes of a name that count for the server: it tells no others apart */
+#define PX_EFFECT_MAX 256              /* text of a measured effect */
 #define PX_FD_RECORD 512               /* recording descriptors live at or above this number (server/sandbox.h) */
 
 enum px_phase {
@@ -173,6 +174,9 @@ struct px_hold {
 	char approvers[128];
 	char id[24];
 	char by[128], why[200];
+	char effect[PX_EFFECT_MAX]; /* what it does, for the approver; "" = not measured */
+	int64_t effect_rows;     /* -1 unknown */
+	int64_t approved_rows;   /* beside `release`: what was approved; it may change a tenth more; -1 = was not measured */
 	uint8_t settings[SHA256_LEN];
 	struct buf settings_text;
 	uint32_t call;
@@ -180,6 +184,15 @@ struct px_hold {
 	struct loop_timer *timer;
 	struct px_text *text;
 	struct buf sql, params;
+};
+
+/* A statement that is to be held; everything is borrowed during the call. */
+struct px_hold_ask {
+	struct px_text *text;
+	struct span sql;            /* the exact bytes */
+	const struct pg_bind *bind; /* of the portal; NULL: the message at the front is a Query */
+	const char *effect;         /* "changes 1 204 of 10 000 rows of orders; rolled back", "unknown: lock wait"; NULL: not measured */
+	int64_t effect_rows;        /* -1 unknown */
 };
 
 struct px_rel;  /* px_catalog.c */
@@ -392,7 +405,7 @@ void px_expire_check(struct pgproxy *x); /* the transaction may be over */
 void px_expire_clear(struct pgproxy *x);
 
 /* px_hold.c */
-void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const struct pg_bind *bind);
+void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a);
 void px_hold_drained(struct pgproxy *x);
 void px_hold_decided(struct pgproxy *x, const struct ipc_msg *m);
 void px_hold_withdraw(struct pgproxy *x, const char *why);

@@ -303,7 +303,7 @@ static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool
 		return PX_GO;
 	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
 		return refuse_later(x, "55000", "the policy has changed since the portal was bound", "bind it again");
-	px_hold_begin(x, t, span_of(t->sql, t->n_sql), &b);
+	px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .effect_rows = -1});
 	return PX_LATER;
 }
 

@@ -207,7 +207,7 @@ static enum px_taken on_query(struct pgproxy *x, const struct pg_msg *m)
 	if (refused) {
 		query_refuse(x, t, sql);
 	} else if (px_text_holds(t) && !release) {
-		px_hold_begin(x, t, sql, NULL);
+		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = sql, .effect_rows = -1});
 		px_text_unref(t);
 		return PX_LATER;
 	} else {

@@ -61,7 +61,8 @@ void px_hold_clear(struct pgproxy *x)
 	h->call = 0;
 	h->text = NULL;
 	h->active = h->waits = h->failed = false;
-	h->id[0] = h->by[0] = h->why[0] = '\0';
+	h->id[0] = h->by[0] = h->why[0] = h->effect[0] = '\0';
+	h->effect_rows = h->approved_rows = -1;
 }
 
 static void notice(struct pgproxy *x, const char *msg, const char *hint)
@@ -95,7 +96,7 @@ static void hold_refuse(struct pgproxy *x, const char *sqlstate, const char *msg
 static void decision_record(struct pgproxy *x, const char *state)
 {
 	struct rec_kv kv[] = {{"id", span_str(x->hold.id)}, {"state", span_str(state)}, {"by", span_str(x->hold.by)},
-	    {"why", span_str(x->hold.why)}};
+	    {"why", span_str(x->hold.why)}, {"effect", span_str(x->hold.effect)}};
 
 	(void)recorder_add(x->rec, REC_DECISION, kv, sizeof(kv) / sizeof(kv[0])); /* an error fails the next commit */
 }
@@ -200,8 +201,9 @@ static void params_encode(const struct pg_bind *bind, struct buf *out)
 	}
 }
 
-void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const struct pg_bind *bind)
+void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 {
+	const struct pg_bind *bind = a->bind;
 	struct px_hold *h = &x->hold;
 
 	if (x->client_eof || px_hold_deserted(x)) {
@@ -217,12 +219,14 @@ void px_hold_begin(struct pgproxy *x, struct px_text *t, struct span sql, const 
 	px_hold_clear(x);
 	h->active = true;
 	h->extended = bind != NULL;
-	h->text = t;
-	px_text_ref(t);
+	h->text = a->text;
+	px_text_ref(a->text);
 	h->since_us = clock_mono_us();
-	buf_put_span(&h->sql, sql);
+	(void)str_copy(h->effect, sizeof(h->effect), a->effect != NULL ? a->effect : "");
+	h->effect_rows = a->effect_rows;
+	buf_put_span(&h->sql, a->sql);
 	params_encode(bind, &h->params);
-	x->hold_seq = (uint64_t)px_record_statement(x, bind != NULL ? "execute" : "query", t, sql,
+	x->hold_seq = (uint64_t)px_record_statement(x, bind != NULL ? "execute" : "query", a->text, a->sql,
 	    bind != NULL ? bind->stmt : span_str(""), bind, false);
 	x->need_sync = true;
 	if (buf_err(&h->sql) != 0 || buf_len(&h->params) > PARAMS_MAX) {
@@ -248,11 +252,13 @@ static const char *mode_of(const struct pgproxy *x)
 static void hold_forward(struct pgproxy *x)
 {
 	struct px_hold *h = &x->hold;
+	int64_t rows = h->approved_rows;
 
 	decision_record(x, "consumed");
 	x->need_sync = true;
 	px_hold_clear(x);
 	h->release = true;
+	h->approved_rows = rows;
 	px_resume(x);
 }
 
@@ -328,10 +334,11 @@ static void wait_begin(struct pgproxy *x, int64_t wait_ms, int quorum)
 {
 	bool leaves = strcmp(mode_of(x), "auto") == 0; /* then the request stays and the statement fails as pending */
 	bool minutes = wait_ms >= 120000;
-	char msg[640], hint[512];
+	char msg[900], hint[512];
 
-	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s)", x->hold.id, quorum,
-	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason);
+	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s%s%s)", x->hold.id, quorum,
+	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason,
+	    x->hold.effect[0] != '\0' ? "; " : "", x->hold.effect);
 	snprintf(hint, sizeof(hint), "waiting up to %lld %s%s; Ctrl-C withdraws. Approver: ssh %s approve %s",
 	    (long long)(wait_ms / (minutes ? 60000 : 1000)), minutes ? "min" : "s",
 	    leaves ? ", after that run it again once approved" : "", x->p.gateway, x->hold.id);
@@ -374,6 +381,7 @@ static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds
 	ipc_take_str(m, "approvers", h->approvers, sizeof(h->approvers));
 	ipc_take_str(m, "by", h->by, sizeof(h->by));
 	ipc_take_str(m, "why", h->why, sizeof(h->why));
+	h->approved_rows = ipc_get_int(m, "effect_rows", -1);
 	if (strcmp(state, "approved") == 0) {
 		release(x);
 	} else {
@@ -419,6 +427,8 @@ static void ask(struct pgproxy *x)
 	ipc_str(b, "tx", x->status == 'T' || x->ext_open ? "in transaction" : "");
 	ipc_bool(b, "locks", x->tx_wrote && (x->status == 'T' || x->ext_open));
 	ipc_str(b, "mode", mode_of(x));
+	ipc_str(b, "effect", h->effect);
+	ipc_int(b, "effect_rows", h->effect_rows);
 	h->call = monclient_call(x->p.mon, ask_answer, x);
 }
 

@@ -237,13 +237,23 @@ int store_request_find(
 	return s->ops->request_find(s, binding, now_us, fn, ctx);
 }
 
-int store_request_approve(struct store *s, const char *id, const char *by_user,
-    const char *by_person, const char *why, int64_t now_us, bool *now_approved)
+int store_request_approve(
+    struct store *s, const char *id, const struct store_approval *a, bool *now_approved)
 {
 	*now_approved = false;
-	if (by_person == NULL || by_person[0] == '\0')
+	if (empty(a->person))
 		return E_DENIED;
-	return s->ops->request_approve(s, id, by_user, by_person, why, now_us, now_approved);
+	return s->ops->request_approve(s, id, a, now_approved);
+}
+
+int store_approval_list(struct store *s, const char *id, store_approval_fn *fn, void *ctx)
+{
+	return s->ops->approval_list(s, id, fn, ctx);
+}
+
+int store_approval_drop(struct store *s, const char *id, const char *person)
+{
+	return s->ops->approval_drop(s, id, person);
 }
 
 /* The only ways into approved and consumed are approve and consume; out of a final state there is

@@ -154,7 +154,9 @@ struct store_request {
 	const char *session, *user, *person, *on_behalf_of, *target, *database, *login;
 	struct span sql;          /* exact bytes */
 	struct span params;       /* msgpack array */
-	const char *cls, *rule, *reason, *settings_text, *tx, *approval, *approvers;
+	const char *cls, *rule, *reason, *meaning, *tx, *approval, *approvers; /* meaning: wire/meaning.h */
+	const char *effect;       /* measured: what it does, "" when it was not measured */
+	int64_t effect_rows;      /* rows it changes, -1 unknown */
 	uint8_t binding[32];      /* SHA-256 over all that must not change (monitor/binding) */
 	int quorum;
 	bool outlives;            /* may be consumed by a later session with the same binding (reject-with-id) */
@@ -175,9 +177,23 @@ struct store_request_filter {
 int store_request_list(struct store *s, const struct store_request_filter *f, store_request_fn *fn, void *ctx) MUST_CHECK;
 /* An approved, unexpired, unconsumed, `outlives` request with this binding; E_NOTFOUND. */
 int store_request_find(struct store *s, const uint8_t binding[32], int64_t now_us, store_request_fn *fn, void *ctx) MUST_CHECK;
+struct store_approval { /* a person's yes, and what the person was then */
+	const char *user, *person, *why;
+	int64_t at_us;
+	int via;            /* how it was proven: enum via, 0 = not known */
+	const char *issuer; /* identity block */
+	const char *groups; /* claimed, comma list */
+	uint64_t serial;    /* certificate, 0 = none */
+	const char *key_id, *key_fp, *ca_fp; /* "" = none */
+};
 /* One approval by a person: recorded once per person (E_EXISTS for a second one); when the quorum is reached pending → approved.
- * *now_approved tells. E_STATE when it is not pending (or past its deadline). */
-int store_request_approve(struct store *s, const char *id, const char *by_user, const char *by_person, const char *why, int64_t now_us, bool *now_approved) MUST_CHECK;
+ * *now_approved tells. E_STATE when it is not pending (or past its deadline). NULL strings of a are "". */
+int store_request_approve(struct store *s, const char *id, const struct store_approval *a, bool *now_approved) MUST_CHECK;
+typedef int store_approval_fn(void *ctx, const struct store_approval *a); /* non-zero stops */
+/* Those of a request by its whole id, oldest first. */
+int store_approval_list(struct store *s, const char *id, store_approval_fn *fn, void *ctx) MUST_CHECK;
+/* It counts no longer; E_NOTFOUND. The request's state stays. */
+int store_approval_drop(struct store *s, const char *id, const char *person) MUST_CHECK;
 /* Conditional state change from any of the states in the bit mask (1 << REQ_...); E_STATE when it did not apply. */
 int store_request_move(struct store *s, const char *id, unsigned from_mask, enum req_state to, const char *by, const char *why, int64_t now_us) MUST_CHECK;
 /* approved → consumed only if the binding is equal and the deadline not passed; E_STATE or E_DENIED (binding). */

@@ -43,8 +43,10 @@ struct store_ops {
 	    struct store *s, const struct store_request_filter *f, store_request_fn *fn, void *ctx);
 	int (*request_find)(struct store *s, const uint8_t binding[32], int64_t now_us,
 	    store_request_fn *fn, void *ctx);
-	int (*request_approve)(struct store *s, const char *id, const char *by_user,
-	    const char *by_person, const char *why, int64_t now_us, bool *now_approved);
+	int (*request_approve)(
+	    struct store *s, const char *id, const struct store_approval *a, bool *now_approved);
+	int (*approval_list)(struct store *s, const char *id, store_approval_fn *fn, void *ctx);
+	int (*approval_drop)(struct store *s, const char *id, const char *person);
 	int (*request_move)(struct store *s, const char *id, unsigned from_mask, enum req_state to,
 	    const char *by, const char *why, int64_t now_us);
 	int (*request_consume)(

@@ -60,14 +60,14 @@
 	"CREATE UNIQUE INDEX ca_active ON ca (state) WHERE state = 1;\n"
 
 const char store_schema_sql[] =
-    "-- Sallyport state store, schema version 2 (SQLite). The text in src/store/store_schema.c is "
+    "-- Sallyport state store, schema version 3 (SQLite). The text in src/store/store_schema.c is "
     "the same; a test compares.\n"
     "-- Times: *_s seconds, *_us microseconds since 1970 UTC.\n"
     "\n"
     "CREATE TABLE schema_version (\n"
     "\tversion INTEGER NOT NULL\n"
     ") STRICT;\n"
-    "INSERT INTO schema_version (version) VALUES (2);\n"
+    "INSERT INTO schema_version (version) VALUES (3);\n"
     "\n"
     "-- Numbers that never repeat: certificate serials, session counters.\n"
     "CREATE TABLE counter (\n"
@@ -143,7 +143,7 @@ const char store_schema_sql[] =
     "\tclass TEXT NOT NULL,\n"
     "\trule TEXT NOT NULL,\n"
     "\treason TEXT NOT NULL,\n"
-    "\tsettings_text TEXT NOT NULL,\n"
+    "\tmeaning TEXT NOT NULL,\n"
     "\ttx TEXT NOT NULL,\n"
     "\tapproval TEXT NOT NULL,\n"
     "\tapprovers TEXT NOT NULL,\n"
@@ -155,20 +155,29 @@ const char store_schema_sql[] =
     "\tdeadline_us INTEGER NOT NULL,\n"
     "\tdecided_us INTEGER NOT NULL DEFAULT 0,\n"
     "\tdecided_by TEXT NOT NULL DEFAULT '',\n"
-    "\tdecided_why TEXT NOT NULL DEFAULT ''\n"
+    "\tdecided_why TEXT NOT NULL DEFAULT '',\n"
+    "\teffect TEXT NOT NULL DEFAULT '',\n"
+    "\teffect_rows INTEGER NOT NULL DEFAULT -1\n"
     ") STRICT;\n"
     "CREATE INDEX request_open ON request (deadline_us) WHERE state < 2;\n"
     "CREATE INDEX request_created ON request (created_us);\n"
     "CREATE INDEX request_session ON request (session);\n"
     "CREATE INDEX request_binding ON request (binding) WHERE state = 1;\n"
     "\n"
-    "-- One yes per person and request.\n"
+    "-- One yes per person and request, and what the person was then: who that may not be any more does not count.\n"
     "CREATE TABLE approval (\n"
     "\trequest TEXT NOT NULL REFERENCES request (id),\n"
     "\tperson TEXT NOT NULL,\n"
     "\tuser TEXT NOT NULL,\n"
     "\twhy TEXT NOT NULL,\n"
     "\tat_us INTEGER NOT NULL,\n"
+    "\tvia INTEGER NOT NULL DEFAULT 0,\n"
+    "\tissuer TEXT NOT NULL DEFAULT '',\n"
+    "\tgroups TEXT NOT NULL DEFAULT '',\n"
+    "\tserial INTEGER NOT NULL DEFAULT 0,\n"
+    "\tkey_id TEXT NOT NULL DEFAULT '',\n"
+    "\tkey_fp TEXT NOT NULL DEFAULT '',\n"
+    "\tca_fp TEXT NOT NULL DEFAULT '',\n"
     "\tPRIMARY KEY (request, person)\n"
     ") STRICT, WITHOUT ROWID;\n"
     "\n" IDENTITY_TABLES;
@@ -193,4 +202,18 @@ static const char to_2[] =
     "SELECT kind, value, by_user, why, at_s FROM revocation_1;"
     "DROP TABLE revocation_1;" IDENTITY_TABLES;
 
-const char *const store_migrations[STORE_SCHEMA_VERSION - 1] = {to_2};
+/* Version 3: a request has its meaning and its measured effect, an approval who gave it. Those given before say nothing of
+ * who gave them (via 0), so they are not used any more. */
+static const char to_3[] =
+    "ALTER TABLE request RENAME COLUMN settings_text TO meaning;"
+    "ALTER TABLE request ADD COLUMN effect TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE request ADD COLUMN effect_rows INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE approval ADD COLUMN via INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE approval ADD COLUMN issuer TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE approval ADD COLUMN groups TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE approval ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE approval ADD COLUMN key_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE approval ADD COLUMN key_fp TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE approval ADD COLUMN ca_fp TEXT NOT NULL DEFAULT '';";
+
+const char *const store_migrations[STORE_SCHEMA_VERSION - 1] = {to_2, to_3};

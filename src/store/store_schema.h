@@ -5,7 +5,7 @@
 #ifndef SP_STORE_STORE_SCHEMA_H
 #define SP_STORE_STORE_SCHEMA_H
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 extern const char store_schema_sql[];
 /* [i]: from version i + 1 to i + 2. */

@@ -53,6 +53,8 @@ enum lite_query {
 	Q_REQUEST_STATE,
 	Q_APPROVAL_ADD,
 	Q_APPROVAL_COUNT,
+	Q_APPROVAL_LIST,
+	Q_APPROVAL_DROP,
 	Q_REQUEST_APPROVE,
 	Q_REQUEST_MOVE,
 	Q_REQUEST_CONSUME,
@@ -138,8 +140,10 @@ int lite_request_list(
     struct store *s, const struct store_request_filter *f, store_request_fn *fn, void *ctx);
 int lite_request_find(
     struct store *s, const uint8_t binding[32], int64_t now_us, store_request_fn *fn, void *ctx);
-int lite_request_approve(struct store *s, const char *id, const char *by_user,
-    const char *by_person, const char *why, int64_t now_us, bool *now_approved);
+int lite_request_approve(
+    struct store *s, const char *id, const struct store_approval *a, bool *now_approved);
+int lite_approval_list(struct store *s, const char *id, store_approval_fn *fn, void *ctx);
+int lite_approval_drop(struct store *s, const char *id, const char *person);
 int lite_request_move(struct store *s, const char *id, unsigned from_mask, enum req_state to,
     const char *by, const char *why, int64_t now_us);
 int lite_request_consume(

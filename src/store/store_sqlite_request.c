@@ -15,11 +15,16 @@ static struct lite *lite_of(struct store *s)
 	return (struct lite *)s;
 }
 
+static const char *text(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
 int lite_request_add(struct store *s, const struct store_request *r)
 {
 	struct lite_use u = lite_begin(lite_of(s), Q_REQUEST_ADD);
 	const char *const strs[] = {
-	    r->cls, r->rule, r->reason, r->settings_text, r->tx, r->approval, r->approvers};
+	    r->cls, r->rule, r->reason, r->meaning, r->tx, r->approval, r->approvers};
 	size_t i;
 
 	lite_bind_str(&u, r->id);
@@ -40,6 +45,8 @@ int lite_request_add(struct store *s, const struct store_request *r)
 	lite_bind_int(&u, r->waiting);
 	lite_bind_int(&u, r->created_us);
 	lite_bind_int(&u, r->deadline_us);
+	lite_bind_str(&u, text(r->effect));
+	lite_bind_int(&u, r->effect_rows);
 	return lite_run(&u, NULL);
 }
 
@@ -61,7 +68,7 @@ static void request_row(struct lite_use *u, struct store_request *r)
 	    .cls = lite_col_str(u, 11),
 	    .rule = lite_col_str(u, 12),
 	    .reason = lite_col_str(u, 13),
-	    .settings_text = lite_col_str(u, 14),
+	    .meaning = lite_col_str(u, 14),
 	    .tx = lite_col_str(u, 15),
 	    .approval = lite_col_str(u, 16),
 	    .approvers = lite_col_str(u, 17),
@@ -73,7 +80,9 @@ static void request_row(struct lite_use *u, struct store_request *r)
 	    .decided_us = lite_col_int(u, 24),
 	    .decided_by = lite_col_str(u, 25),
 	    .decided_why = lite_col_str(u, 26),
-	    .approvals = (int)lite_col_int(u, 27)};
+	    .approvals = (int)lite_col_int(u, 27),
+	    .effect = lite_col_str(u, 28),
+	    .effect_rows = lite_col_int(u, 29)};
 	if (binding.n == sizeof(r->binding))
 		memcpy(r->binding, binding.p, sizeof(r->binding));
 }
@@ -194,16 +203,22 @@ static int request_state(struct lite *l, const char *id, const char *person, con
 	return rc < 0 ? rc : rc == 0 ? E_NOTFOUND : 0;
 }
 
-static int approval_add(struct lite *l, const char *id, const char *person, const char *user,
-    const char *why, int64_t now_us)
+static int approval_add(struct lite *l, const char *id, const struct store_approval *a)
 {
 	struct lite_use u = lite_begin(l, Q_APPROVAL_ADD);
 
 	lite_bind_str(&u, id);
-	lite_bind_str(&u, person);
-	lite_bind_str(&u, user);
-	lite_bind_str(&u, why);
-	lite_bind_int(&u, now_us);
+	lite_bind_str(&u, a->person);
+	lite_bind_str(&u, a->user);
+	lite_bind_str(&u, text(a->why));
+	lite_bind_int(&u, a->at_us);
+	lite_bind_int(&u, a->via);
+	lite_bind_str(&u, text(a->issuer));
+	lite_bind_str(&u, text(a->groups));
+	lite_bind_u64(&u, a->serial);
+	lite_bind_str(&u, text(a->key_id));
+	lite_bind_str(&u, text(a->key_fp));
+	lite_bind_str(&u, text(a->ca_fp));
 	return lite_run(&u, NULL); /* E_EXISTS: this person has already said yes */
 }
 
@@ -231,29 +246,29 @@ static int approve_now(struct lite *l, const char *id, const char *why, int64_t 
 	return rc != 0 ? rc : changed == 1 ? 0 : E_STATE;
 }
 
-static int approve_in_tx(struct lite *l, const char *id, const char *user, const char *person,
-    const char *why, int64_t now_us, bool *reached)
+static int approve_in_tx(
+    struct lite *l, const char *id, const struct store_approval *a, bool *reached)
 {
 	struct request_state st;
-	int n, rc = request_state(l, id, person, NULL, &st);
+	int n, rc = request_state(l, id, a->person, NULL, &st);
 
 	if (rc != 0)
 		return rc;
 	if (st.own_person)
 		return E_DENIED;
-	if (st.state != REQ_PENDING || st.deadline_us <= now_us)
+	if (st.state != REQ_PENDING || st.deadline_us <= a->at_us)
 		return E_STATE;
-	rc = approval_add(l, id, person, user, why, now_us);
+	rc = approval_add(l, id, a);
 	if (rc == 0)
 		rc = approval_count(l, id, &n);
 	if (rc != 0)
 		return rc;
 	*reached = n >= st.quorum;
-	return *reached ? approve_now(l, id, why, now_us) : 0;
+	return *reached ? approve_now(l, id, text(a->why), a->at_us) : 0;
 }
 
-int lite_request_approve(struct store *s, const char *id, const char *by_user,
-    const char *by_person, const char *why, int64_t now_us, bool *now_approved)
+int lite_request_approve(
+    struct store *s, const char *id, const struct store_approval *a, bool *now_approved)
 {
 	struct lite *l = lite_of(s);
 	bool reached = false;
@@ -261,9 +276,44 @@ int lite_request_approve(struct store *s, const char *id, const char *by_user,
 
 	if (rc != 0)
 		return rc;
-	rc = lite_tx_end(l, approve_in_tx(l, id, by_user, by_person, why, now_us, &reached));
+	rc = lite_tx_end(l, approve_in_tx(l, id, a, &reached));
 	*now_approved = rc == 0 && reached;
 	return rc;
+}
+
+int lite_approval_list(struct store *s, const char *id, store_approval_fn *fn, void *ctx)
+{
+	struct lite_use u = lite_begin(lite_of(s), Q_APPROVAL_LIST);
+
+	lite_bind_str(&u, id);
+	while (lite_step(&u) > 0) {
+		struct store_approval a = {.user = lite_col_str(&u, 0),
+		    .person = lite_col_str(&u, 1),
+		    .why = lite_col_str(&u, 2),
+		    .at_us = lite_col_int(&u, 3),
+		    .via = (int)lite_col_int(&u, 4),
+		    .issuer = lite_col_str(&u, 5),
+		    .groups = lite_col_str(&u, 6),
+		    .serial = (uint64_t)lite_col_int(&u, 7),
+		    .key_id = lite_col_str(&u, 8),
+		    .key_fp = lite_col_str(&u, 9),
+		    .ca_fp = lite_col_str(&u, 10)};
+
+		if (fn(ctx, &a) != 0)
+			break;
+	}
+	return lite_end(&u);
+}
+
+int lite_approval_drop(struct store *s, const char *id, const char *person)
+{
+	struct lite_use u = lite_begin(lite_of(s), Q_APPROVAL_DROP);
+	int changed, rc;
+
+	lite_bind_str(&u, id);
+	lite_bind_str(&u, person);
+	rc = lite_run(&u, &changed);
+	return rc != 0 ? rc : changed == 1 ? 0 : E_NOTFOUND;
 }
 
 int lite_request_move(struct store *s, const char *id, unsigned from_mask, enum req_state to,

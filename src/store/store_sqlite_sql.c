@@ -11,9 +11,9 @@
 
 #define REQUEST_COLUMNS                                                                            \
 	"id, state, session, user, person, on_behalf_of, target, database, login, sql, params, "   \
-	"class, rule, reason, settings_text, tx, approval, approvers, binding, quorum, outlives, " \
+	"class, rule, reason, meaning, tx, approval, approvers, binding, quorum, outlives, "       \
 	"waiting, created_us, deadline_us, decided_us, decided_by, decided_why, "                  \
-	"(SELECT count(*) FROM approval a WHERE a.request = request.id)"
+	"(SELECT count(*) FROM approval a WHERE a.request = request.id), effect, effect_rows"
 
 #define CERT_COLUMNS                                                                               \
 	"serial, user, key_id, fingerprint, source, issuer, on_behalf_of, ca_fp, parent, "         \
@@ -129,11 +129,12 @@ const char *const lite_sql[Q_N] = {
 
     [Q_REQUEST_ADD] = "INSERT INTO request (id, state, session, user, person, on_behalf_of, "
 		      "target, database, login, "
-		      "sql, params, class, rule, reason, settings_text, tx, approval, approvers, "
+		      "sql, params, class, rule, reason, meaning, tx, approval, approvers, "
 		      "binding, quorum, "
-		      "outlives, waiting, created_us, deadline_us) VALUES (?1, 0, ?2, ?3, ?4, ?5, "
+		      "outlives, waiting, created_us, deadline_us, effect, effect_rows) VALUES (?1, 0, ?2, ?3, ?4, ?5, "
 		      "?6, ?7, ?8, ?9, ?10, "
-		      "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+		      "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, "
+		      "?24, ?25)",
     [Q_REQUEST_PREFIX] =
 	"SELECT " REQUEST_COLUMNS
 	" FROM request WHERE id >= ?1 AND id < ?2 ORDER BY id = ?1 DESC, id LIMIT 2",
@@ -146,7 +147,12 @@ const char *const lite_sql[Q_N] = {
     [Q_REQUEST_STATE] = "SELECT state, deadline_us, quorum, person, on_behalf_of, binding FROM "
 			"request WHERE id = ?1",
     [Q_APPROVAL_ADD] =
-	"INSERT INTO approval (request, person, user, why, at_us) VALUES (?1, ?2, ?3, ?4, ?5)",
+	"INSERT INTO approval (request, person, user, why, at_us, via, issuer, groups, serial, "
+	"key_id, key_fp, ca_fp) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [Q_APPROVAL_LIST] =
+	"SELECT user, person, why, at_us, via, issuer, groups, serial, key_id, key_fp, ca_fp "
+	"FROM approval WHERE request = ?1 ORDER BY at_us, person",
+    [Q_APPROVAL_DROP] = "DELETE FROM approval WHERE request = ?1 AND person = ?2",
     [Q_APPROVAL_COUNT] = "SELECT count(*) FROM approval WHERE request = ?1",
     [Q_REQUEST_APPROVE] =
 	"UPDATE request SET state = 1, decided_us = ?2, decided_why = ?3, decided_by = (SELECT "

@@ -379,7 +379,7 @@ static void show(int sock, uint32_t call, const char *verb, const struct mp_val 
 		{"login", "app_ro"}, {"class", "bulk"}, {"rule", "base:env=prod/bulk"},
 		{"reason", "no proven bound"}, {"#approvals", "0"}, {"#quorum", "1"},
 		{"approvers", "dba"}, {"?waiting", "y"}, {"sql", "delete from t\nwhere "},
-		{"params", "$1 = 'x'\n"}, {"session", "01JD"}, {"settings", "role=x"}},
+		{"params", "$1 = 'x'\n"}, {"session", "01JD"}, {"meaning", "role=x"}},
 	    18);
 	send_item(sock, call,
 	    (const struct rec_pair[]){{"id", "7f3a9c0000"}, {"sql_part", "a = $1 -- \xe2\x80\xae"}},

@@ -41,10 +41,12 @@ TestSuite(hold, .init = up, .fini = down, .timeout = 60);
 struct stmt {
 	const char *sql, *params, *settings, *cls, *mode;
 	bool locks;
+	const char *effect;
+	int effect_rows;
 };
 
 static const struct stmt DELETE_ALL = {
-    "delete from t", "\x91\xa1x", "0123456789abcdef0123456789abcdef", "bulk", "wait", false};
+    "delete from t", "\x91\xa1x", "0123456789abcdef0123456789abcdef", "bulk", "wait", false, "", -1};
 
 static int hold(struct client *x, const struct stmt *s)
 {
@@ -61,6 +63,8 @@ static int hold(struct client *x, const struct stmt *s)
 	ipc_str(b, "tx", "idle");
 	ipc_bool(b, "locks", s->locks);
 	ipc_str(b, "mode", s->mode);
+	ipc_str(b, "effect", s->effect);
+	ipc_int(b, "effect_rows", s->effect_rows);
 	return client_call(x);
 }
 
@@ -376,6 +380,34 @@ Test(hold, what_was_refused_with_an_id_may_come_again_once)
 	cr_assert_str_eq(client_str(&again, "by"), "bob");
 	cr_assert_eq(consume(&again, id, s.settings), IPC_OK);
 	cr_assert_str_neq(held(&again, &s, "pending"), id, "it was used");
+	client_close(&again);
+}
+
+/* What a later session may change is what was measured when it was asked for, not what it says itself. */
+Test(hold, the_measured_effect_is_shown_and_comes_back_with_the_approval)
+{
+	struct client again;
+	struct verbcall v;
+	struct stmt s = DELETE_ALL;
+	const char *id;
+
+	s.mode = "reject";
+	s.effect = "changes 120 of 10 000 rows of t; rolled back";
+	s.effect_rows = 120;
+	id = held(&c, &s, "pending");
+	cr_assert_eq(client_int(&c, "effect_rows"), 120);
+	cr_assert_eq(verb_run(&r, &c, &v, "requests", "mine", "true", NULL), 0);
+	cr_assert_str_eq(verb_str(&v, 0, "rows"), "120");
+	cr_assert_str_eq(verb_str(&v, 0, "effect"), s.effect);
+	verb_clear(&v);
+	session_of(&again, ALICE);
+	s.effect_rows = 9999;
+	cr_assert_str_eq(held(&again, &s, "pending"), id);
+	cr_assert_eq(client_int(&again, "effect_rows"), 120);
+	cr_assert_eq(decide(BOB, "approve", id), 0);
+	expect_push(&again, id, "approved");
+	cr_assert_str_eq(held(&again, &s, "approved"), id);
+	cr_assert_eq(client_int(&again, "effect_rows"), 120);
 	client_close(&again);
 }
 

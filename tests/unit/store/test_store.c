@@ -178,8 +178,10 @@ static int check_request(void *ctx, const struct store_request *r)
 	cr_assert_str_eq(r->cls, want->cls);
 	cr_assert_str_eq(r->rule, want->rule);
 	cr_assert_str_eq(r->reason, want->reason);
-	cr_assert_str_eq(r->settings_text, want->settings_text);
+	cr_assert_str_eq(r->meaning, want->meaning);
 	cr_assert_str_eq(r->tx, want->tx);
+	cr_assert_str_eq(r->effect, want->effect);
+	cr_assert_eq(r->effect_rows, want->effect_rows);
 	cr_assert_str_eq(r->approval, want->approval);
 	cr_assert_str_eq(r->approvers, want->approvers);
 	cr_assert_eq(r->quorum, 1);
@@ -220,6 +222,13 @@ Test(store, request_fields_and_prefixes)
 	remove_all();
 }
 
+static int approve(struct store *s, const char *id, const char *user, const char *person, const char *why, int64_t at_us,
+    bool *now)
+{
+	return store_request_approve(
+	    s, id, &(struct store_approval){.user = user, .person = person, .why = why, .at_us = at_us}, now);
+}
+
 static int see_request(void *ctx, const struct store_request *r)
 {
 	struct seen *v = ctx;
@@ -257,7 +266,7 @@ Test(store, request_lists)
 	cr_assert_str_eq(v.text, "aaaaaaaaaa:pending ");
 	cr_assert_eq(
 	    store_request_move(s, b.id, 1u << REQ_PENDING, REQ_DENIED, "bob", "no", 160 * SEC), 0);
-	cr_assert_eq(store_request_approve(s, a.id, "bob", "bob", "ok", 150 * SEC, &now), 0);
+	cr_assert_eq(approve(s, a.id, "bob", "bob", "ok", 150 * SEC, &now), 0);
 	memset(&v, 0, sizeof(v));
 	cr_assert_eq(store_request_list(
 			 s, &(struct store_request_filter){.open_only = true}, see_request, &v),
@@ -286,25 +295,74 @@ Test(store, quorum_counts_persons)
 	r.quorum = 2;
 	r.on_behalf_of = "carol";
 	cr_assert_eq(store_request_add(s, &r), 0);
-	cr_assert_eq(store_request_approve(s, r.id, "alice2", "alice", "me", 120 * SEC, &now),
+	cr_assert_eq(approve(s, r.id, "alice2", "alice", "me", 120 * SEC, &now),
 	    E_DENIED, "the requester does not decide");
-	cr_assert_eq(store_request_approve(s, r.id, "carol", "carol", "me", 120 * SEC, &now),
+	cr_assert_eq(approve(s, r.id, "carol", "carol", "me", 120 * SEC, &now),
 	    E_DENIED, "nor the person behind");
-	cr_assert_eq(store_request_approve(s, r.id, "x", "", "me", 120 * SEC, &now), E_DENIED);
-	cr_assert_eq(store_request_approve(s, r.id, "bob@x", "bob", "first", 120 * SEC, &now), 0);
+	cr_assert_eq(approve(s, r.id, "x", "", "me", 120 * SEC, &now), E_DENIED);
+	cr_assert_eq(approve(s, r.id, "bob@x", "bob", "first", 120 * SEC, &now), 0);
 	cr_assert(!now);
 	cr_assert_eq(state_of(s, r.id), REQ_PENDING);
-	cr_assert_eq(store_request_approve(s, r.id, "bob@y", "bob", "again", 121 * SEC, &now),
+	cr_assert_eq(approve(s, r.id, "bob@y", "bob", "again", 121 * SEC, &now),
 	    E_EXISTS, "one person, two identities: one yes");
 	cr_assert_eq(state_of(s, r.id), REQ_PENDING);
 	cr_assert_eq(
-	    store_request_approve(s, r.id, "dave@x", "dave", "second", 130 * SEC, &now), 0);
+	    approve(s, r.id, "dave@x", "dave", "second", 130 * SEC, &now), 0);
 	cr_assert(now);
 	cr_assert_eq(store_request_get(s, r.id, check_decided, NULL), 0);
 	cr_assert_eq(
-	    store_request_approve(s, r.id, "erin", "erin", "late", 131 * SEC, &now), E_STATE);
-	cr_assert_eq(store_request_approve(s, "zzzzzzzzzz", "erin", "erin", "", 131 * SEC, &now),
+	    approve(s, r.id, "erin", "erin", "late", 131 * SEC, &now), E_STATE);
+	cr_assert_eq(approve(s, "zzzzzzzzzz", "erin", "erin", "", 131 * SEC, &now),
 	    E_NOTFOUND);
+	store_close(s);
+	remove_all();
+}
+
+static int see_approval(void *ctx, const struct store_approval *a)
+{
+	struct seen *v = ctx;
+
+	if (v->n++ == 0) {
+		cr_assert_str_eq(a->user, "bob@x");
+		cr_assert_str_eq(a->person, "bob");
+		cr_assert_str_eq(a->why, "first");
+		cr_assert_eq(a->at_us, 120 * SEC);
+		cr_assert_eq(a->via, 3);
+		cr_assert_str_eq(a->issuer, "corp");
+		cr_assert_str_eq(a->groups, "dba,dev");
+		cr_assert_eq(a->serial, 77);
+		cr_assert_str_eq(a->key_id, "user=bob");
+		cr_assert_str_eq(a->key_fp, "SHA256:k");
+		cr_assert_str_eq(a->ca_fp, "SHA256:c");
+	} else {
+		cr_assert_str_eq(a->person, "dave");
+		cr_assert_str_eq(a->key_id, "");
+	}
+	return 0;
+}
+
+Test(store, approvals_say_who_and_may_be_dropped)
+{
+	struct store *s = open_fresh();
+	struct store_request r = a_request("aaaaaaaaaa");
+	struct store_approval a = {"bob@x", "bob", "first", 120 * SEC, 3, "corp", "dba,dev", 77, "user=bob", "SHA256:k",
+	    "SHA256:c"};
+	struct seen v = {.n = 0};
+	bool now;
+
+	r.quorum = 3;
+	cr_assert_eq(store_request_add(s, &r), 0);
+	cr_assert_eq(store_request_approve(s, r.id, &a, &now), 0);
+	cr_assert_eq(approve(s, r.id, "dave@x", "dave", "", 121 * SEC, &now), 0);
+	cr_assert_eq(store_approval_list(s, r.id, see_approval, &v), 0);
+	cr_assert_eq(v.n, 2);
+	cr_assert_eq(store_approval_drop(s, r.id, "mallory"), E_NOTFOUND);
+	cr_assert_eq(store_approval_drop(s, "bbbbbbbbbb", "bob"), E_NOTFOUND);
+	cr_assert_eq(store_approval_drop(s, r.id, "dave"), 0);
+	cr_assert_eq(approve(s, r.id, "erin", "erin", "", 122 * SEC, &now), 0);
+	cr_assert(!now, "the one that was dropped does not count");
+	cr_assert_eq(approve(s, r.id, "dave@x", "dave", "again", 123 * SEC, &now), 0);
+	cr_assert(now);
 	store_close(s);
 	remove_all();
 }
@@ -322,7 +380,7 @@ Test(store, consumed_once_and_only_with_its_binding)
 	cr_assert_eq(
 	    store_request_consume(s, r.id, r.binding, 110 * SEC), E_STATE, "not approved yet");
 	cr_assert_eq(store_request_find(s, r.binding, 110 * SEC, copy_request, &st), E_NOTFOUND);
-	cr_assert_eq(store_request_approve(s, r.id, "bob", "bob", "", 110 * SEC, &now), 0);
+	cr_assert_eq(approve(s, r.id, "bob", "bob", "", 110 * SEC, &now), 0);
 	cr_assert(now);
 	cr_assert_eq(store_request_find(s, r.binding, 110 * SEC, copy_request, &st), 0);
 	cr_assert_eq(store_request_find(s, other, 110 * SEC, copy_request, &st), E_NOTFOUND);
@@ -348,7 +406,7 @@ Test(store, a_request_that_does_not_outlive_is_not_found_by_binding)
 	bool now;
 
 	cr_assert_eq(store_request_add(s, &r), 0);
-	cr_assert_eq(store_request_approve(s, r.id, "bob", "bob", "", 110 * SEC, &now), 0);
+	cr_assert_eq(approve(s, r.id, "bob", "bob", "", 110 * SEC, &now), 0);
 	cr_assert_eq(store_request_find(s, r.binding, 110 * SEC, copy_request, &st), E_NOTFOUND);
 	store_close(s);
 	remove_all();
@@ -378,7 +436,7 @@ Test(store, final_states_are_final)
 		    store_request_move(s, id, open_mask, REQ_WITHDRAWN, "b", "w", 121 * SEC),
 		    E_STATE);
 		cr_assert_eq(
-		    store_request_approve(s, id, "bob", "bob", "", 121 * SEC, &now), E_STATE);
+		    approve(s, id, "bob", "bob", "", 121 * SEC, &now), E_STATE);
 		cr_assert_eq(store_request_consume(s, id, r.binding, 121 * SEC), E_STATE);
 	}
 	cr_assert_eq(store_request_move(s, id, open_mask, REQ_APPROVED, "b", "w", 0), E_STATE,
@@ -404,10 +462,10 @@ Test(store, expiry)
 	cr_assert_eq(store_request_add(s, &a), 0);
 	cr_assert_eq(store_request_add(s, &b), 0);
 	cr_assert_eq(store_request_add(s, &c), 0);
-	cr_assert_eq(store_request_approve(s, b.id, "bob", "bob", "", 110 * SEC, &now), 0);
+	cr_assert_eq(approve(s, b.id, "bob", "bob", "", 110 * SEC, &now), 0);
 	cr_assert_eq(store_request_expire(s, 199 * SEC, see_request, &v), 0);
 	cr_assert_eq(v.n, 0);
-	cr_assert_eq(store_request_approve(s, a.id, "bob", "bob", "", 200 * SEC, &now), E_STATE,
+	cr_assert_eq(approve(s, a.id, "bob", "bob", "", 200 * SEC, &now), E_STATE,
 	    "past its deadline, even before it is marked");
 	cr_assert_eq(store_request_expire(s, 200 * SEC, see_request, &v), 0);
 	cr_assert_eq(v.n, 2);
@@ -457,7 +515,7 @@ static int list_inside(void *ctx, const struct store_request *r)
 	cr_assert_eq(
 	    store_request_list(s, &(struct store_request_filter){.limit = 0}, see_request, &v), 0);
 	cr_assert_eq(v.n, 2);
-	cr_assert_eq(store_request_approve(s, r->id, "bob", "bob", "", 110 * SEC, &now), 0);
+	cr_assert_eq(approve(s, r->id, "bob", "bob", "", 110 * SEC, &now), 0);
 	return 0;
 }
 
@@ -519,7 +577,7 @@ static int approve_it(struct store *s, int child)
 	int rc;
 
 	(void)snprintf(person, sizeof(person), "p%d", child);
-	rc = store_request_approve(s, "aaaaaaaaaa", person, person, "", 120 * SEC, &now);
+	rc = approve(s, "aaaaaaaaaa", person, person, "", 120 * SEC, &now);
 	return rc == 0 && now ? 1 : rc == 0 || rc == E_STATE ? 0 : 98;
 }
 

@@ -181,7 +181,7 @@ static char *shape(void)
 
 #define VERSION_1 SP_SRCDIR "/tests/vectors/store/version-1.db"
 
-Test(store_file, version_1_becomes_version_2)
+Test(store_file, version_1_becomes_the_present_one)
 {
 	struct store *s;
 	char *fresh, *migrated;
@@ -196,7 +196,7 @@ Test(store_file, version_1_becomes_version_2)
 	cr_assert_eq(try_open(&w), 0, "%s", w.text);
 	migrated = shape();
 	cr_assert_str_eq(migrated, fresh);
-	cr_assert_str_eq(select_text("SELECT version FROM schema_version"), "2\n");
+	cr_assert_str_eq(select_text("SELECT version FROM schema_version"), "3\n");
 	cr_assert_str_eq(
 	    select_text(
 		"SELECT serial, user, source, parent, on_behalf_of, length(blob) FROM cert"),
@@ -204,7 +204,7 @@ Test(store_file, version_1_becomes_version_2)
 	cr_assert_str_eq(
 	    select_text("SELECT count(*), sum(end_us = 0), max(counter) FROM session"), "2|1|2\n");
 	cr_assert_str_eq(
-	    select_text("SELECT id, state, decided_by FROM request"), "7f3a9c0000|1|bob\n");
+	    select_text("SELECT id, state, decided_by, effect_rows FROM request"), "7f3a9c0000|1|bob|-1\n");
 	s = open_again();
 	cr_assert_eq(store_standing(s, &(struct store_subject){.serial = 1}), STORE_REVOKED);
 	cr_assert_eq(store_standing(s, &(struct store_subject){.serial = 2}), STORE_GOOD);
@@ -249,7 +249,7 @@ Test(store_file, several_processes_migrate_once)
 	}
 	cr_assert_str_eq(
 	    select_text("SELECT version, (SELECT count(*) FROM cert) FROM schema_version"),
-	    "2|3\n");
+	    "3|3\n");
 	remove_all();
 }
 
