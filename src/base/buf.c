@@ -142,6 +142,20 @@ void buf_put_cstr(struct buf *b, const char *s)
 	buf_put(b, s, strlen(s) + 1);
 }
 
+void buf_put_escaped(struct buf *b, struct span s)
+{
+	char one[SPAN_UNIT_MAX];
+
+	while (s.n > 0 && b->err == 0) {
+		size_t w, used = span_escape_one(s, one, &w);
+
+		if (s.p[0] == '\\')
+			buf_put_u8(b, '\\');
+		buf_put(b, one, w);
+		s = span_of(s.p + used, s.n - used);
+	}
+}
+
 void buf_put_u8(struct buf *b, uint8_t v)
 {
 	buf_put(b, &v, 1);

@@ -55,6 +55,8 @@ void buf_put(struct buf *b, const void *p, size_t n);
 void buf_put_span(struct buf *b, struct span s);
 void buf_put_str(struct buf *b, const char *s); /* without NUL */
 void buf_put_cstr(struct buf *b, const char *s); /* with NUL */
+/* As span_escape() has it, but whole, and with every backslash doubled: two texts never look the same. */
+void buf_put_escaped(struct buf *b, struct span s);
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_u16be(struct buf *b, uint16_t v);
 void buf_put_u32be(struct buf *b, uint32_t v);

@@ -103,40 +103,50 @@ static bool cp_hidden(uint32_t cp)
 	return false;
 }
 
-/* One escaped unit into out (at least 12 bytes): returns input bytes used, *w = bytes written. */
-static size_t escape_one(const uint8_t *p, size_t n, char *out, size_t *w)
+size_t span_escape_one(struct span a, char out[SPAN_UNIT_MAX], size_t *w)
 {
 	uint32_t cp;
-	size_t len = utf8_take(p, n, &cp);
+	size_t len = utf8_take(a.p, a.n, &cp);
 
 	if (len == 0) {
-		*w = (size_t)snprintf(out, 12, "\\x%02x", p[0]);
+		*w = (size_t)snprintf(out, SPAN_UNIT_MAX, "\\x%02x", a.p[0]);
 		return 1;
 	}
 	if (cp == '\n' || cp == '\t' || cp == '\r') {
-		out[0] = '\\';
-		out[1] = cp == '\n' ? 'n' : cp == '\t' ? 't' : 'r';
-		*w = 2;
+		*w = (size_t)snprintf(out, SPAN_UNIT_MAX, "\\%c", cp == '\n' ? 'n' : cp == '\t' ? 't' : 'r');
 	} else if (cp_hidden(cp)) {
-		*w = (size_t)snprintf(out, 12, cp < 0x100 ? "\\x%02x" : "\\u{%x}", cp);
+		*w = (size_t)snprintf(out, SPAN_UNIT_MAX, cp < 0x100 ? "\\x%02x" : "\\u{%x}", cp);
 	} else {
-		memcpy(out, p, len);
+		memcpy(out, a.p, len);
+		out[len] = '\0';
 		*w = len;
 	}
 	return len;
+}
+
+bool span_is_plain(struct span a)
+{
+	uint32_t cp;
+
+	for (size_t i = 0, len; i < a.n; i += len) {
+		len = utf8_take(a.p + i, a.n - i, &cp);
+		if (len == 0 || cp_hidden(cp))
+			return false;
+	}
+	return true;
 }
 
 size_t span_escape(struct span a, char *out, size_t cap)
 {
 	size_t o = 0;
 	size_t i = 0;
-	char one[12];
+	char one[SPAN_UNIT_MAX];
 
 	if (cap == 0)
 		return 0;
 	while (i < a.n) {
 		size_t w;
-		size_t used = escape_one(a.p + i, a.n - i, one, &w);
+		size_t used = span_escape_one(span_of(a.p + i, a.n - i), one, &w);
 
 		if (w + 4 > cap - o && (i + used < a.n || w + 1 > cap - o)) {
 			if (cap - o >= 4) {

@@ -48,5 +48,10 @@ bool span_has_nul(struct span a);
  * characters and invalid UTF-8 become \xNN or \u{...}; a newline becomes \n. Writes at most cap-1 bytes and a NUL;
  * ends with "..." when cut. Returns the length written. */
 size_t span_escape(struct span a, char *out, size_t cap);
+/* One unit of the same from the front of a (not empty): bytes of a used; out gets *w bytes, at most SPAN_UNIT_MAX - 1, and a NUL. */
+#define SPAN_UNIT_MAX 12
+size_t span_escape_one(struct span a, char out[SPAN_UNIT_MAX], size_t *w);
+/* Would span_escape() change anything? */
+bool span_is_plain(struct span a);
 
 #endif

@@ -6,5 +6,7 @@ src_wire_libwire_a_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)
 src_wire_libwire_a_SOURCES += src/wire/sshw.c src/wire/sshw.h src/wire/sshpk.c src/wire/sshpk.h \
 	src/wire/sshcert.c src/wire/sshcert.h src/wire/sshkey.c src/wire/sshkey.h \
 	src/wire/sshagent.c src/wire/sshagent.h
+src_wire_libwire_a_SOURCES += src/wire/meaning.c src/wire/meaning.h src/wire/pgvalue.c src/wire/pgvalue.h \
+	src/wire/pgparam.c src/wire/pgparam.h
 src_wire_libwire_a_SOURCES += src/wire/recframe.c src/wire/recframe.h src/wire/recmeta.c
 WIRE_LIBS = src/wire/libwire.a $(MSGPACK_LIBS)

@@ -27,3 +27,11 @@ tests_unit_wire_test_mp_LDADD = $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
 tests_unit_wire_test_ipc_SOURCES = tests/unit/wire/test_ipc.c
 tests_unit_wire_test_ipc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_wire_test_ipc_LDADD = $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/wire/test_pgparam tests/unit/wire/test_meaning
+TESTS += tests/unit/wire/test_pgparam tests/unit/wire/test_meaning
+tests_unit_wire_test_pgparam_SOURCES = tests/unit/wire/test_pgparam.c
+tests_unit_wire_test_pgparam_CFLAGS = $(TEST_CFLAGS) -DSP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_wire_test_pgparam_LDADD = $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+tests_unit_wire_test_meaning_SOURCES = tests/unit/wire/test_meaning.c
+tests_unit_wire_test_meaning_CFLAGS = $(TEST_CFLAGS)
+tests_unit_wire_test_meaning_LDADD = $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
