@@ -106,6 +106,7 @@ struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
 	buf_init(&x->hold.settings_text, 4096);
 	buf_init(&x->hold.params, PX_MSG_MAX);
 	buf_init(&x->hold.sql, PX_MSG_MAX);
+	px_guard_init(x);
 	x->up_fd = -1;
 	x->status = 'I';
 	x->exp_tail = &x->exp_head;
@@ -165,7 +166,7 @@ void px_end(struct pgproxy *x, const char *reason)
 	x->eof_timer = NULL;
 	px_expire_clear(x);
 	if (x->phase == PX_RELAY && x->exp_head != NULL)
-		px_cancel_upstream(x); /* nobody waits for it any more */
+		px_cancel_upstream(x, "client"); /* nobody waits for it any more */
 	px_hold_withdraw(x, reason);
 	px_enter(x, PX_ENDED);
 	px_record_end(x, reason);
@@ -179,6 +180,8 @@ void px_fatal(struct pgproxy *x, const char *sqlstate, const char *msg, const ch
 
 	if (x->phase == PX_ENDED)
 		return;
+	if (x->guard.swapped)
+		px_guard_swap(x);
 	pg_put_error(&x->out, &n);
 	px_record_kv(x, REC_ERROR, "sqlstate", sqlstate, "message", msg, "hint", hint);
 	px_end(x, reason);
@@ -281,11 +284,11 @@ void px_up_event(void *ctx, int fd, unsigned events)
 }
 
 /* The monitor holds the key and sends the CancelRequest. */
-void px_cancel_upstream(struct pgproxy *x)
+void px_cancel_upstream(struct pgproxy *x, const char *by)
 {
 	struct buf *b;
 
-	px_record_kv(x, REC_CANCEL, "by", "client", NULL, NULL, NULL, NULL);
+	px_record_kv(x, REC_CANCEL, "by", by, NULL, NULL, NULL, NULL);
 	b = monclient_begin(x->p.mon, IPC_CANCEL);
 	ipc_str(b, "sid", x->sid);
 	(void)monclient_call(x->p.mon, NULL, NULL);
@@ -305,7 +308,7 @@ static bool console_cancel(struct pgproxy *x, struct span in)
 	if (!x->p.console || x->phase != PX_RELAY || !span_eq(in, span_of(cancel, sizeof(cancel))))
 		return false;
 	if (!px_hold_cancel(x))
-		px_cancel_upstream(x);
+		px_cancel_upstream(x, "client");
 	return true;
 }
 
@@ -343,7 +346,7 @@ void pgproxy_client_eof(struct pgproxy *x)
 	x->client_eof = true;
 	/* What was sent before the end of file is still answered, but nothing waits for a decision any more, nor for data or
 	 * a Sync that cannot come. */
-	if (x->wait == WAIT_NONE && x->phase == PX_RELAY && x->exp_head != NULL && !x->copy_in && !x->ext_open) {
+	if ((x->wait == WAIT_NONE || x->wait == WAIT_GUARD) && x->phase == PX_RELAY && x->exp_head != NULL && !x->copy_in && !x->ext_open) {
 		if (x->eof_timer == NULL)
 			x->eof_timer = loop_after(x->p.loop, EOF_GRACE_MS, eof_over, x);
 		return;
@@ -401,6 +404,7 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	if (x->call != 0)
 		monclient_forget(x->p.mon, x->call);
 	px_hold_clear(x);
+	px_guard_clear(x);
 	px_notes_clear(x);
 	loop_cancel(x->p.loop, x->sync_timer);
 	while (x->exp_head != NULL)
@@ -420,5 +424,6 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	buf_clear(&x->hold.settings_text);
 	buf_clear(&x->hold.params);
 	buf_clear(&x->hold.sql);
+	buf_clear(&x->guard.kept);
 	free(x);
 }

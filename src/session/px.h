@@ -99,6 +99,7 @@ struct px_portal {
 	uint32_t *types;
 	uint64_t moves;          /* pgproxy.moves when it was bound */
 	bool ran;                /* was executed: what comes is the rest of that result */
+	bool undone;             /* ran and was undone: it has to be bound again */
 	uint16_t n_formats;
 	uint8_t *formats;        /* result formats as Bind gave them */
 	bool recorded;           /* its Bind is in the recording */
@@ -125,6 +126,8 @@ enum px_exp_kind {
 struct px_exp {
 	enum px_exp_kind kind;
 	bool own;                /* injected: its answers are not for the client */
+	bool tell;               /* own, but its error is */
+	bool guarded;            /* its answers are kept back (px_guard.c) */
 	bool poison;             /* its error is replaced by `local` */
 	bool stmt_target;        /* EXP_DESCRIBE of a statement rather than a portal */
 	bool undo_stmt;          /* undo: the statement `name` becomes `stmt_old` again (NULL: goes) */
@@ -163,6 +166,7 @@ enum px_wait {
 	WAIT_DECISION,  /* an operator */
 	WAIT_RESETTINGS,/* settings again before release */
 	WAIT_CONSUME,   /* monitor marks the approval used */
+	WAIT_GUARD,     /* a write that is counted runs, or is undone (px_guard.c) */
 };
 
 struct px_hold {
@@ -193,6 +197,27 @@ struct px_hold_ask {
 	const struct pg_bind *bind; /* of the portal; NULL: the message at the front is a Query */
 	const char *effect;         /* "changes 1 204 of 10 000 rows of orders; rolled back", "unknown: lock wait"; NULL: not measured */
 	int64_t effect_rows;        /* -1 unknown */
+};
+
+/* A write that is counted while it can still be undone. */
+struct px_guard {
+	bool runs;               /* from its start to its last answer */
+	bool flying;             /* the server still owes its answer */
+	bool extended, in_block; /* how it runs: at Execute, in a transaction block */
+	bool ours;               /* a transaction block around the open batch is the gateway's own; outlives the statement */
+	bool failed;             /* it, or something before it in its batch, gave an error */
+	bool must_sync;          /* the server skips to a Sync */
+	bool swapped;            /* pgproxy.out and kept have changed places */
+	unsigned undo_tries;
+	struct px_text *text;
+	const char *unknown;     /* why its effect is not known; NULL: it is */
+	int64_t limit;           /* rows */
+	int64_t total;           /* the planner's idea of the rows in its table; -1 none */
+	uint64_t rows;
+	struct buf kept;         /* what the client will read of it */
+	size_t last_tag;         /* where in it the last command tag stands */
+	struct buf commit_error;
+	struct loop_timer *timer;
 };
 
 struct px_rel;  /* px_catalog.c */
@@ -243,6 +268,8 @@ struct pgproxy {
 	bool tx_wrote;
 	bool ext_failed;         /* the server already skips to Sync: a refusal is only told */
 	bool tx_ended;           /* something forwarded since the last Sync or Query ends its transaction */
+	bool tx_begun;           /* the same: begins a block, and nothing behind it ends it */
+	bool own_tells;          /* errors of the own statements that are being appended are for the client */
 
 	/* queue */
 	struct px_exp *exp_head, **exp_tail, *exp_last;
@@ -259,6 +286,7 @@ struct pgproxy {
 	enum px_wait wait;
 	struct px_hold hold;
 	uint64_t hold_seq;       /* record of the held statement, for its result */
+	struct px_guard guard;
 
 	/* names */
 	struct px_stmt *stmts;
@@ -298,7 +326,7 @@ void px_fatal(struct pgproxy *x, const char *sqlstate, const char *msg, const ch
 void px_flush(struct pgproxy *x);                         /* commit, then send upstream; re-arm */
 void px_wake(struct pgproxy *x);
 void px_resume(struct pgproxy *x);                        /* a pause is over: look at the input again */
-void px_cancel_upstream(struct pgproxy *x);
+void px_cancel_upstream(struct pgproxy *x, const char *by);
 void px_up_event(void *ctx, int fd, unsigned events);
 
 /* px_start.c */
@@ -322,6 +350,7 @@ void px_back_input(struct pgproxy *x);
 struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind);
 void px_exp_drop(struct pgproxy *x, struct px_exp *e);
 void px_exp_pop(struct pgproxy *x);
+void px_exp_barrier(struct pgproxy *x, struct px_exp *e); /* nothing of the client follows it before its answer */
 void px_local(struct pgproxy *x, struct buf *bytes); /* emit in turn; takes the bytes */
 void px_locals_emit(struct pgproxy *x);              /* those at the head are due */
 /* The message at the head, of the extended protocol, has failed: the server skips to Sync. */
@@ -412,6 +441,20 @@ void px_hold_withdraw(struct pgproxy *x, const char *why);
 void px_hold_clear(struct pgproxy *x);
 bool px_hold_cancel(struct pgproxy *x); /* the client cancelled: was a hold waiting? */
 bool px_hold_deserted(const struct pgproxy *x); /* has the client said goodbye behind the held message? */
+
+/* px_guard.c */
+#define PX_GUARD_MS 5000 /* a counted statement that takes longer is undone and held */
+void px_guard_init(struct pgproxy *x);
+void px_guard_clear(struct pgproxy *x);
+bool px_guard_keeps(const struct pgproxy *x); /* what the server sends now is of the counted statement */
+void px_guard_swap(struct pgproxy *x);        /* output goes to what is kept back, and to the client again */
+void px_guard_row(struct pgproxy *x);         /* after each message kept back, while swapped */
+void px_guard_tag(struct pgproxy *x, const struct px_exp *e, char *tag, size_t cap);
+void px_guard_error(struct pgproxy *x);
+void px_guard_commit_error(struct pgproxy *x, const struct px_exp *e, struct span body);
+void px_guard_check(struct pgproxy *x);       /* after each message: has it ended? */
+bool px_guard_sync(struct pgproxy *x);        /* the client's Sync is about to be forwarded; true: nothing may follow it */
+bool px_guard_ready(struct pgproxy *x);       /* that Sync, or a Query in its place, is answered; true: the client hears it later */
 
 /* px_record.c */
 /* sql: the exact bytes (t's own may be another text of the same shape). */

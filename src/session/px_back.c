@@ -224,6 +224,8 @@ static void on_complete(struct pgproxy *x, const struct pg_msg *m)
 			px_mask_notice(p, x->p.gateway, &x->out);
 			e->text->told = true;
 		}
+		if (e->guarded)
+			px_guard_tag(x, e, tag, sizeof(tag));
 		px_record_result(x, e, tag, p != NULL ? p->masked : "", "", "");
 		names_follow(x, e, tag);
 		if (x->phase == PX_ENDED)
@@ -294,8 +296,10 @@ static void error_own(struct pgproxy *x, struct px_exp *e, struct span body)
 	snprintf(e->sqlstate, sizeof(e->sqlstate), "%.*s", (int)(code.n < 6 ? code.n : 5),
 	    code.n > 0 ? (const char *)code.p : "XX000");
 	e->row = NULL;
-	if (e->kind == EXP_QUERY)
+	if (e->kind == EXP_QUERY) {
+		px_guard_commit_error(x, e, body);
 		return; /* told at its ReadyForQuery */
+	}
 	for (struct px_exp *f = e; f != NULL && f->own && done == NULL; f = f->next)
 		done = f->done;
 	px_exp_fail(x);
@@ -315,16 +319,18 @@ static void on_error(struct pgproxy *x, const struct pg_msg *m)
 		return;
 	}
 	x->copy_in = false;
+	px_guard_error(x);
 	if (e->poison) {
 		buf_put_span(&x->out, buf_span(&e->local));
 		e->poison = false;
-	} else if (e->own && e->kind != EXP_DESCRIBE) {
+	} else if (e->own && !e->tell && e->kind != EXP_DESCRIBE) {
 		error_own(x, e, m->body);
 		return;
 	} else {
 		px_scrub(x, error_text(e), m->type, m->body, &x->out);
 		/* The recording holds what the client saw. */
-		error_record(x, e, span_of(buf_span(&x->out).p + at + PG_HEADER_LEN, buf_len(&x->out) - at - PG_HEADER_LEN));
+		if (!e->own)
+			error_record(x, e, span_of(buf_span(&x->out).p + at + PG_HEADER_LEN, buf_len(&x->out) - at - PG_HEADER_LEN));
 	}
 	if (e->kind != EXP_QUERY && e->kind != EXP_SYNC)
 		px_exp_fail(x);
@@ -344,13 +350,13 @@ static void on_ready(struct pgproxy *x, const struct pg_msg *m)
 	uint8_t status;
 	void (*done)(struct pgproxy *, const char *);
 	char sqlstate[6];
-	bool own;
+	bool hidden;
 
 	if (e == NULL || (e->kind != EXP_QUERY && e->kind != EXP_SYNC) || pg_read_ready(m->body, &status) != 0) {
 		unexpected(x, m);
 		return;
 	}
-	own = e->own;
+	hidden = e->own || e->guarded;
 	done = e->done;
 	memcpy(sqlstate, e->sqlstate, sizeof(sqlstate));
 	x->copy_in = false;
@@ -360,7 +366,7 @@ static void on_ready(struct pgproxy *x, const struct pg_msg *m)
 	if (status == 'I' && !x->ext_open)
 		x->tx_wrote = false;
 	px_exp_pop(x);
-	if (!own) {
+	if (!hidden && !px_guard_ready(x)) {
 		px_notes_emit(x, true);
 		pass(x, m);
 	}
@@ -554,28 +560,49 @@ static bool run_pass(struct pgproxy *x)
 	return total > 0;
 }
 
+/* A message, or a run of clean rows; false when no whole one is there. */
+static bool back_step(struct pgproxy *x)
+{
+	struct pg_msg m;
+	size_t used;
+	int rc;
+
+	if (run_pass(x))
+		return true;
+	rc = pg_frame(buf_span(&x->up_in), PX_MSG_MAX, &m, &used);
+	if (rc == E_MORE)
+		return false;
+	if (rc != 0) {
+		px_fatal(x, "08P01", rc == E_TOOBIG ? "the database sent a row larger than 64 MiB" : "malformed answer of the database",
+		    "", "upstream protocol violation");
+		return false;
+	}
+	back_message(x, &m);
+	if (x->phase != PX_ENDED)
+		buf_consume(&x->up_in, used);
+	return true;
+}
+
+/* The same with what a counted statement gives kept back. */
+static bool back_guarded(struct pgproxy *x)
+{
+	bool more;
+
+	if (px_guard_keeps(x))
+		px_guard_swap(x);
+	more = back_step(x);
+	if (x->guard.swapped) {
+		px_guard_row(x);
+		px_guard_swap(x);
+	}
+	px_guard_check(x);
+	return more;
+}
+
 void px_back_input(struct pgproxy *x)
 {
-	while (x->phase != PX_ENDED && buf_len(&x->out) < PX_OUT_HIGH) {
-		struct pg_msg m;
-		size_t used;
-		int rc;
-
-		if (run_pass(x))
-			continue;
-		rc = pg_frame(buf_span(&x->up_in), PX_MSG_MAX, &m, &used);
-
-		if (rc == E_MORE)
-			break;
-		if (rc != 0) {
-			px_fatal(x, "08P01", rc == E_TOOBIG ? "the database sent a row larger than 64 MiB" : "malformed answer of the database",
-			    "", "upstream protocol violation");
-			break;
-		}
-		back_message(x, &m);
-		if (x->phase != PX_ENDED)
-			buf_consume(&x->up_in, used);
-	}
+	while (x->phase != PX_ENDED && buf_len(&x->out) < PX_OUT_HIGH && back_guarded(x))
+		;
 	buf_trim(&x->up_in, 131072);
 	if (x->phase == PX_RELAY && x->wait == WAIT_NONE && buf_len(&x->in) > 0)
 		px_front_input(x);

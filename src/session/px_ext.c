@@ -39,6 +39,20 @@ static bool unsettled(struct pgproxy *x, bool settled)
 	return !settled;
 }
 
+/* A Parse that fails has dropped the unnamed statement before, unless it was skipped. */
+static void unnamed_gone(struct pgproxy *x)
+{
+	struct px_exp *e = x->exp_last;
+
+	if (e == NULL || !e->poison) {
+		px_stmt_drop(x, span_str(""));
+		return;
+	}
+	e->undo_stmt = true;
+	e->name = xstrndup("", 0);
+	e->stmt_old = px_stmt_detach(x, span_str(""));
+}
+
 static void parse_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_parse *p, struct px_text *t)
 {
 	int64_t seq = px_record_statement(x, "parse", t, p->sql, p->name, NULL, true);
@@ -78,6 +92,8 @@ enum px_taken px_on_parse(struct pgproxy *x, const struct pg_msg *m)
 			refuse_extended(x, t, p.sql, p.name);
 		else
 			px_refuse_text(x, true, "42P05", "prepared statement already exists", "");
+		if (p.name.n == 0)
+			unnamed_gone(x);
 		px_text_unref(t);
 		return PX_TAKEN;
 	}
@@ -255,8 +271,7 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 	px_text_ref(e->text);
 }
 
-/* recorded: as a held statement, which an approval has released. */
-static void execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, struct span portal, bool recorded)
+void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, struct span portal, bool recorded)
 {
 	struct px_exp *e;
 	int64_t seq = (int64_t)x->hold_seq;
@@ -327,7 +342,9 @@ enum px_taken px_on_execute(struct pgproxy *x, const struct pg_msg *m)
 		way = execute_decide(x, p, release);
 	if (way != PX_GO)
 		return way;
-	execute_forward(x, m, p, ex.portal, release);
+	if (!p->ran && p->text->j.verdict == VERDICT_MEASURE && (!release || x->hold.approved_rows >= 0))
+		return px_guard_execute(x, m, p, &ex, release ? x->hold.approved_rows : -1, release);
+	px_execute_forward(x, m, p, ex.portal, release);
 	return PX_TAKEN;
 }
 
@@ -358,11 +375,17 @@ enum px_taken px_on_close(struct pgproxy *x, const struct pg_msg *m)
 
 enum px_taken px_on_sync(struct pgproxy *x, const struct pg_msg *m)
 {
+	struct px_exp *e;
+	bool waits;
+
 	if (x->copy_in)
 		return PX_TAKEN; /* the server ignores it there, so no answer may be expected */
+	waits = px_guard_sync(x);
 	px_forward(x, m);
-	(void)px_expect(x, EXP_SYNC);
-	x->ext_open = x->tx_ended = false;
+	e = px_expect(x, EXP_SYNC);
+	if (waits)
+		px_exp_barrier(x, e);
+	x->ext_open = x->tx_ended = x->tx_begun = false;
 	x->skip = false;
 	return PX_TAKEN;
 }

@@ -52,6 +52,8 @@ void px_refuse(struct pgproxy *x, bool extended, const struct pg_notice *n)
 		e = px_expect(x, extended ? EXP_PARSE : EXP_QUERY);
 		e->poison = true;
 		e->local = b;
+		if (!extended && x->guard.ours)
+			px_exp_barrier(x, e); /* it ends the batch, and the block around that ends first */
 		if (extended)
 			pg_put_parse(&x->up_out, span_str("sallyport_refused"), span_str(bad), NULL, 0);
 		else
@@ -90,6 +92,12 @@ void px_refuse_text(struct pgproxy *x, bool extended, const char *sqlstate, cons
 void px_tx_note(struct pgproxy *x, const struct px_text *t)
 {
 	px_expire_note(x, t);
+	if ((t->facts.flags & SQLF_TX_END) != 0)
+		x->tx_begun = false;
+	if ((t->facts.flags & SQLF_TX_BEGIN) != 0)
+		x->tx_begun = true;
+	if ((t->facts.flags & (SQLF_TX_BEGIN | SQLF_TX_END)) != 0)
+		x->guard.ours = false; /* the client's now */
 	if ((t->facts.flags & (SQLF_WRITES | SQLF_LOCKS)) != 0)
 		x->tx_wrote = true;
 	/* What was read of the catalogue inside a transaction goes with it: SET LOCAL, DDL, a subtransaction's SET. */
@@ -127,8 +135,8 @@ static bool is_barrier(const struct px_text *t)
 
 void px_barrier_set(struct pgproxy *x, struct px_exp *e, bool extended)
 {
-	e->barrier = is_barrier(e->text);
-	x->n_barrier += e->barrier;
+	if (is_barrier(e->text))
+		px_exp_barrier(x, e);
 	if (e->barrier && extended)
 		pg_put_empty(&x->up_out, 'H'); /* the Sync behind it waits, too */
 }
@@ -141,7 +149,7 @@ static void unnamed_drop(struct pgproxy *x, struct px_exp *e)
 	e->name = e->undo_stmt ? xstrndup("", 0) : NULL;
 }
 
-static void query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded)
+void px_query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded)
 {
 	struct px_exp *e;
 	int64_t seq = recorded ? 0 : px_record_statement(x, "query", t, sql, span_str(""), NULL, true);
@@ -153,9 +161,11 @@ static void query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_t
 	e = px_expect(x, EXP_QUERY);
 	e->text = t; /* takes the caller's reference */
 	e->seq = recorded ? x->hold_seq : (uint64_t)(seq > 0 ? seq : 0);
-	x->ext_open = x->tx_ended = false;
+	x->ext_open = x->tx_ended = x->tx_begun = false;
 	unnamed_drop(x, e);
 	px_barrier_set(x, e, false);
+	if (x->guard.ours && !x->guard.runs)
+		px_exp_barrier(x, e); /* it ends the batch, and the block around that ends before its answer does */
 }
 
 /* Would COPY ... TO STDOUT carry columns that this role sees masked? Rows of COPY are not parsed. */
@@ -199,7 +209,7 @@ static enum px_taken on_query(struct pgproxy *x, const struct pg_msg *m)
 	}
 	refused = t->j.verdict == VERDICT_DENY || px_copy_refused(x, t);
 	/* The facts of a refusal or a hold need the exact transaction state: wait for what is in flight. */
-	if ((refused || px_text_holds(t)) && !release && x->exp_head != NULL) {
+	if (x->exp_head != NULL && !release && (refused || t->j.verdict <= VERDICT_MEASURE || x->guard.ours)) {
 		px_text_unref(t);
 		px_wait_drain(x);
 		return PX_LATER;
@@ -210,8 +220,12 @@ static enum px_taken on_query(struct pgproxy *x, const struct pg_msg *m)
 		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = sql, .effect_rows = -1});
 		px_text_unref(t);
 		return PX_LATER;
+	} else if (t->j.verdict == VERDICT_MEASURE && (!release || x->hold.approved_rows >= 0)) {
+		(void)px_guard_query(x, m, t, sql, release ? x->hold.approved_rows : -1, release);
+		px_text_unref(t);
+		return PX_LATER;
 	} else {
-		query_forward(x, m, t, sql, release);
+		px_query_forward(x, m, t, sql, release);
 	}
 	return PX_TAKEN;
 }

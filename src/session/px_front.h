@@ -23,6 +23,17 @@ void px_warn_notice(struct pgproxy *x, const struct judgement *j);
 /* What follows e waits for its answer when it changes which names exist, or turns the connection round for COPY. */
 void px_barrier_set(struct pgproxy *x, struct px_exp *e, bool extended);
 
+/* recorded: as a held statement, which an approval has released. Takes the reference. */
+void px_query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded);
+void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, struct span portal, bool recorded);
+
+/* px_guard.c: run a statement whose verdict is VERDICT_MEASURE. approved: rows that were approved, or -1: the judgement's
+ * limit counts. The message stays where it is (PX_LATER), unless it was refused. */
+enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, int64_t approved,
+    bool recorded);
+enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, const struct pg_execute *ex,
+    int64_t approved, bool recorded);
+
 /* px_ext.c: a handler for each message of the extended protocol */
 enum px_taken px_on_parse(struct pgproxy *x, const struct pg_msg *m);
 enum px_taken px_on_bind(struct pgproxy *x, const struct pg_msg *m);

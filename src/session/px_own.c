@@ -10,6 +10,7 @@ static struct px_exp *own_step(struct pgproxy *x, enum px_exp_kind kind)
 	struct px_exp *e = px_expect(x, kind);
 
 	e->own = true;
+	e->tell = x->own_tells;
 	return e;
 }
 

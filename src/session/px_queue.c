@@ -27,6 +27,12 @@ struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind)
 	return e;
 }
 
+void px_exp_barrier(struct pgproxy *x, struct px_exp *e)
+{
+	x->n_barrier += !e->barrier;
+	e->barrier = true;
+}
+
 static void exp_free(struct px_exp *e)
 {
 	px_text_unref(e->text);
@@ -51,6 +57,7 @@ void px_exp_pop(struct pgproxy *x)
 		x->exp_last = NULL;
 	x->n_exp--;
 	x->n_barrier -= e->barrier;
+	x->guard.flying &= !e->guarded;
 	exp_free(e);
 }
 
@@ -72,22 +79,53 @@ void px_local(struct pgproxy *x, struct buf *bytes)
 	px_locals_emit(x);
 }
 
+/* What the name meant before e is what it means behind it. A later message, of another batch, may have given it a meaning
+ * since: then that one's past changes, and the map stays. */
+static void stmt_undo(struct pgproxy *x, struct px_exp *e)
+{
+	e->undo_stmt = false;
+	for (struct px_exp *f = e->next; f != NULL; f = f->next)
+		if (f->undo_stmt && strcmp(f->name, e->name) == 0) {
+			px_stmt_free(f->stmt_old);
+			f->stmt_old = e->stmt_old;
+			e->stmt_old = NULL;
+			return;
+		}
+	px_stmt_restore(x, e->name, &e->stmt_old);
+}
+
+static void portal_undo(struct pgproxy *x, struct px_exp *e)
+{
+	e->undo_portal = false;
+	for (struct px_exp *f = e->next; f != NULL; f = f->next)
+		if (f->undo_portal && strcmp(f->portal_name, e->portal_name) == 0) {
+			px_portal_free(f->portal_old);
+			f->portal_old = e->portal_old;
+			e->portal_old = NULL;
+			return;
+		}
+	px_portal_restore(x, e->portal_name, &e->portal_old);
+}
+
 /* The server skipped this message: what it would have changed about names is taken back. */
 static void exp_undo(struct pgproxy *x, struct px_exp *e)
 {
 	if (e->undo_portal)
-		px_portal_restore(x, e->portal_name, &e->portal_old);
+		portal_undo(x, e);
 	if (e->undo_stmt)
-		px_stmt_restore(x, e->name, &e->stmt_old);
+		stmt_undo(x, e);
 }
 
 /* The message that failed: Parse has removed an unnamed statement, Bind has left the portal alone. */
 static void exp_failed(struct pgproxy *x, struct px_exp *e)
 {
 	if (e->undo_portal)
-		px_portal_restore(x, e->portal_name, &e->portal_old);
-	if (e->kind == EXP_PARSE && e->undo_stmt)
-		px_stmt_drop(x, span_str(e->name));
+		portal_undo(x, e);
+	if (e->kind != EXP_PARSE || !e->undo_stmt)
+		return;
+	px_stmt_free(e->stmt_old);
+	e->stmt_old = NULL;
+	stmt_undo(x, e);
 }
 
 /* It was recorded before it was forwarded, and the server did not look at it. */

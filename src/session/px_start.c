@@ -294,7 +294,7 @@ static void cancel_message(struct pgproxy *x, const struct pg_startup *s)
 	struct pgproxy *victim = pgproxy_by_key(s->pid, s->key);
 
 	if (victim != NULL && !px_hold_cancel(victim))
-		px_cancel_upstream(victim);
+		px_cancel_upstream(victim, "client");
 	px_end(x, "cancel request");
 }
 

@@ -277,7 +277,7 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 
 bool px_text_holds(const struct px_text *t)
 {
-	return t->j.verdict == VERDICT_HOLD || t->j.verdict == VERDICT_MEASURE;
+	return t->j.verdict == VERDICT_HOLD;
 }
 
 static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t hash, bool shaped)

@@ -113,6 +113,33 @@ Test(late, a_name_redefined_in_a_failed_batch)
 	}
 }
 
+/* What a failed batch takes back does not touch what a later one has given. */
+Test(late, taken_back_and_given_again)
+{
+	for (int named = 0; named < 2; named++) {
+		const char *name = named ? "m" : "";
+		struct pxlab l;
+
+		up(&l);
+		lab_put_parse(&l.tx, name, clean);
+		put_sync(&l.tx);
+		(void)lab_run(&l, 1);
+		lab_put_parse(&l.tx, "bad", "SELECT * FROM nope");
+		put_close(&l.tx, 'S', name);
+		lab_put_parse(&l.tx, name, "SELECT 1");
+		put_sync(&l.tx);
+		put_close(&l.tx, 'S', name);
+		lab_put_parse(&l.tx, name, secret);
+		put_sync(&l.tx);
+		(void)lab_run(&l, 2);
+		put_run(&l.tx, "", name);
+		put_sync(&l.tx);
+		cr_expect(eq(str, STR(lab_run(&l, 1)), "2DCZ"));
+		expect_safe(&l, "given again");
+		lab_close(&l);
+	}
+}
+
 /* The same of portals inside a transaction. */
 Test(late, a_portal_redefined_in_a_failed_batch)
 {

@@ -68,7 +68,7 @@ Test(record, all_that_the_server_executed)
 	cr_assert(lab_start(&l));
 	(void)lab_query(&l, "SELECT 1");
 	(void)lab_query(&l, "INSERT INTO notes (body) VALUES ('a'); SELECT 2");
-	lab_put_parse(&l.tx, "ins", "INSERT INTO notes (body) SELECT $1 WHERE $2::int = 7 RETURNING body");
+	lab_put_parse(&l.tx, "ins", "INSERT INTO notes (body) SELECT $1 FROM customers WHERE $2::int = 7 LIMIT 1 RETURNING body");
 	lab_put_bind(&l.tx, &b);
 	pg_put_execute(&l.tx, span_str(""), 0);
 	pg_put_empty(&l.tx, 'S');

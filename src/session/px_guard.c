@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A write whose number of rows nobody can prove beforehand runs so that it can be undone: inside a savepoint of the client's
+ * transaction, or in a transaction of the gateway's own when the client has none. What it answers is kept back until its
+ * command tag has told how many rows it changed. Within the limit the client gets what it would have got; beyond it, or when
+ * it takes too long, everything is undone and the statement is held with its effect (px_hold.c).
+ *
+ * The message stays at the front of the client's input meanwhile, and nothing of the client follows it. Which statements
+ * may be counted like this is decided in sql/ (SQLF_MEASURE) and policy/ (VERDICT_MEASURE), not here.
+ * Source: PostgreSQL documentation 55.2.2, 55.2.3, SAVEPOINT; xact.c (BEGIN takes over an implicit transaction).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "session/px_front.h"
+
+#define KEPT_MAX (16u * 1024 * 1024) /* answers kept back; a statement that gives more is undone */
+#define UNDO_TRIES 4                 /* our own cancel may reach a statement of ours */
+
+static const char begin_sql[] = "BEGIN";
+static const char commit_sql[] = "COMMIT";
+static const char rollback_sql[] = "ROLLBACK";
+static const char save_sql[] = "SAVEPOINT sallyport_guard";
+static const char release_sql[] = "RELEASE SAVEPOINT sallyport_guard";
+static const char undo_sql[] = "ROLLBACK TO SAVEPOINT sallyport_guard";
+
+void px_guard_init(struct pgproxy *x)
+{
+	buf_init(&x->guard.kept, KEPT_MAX);
+}
+
+void px_guard_clear(struct pgproxy *x)
+{
+	struct px_guard *g = &x->guard;
+	bool ours = g->ours;
+
+	loop_cancel(x->p.loop, g->timer);
+	px_text_unref(g->text);
+	buf_clear(&g->kept);
+	buf_clear(&g->commit_error);
+	*g = (struct px_guard){.ours = ours};
+	px_guard_init(x);
+}
+
+/* ---- the gateway's own statements around it ---- */
+
+static void own_query(struct pgproxy *x, const char *why, const char *sql, void (*done)(struct pgproxy *, const char *))
+{
+	struct px_exp *e;
+
+	px_record_own(x, why, sql);
+	pg_put_query(&x->up_out, span_str(sql));
+	e = px_expect(x, EXP_QUERY);
+	e->own = true;
+	e->done = done;
+}
+
+static void own(struct pgproxy *x, const char *why, const char *sql, void (*done)(struct pgproxy *, const char *), bool more)
+{
+	if (x->guard.extended)
+		(void)px_own_extended(x, why, sql, NULL, done, more);
+	else
+		own_query(x, why, sql, done);
+}
+
+/* ---- the end of it ---- */
+
+/* What the client is owed, without the last `cut` bytes. */
+static void kept_emit(struct pgproxy *x, size_t cut)
+{
+	struct span k = buf_span(&x->guard.kept);
+
+	buf_put_span(&x->out, span_of(k.p, k.n - cut));
+}
+
+/* The message at the front is done with. */
+static void guard_finish(struct pgproxy *x)
+{
+	struct pg_msg m;
+	size_t used;
+
+	px_guard_clear(x);
+	if (pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) == 0)
+		buf_consume(&x->in, used);
+	px_resume(x);
+}
+
+static void ready_emit(struct pgproxy *x)
+{
+	px_notes_emit(x, true);
+	pg_put_ready(&x->out, (uint8_t)x->status);
+}
+
+static void gave_up(struct pgproxy *x)
+{
+	px_fatal(x, "58000", "the gateway could not undo a statement that it had to undo, so the session ends",
+	    "what was open is rolled back; connect again", "guard: undo failed");
+}
+
+/* ---- undone: hold it ---- */
+
+static void thousands(int64_t n, char *out, size_t cap)
+{
+	char digits[24];
+	size_t len = (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)n), o = 0;
+
+	for (size_t i = 0; i < len && o + 2 < cap; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			out[o++] = ' ';
+		out[o++] = digits[i];
+	}
+	out[o] = '\0';
+}
+
+static const char *written_relation(const struct px_text *t)
+{
+	for (size_t i = 0; i < t->facts.n_rels; i++)
+		if (t->facts.rels[i].written)
+			return t->facts.rels[i].name;
+	return "";
+}
+
+static void effect_text(const struct pgproxy *x, char *out, size_t cap)
+{
+	const struct px_guard *g = &x->guard;
+	const char *rel = written_relation(g->text);
+	char n[32], of[64] = "";
+
+	if (g->unknown != NULL) {
+		(void)snprintf(out, cap, "unknown: %s; rolled back", g->unknown);
+		return;
+	}
+	thousands((int64_t)g->rows, n, sizeof(n));
+	if (g->total >= 0) {
+		char all[32];
+
+		thousands(g->total, all, sizeof(all));
+		(void)snprintf(of, sizeof(of), " of about %s", all);
+	}
+	(void)snprintf(out, cap, "changes %s%s rows%s%.100s; rolled back", n, of, rel[0] != '\0' ? " of " : "", rel);
+}
+
+/* The verdict is now the one on bulk; the next look at the text judges it anew. */
+static void judge_beyond(struct pgproxy *x, struct px_text *t, const char *effect)
+{
+	policy_judge_beyond(&x->view, effect, &t->j);
+	t->judged = false;
+}
+
+static void hold_now(struct pgproxy *x)
+{
+	struct px_guard *g = &x->guard;
+	struct px_hold_ask ask = {.text = g->text, .effect_rows = g->unknown != NULL ? -1 : (int64_t)g->rows};
+	struct px_portal *p = NULL;
+	struct px_text *t = g->text;
+	struct pg_execute ex;
+	struct pg_bind b;
+	char effect[PX_EFFECT_MAX];
+	bool extended = g->extended;
+	struct pg_msg m;
+	size_t used;
+
+	effect_text(x, effect, sizeof(effect));
+	ask.effect = effect;
+	px_text_ref(t);
+	px_guard_clear(x);
+	x->wait = WAIT_NONE;
+	judge_beyond(x, t, effect);
+	if (pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) != 0) {
+		px_end(x, "guard: no message");
+	} else if (!extended && pg_read_string(m.body, &ask.sql) == 0) {
+		if (t->j.verdict == VERDICT_DENY) {
+			px_refuse_j(x, false, &t->j);
+			buf_consume(&x->in, used);
+			px_resume(x);
+		} else {
+			px_hold_begin(x, &ask);
+		}
+	} else if (pg_read_execute(m.body, &ex) == 0 && (p = px_portal_find(x, ex.portal)) != NULL && p->bind != NULL &&
+	    pg_read_bind(span_of(p->bind, p->n_bind), &b) == 0) {
+		p->undone = true;
+		p->ran = false;
+		p->moves = x->moves;
+		ask.sql = span_of(t->sql, t->n_sql);
+		ask.bind = &b;
+		if (t->j.verdict == VERDICT_DENY) {
+			px_refuse_j(x, true, &t->j);
+			buf_consume(&x->in, used);
+			px_resume(x);
+		} else {
+			px_hold_begin(x, &ask);
+		}
+	} else {
+		gave_up(x);
+	}
+	px_text_unref(t);
+	px_flush(x);
+	px_wake(x);
+}
+
+/* ---- undoing ---- */
+
+static void undo(struct pgproxy *x);
+
+/* How many rows there are to compare with; an estimate of the planner's unless the table is small. */
+static int total_row(struct pgproxy *x, struct pg_row *row)
+{
+	struct pg_value v;
+	char n[24];
+
+	if (!pg_row_next(row, &v) || pg_row_end(row) != 0)
+		return E_FORMAT;
+	if (v.null || v.data.n == 0 || v.data.n >= sizeof(n))
+		return 0;
+	memcpy(n, v.data.p, v.data.n);
+	n[v.data.n] = '\0';
+	x->guard.total = strtoll(n, NULL, 10);
+	return 0;
+}
+
+static void total_done(struct pgproxy *x, const char *sqlstate)
+{
+	(void)sqlstate;
+	if (x->wait == WAIT_GUARD)
+		hold_now(x);
+}
+
+static void quoted(struct buf *b, const char *s, char q)
+{
+	buf_put_u8(b, (uint8_t)q);
+	for (; *s != '\0'; s++) {
+		if (*s == q)
+			buf_put_u8(b, (uint8_t)q);
+		buf_put_u8(b, (uint8_t)*s);
+	}
+	buf_put_u8(b, (uint8_t)q);
+}
+
+/* "schema"."name" as a literal. */
+static void name_literal(struct buf *b, const struct sql_rel *r)
+{
+	struct buf id;
+
+	buf_init(&id, 1024);
+	if (r->schema != NULL) {
+		quoted(&id, r->schema, '"');
+		buf_put_u8(&id, '.');
+	}
+	quoted(&id, r->name, '"');
+	quoted(b, buf_cstr(&id), '\'');
+	buf_clear(&id);
+}
+
+/* Asked once everything is undone; -1 (never counted) stays unknown. */
+static void total_ask(struct pgproxy *x)
+{
+	const struct sql_facts *f = &x->guard.text->facts;
+	const struct sql_rel *r = NULL;
+	struct buf sql;
+
+	for (size_t i = 0; i < f->n_rels && r == NULL; i++)
+		r = f->rels[i].written ? &f->rels[i] : NULL;
+	if (r == NULL || x->guard.unknown != NULL) {
+		hold_now(x);
+		return;
+	}
+	buf_init(&sql, 4096);
+	buf_put_str(&sql, "SELECT c.reltuples::pg_catalog.int8 FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) "
+			  "pg_catalog.to_regclass(");
+	name_literal(&sql, r);
+	buf_put_str(&sql, ")");
+	if (buf_err(&sql) == 0)
+		(void)px_own_extended(x, "rows of the table, for the approver", buf_cstr(&sql), total_row, total_done, false);
+	else
+		hold_now(x);
+	buf_clear(&sql);
+	px_flush(x);
+}
+
+static void undone(struct pgproxy *x, const char *sqlstate)
+{
+	struct px_guard *g = &x->guard;
+
+	if (x->wait != WAIT_GUARD)
+		return;
+	if (sqlstate[0] != '\0') {
+		g->must_sync = g->extended;
+		if (++g->undo_tries < UNDO_TRIES)
+			undo(x);
+		else
+			gave_up(x);
+		return;
+	}
+	x->status = g->in_block || g->extended ? 'T' : 'I';
+	g->ours = g->ours && g->extended;
+	total_ask(x);
+}
+
+static void synced(struct pgproxy *x, const char *sqlstate)
+{
+	(void)sqlstate;
+	if (x->wait == WAIT_GUARD)
+		undo(x);
+}
+
+/* The server skips everything up to a Sync of ours. */
+static void undo_sync(struct pgproxy *x)
+{
+	struct px_exp *e;
+
+	px_record_own(x, "guard: after the error", "Sync");
+	pg_put_empty(&x->up_out, 'S');
+	e = px_expect(x, EXP_SYNC);
+	e->own = true;
+	e->done = synced;
+	x->guard.must_sync = false;
+	x->skip = false;
+}
+
+static void undo(struct pgproxy *x)
+{
+	struct px_guard *g = &x->guard;
+
+	if (g->must_sync) {
+		undo_sync(x);
+	} else if (g->extended || g->in_block) {
+		own(x, "guard: undo", undo_sql, NULL, true);
+		own(x, "guard: undo", release_sql, undone, false);
+	} else {
+		own(x, "guard: undo", rollback_sql, undone, false);
+	}
+	px_flush(x);
+}
+
+/* ---- kept ---- */
+
+/* A transaction of our own around a simple query: the server would have committed before it said so. */
+static void committed(struct pgproxy *x, const char *sqlstate)
+{
+	struct px_guard *g = &x->guard;
+
+	if (x->wait != WAIT_GUARD)
+		return;
+	if (sqlstate[0] == '\0') {
+		kept_emit(x, 0);
+	} else {
+		kept_emit(x, buf_len(&g->kept) - g->last_tag);
+		buf_put_span(&x->out, buf_span(&g->commit_error));
+	}
+	buf_clear(&g->commit_error);
+	g->ours = false;
+	ready_emit(x);
+	guard_finish(x);
+}
+
+static void rolled_back(struct pgproxy *x, const char *sqlstate)
+{
+	(void)sqlstate;
+	if (x->wait != WAIT_GUARD)
+		return;
+	x->guard.ours = false;
+	kept_emit(x, 0);
+	ready_emit(x);
+	guard_finish(x);
+}
+
+static void keep_query(struct pgproxy *x)
+{
+	struct px_guard *g = &x->guard;
+
+	if (!g->in_block) {
+		own(x, "guard: the end of its transaction", g->failed ? rollback_sql : commit_sql, g->failed ? rolled_back : committed,
+		    false);
+		px_flush(x);
+		return;
+	}
+	kept_emit(x, 0);
+	ready_emit(x);
+	if (!g->failed)
+		own(x, "guard: within the limit", release_sql, NULL, false);
+	guard_finish(x);
+}
+
+static void keep_extended(struct pgproxy *x)
+{
+	kept_emit(x, 0);
+	if (!x->guard.failed)
+		(void)px_own_extended(x, "guard: within the limit", release_sql, NULL, NULL, true);
+	guard_finish(x);
+}
+
+/* The guarded statement has ended, one way or the other. */
+static void guard_ended(struct pgproxy *x)
+{
+	struct px_guard *g = &x->guard;
+
+	loop_cancel(x->p.loop, g->timer);
+	g->timer = NULL;
+	g->runs = false;
+	if (g->unknown != NULL || (!g->failed && g->rows > (uint64_t)g->limit)) {
+		g->must_sync = g->failed && g->extended;
+		undo(x);
+	} else if (g->extended) {
+		keep_extended(x);
+	} else {
+		keep_query(x);
+	}
+}
+
+/* ---- watching it ---- */
+
+static void cancel(struct pgproxy *x, const char *unknown)
+{
+	x->guard.unknown = unknown;
+	px_cancel_upstream(x, "the gateway");
+}
+
+static void too_long(void *ctx)
+{
+	struct pgproxy *x = ctx;
+
+	x->guard.timer = NULL;
+	if (x->guard.runs)
+		cancel(x, "it did not end within 5 s, or waited for a lock");
+	px_flush(x);
+}
+
+bool px_guard_keeps(const struct pgproxy *x)
+{
+	return x->guard.runs && x->exp_head != NULL && x->exp_head->guarded;
+}
+
+void px_guard_swap(struct pgproxy *x)
+{
+	struct buf real = x->out;
+
+	x->out = x->guard.kept;
+	x->guard.kept = real;
+	x->guard.swapped = !x->guard.swapped;
+}
+
+void px_guard_row(struct pgproxy *x)
+{
+	struct px_guard *g = &x->guard;
+
+	if (g->unknown == NULL && buf_len(&x->out) > KEPT_MAX / 2)
+		cancel(x, "it returns more than the gateway keeps back");
+	/* nobody will see them */
+	if (g->unknown != NULL || (px_guard_keeps(x) && x->exp_head->rows > (uint64_t)g->limit))
+		buf_reset(&x->out);
+}
+
+void px_guard_tag(struct pgproxy *x, const struct px_exp *e, char *tag, size_t cap)
+{
+	struct px_guard *g = &x->guard;
+	const struct sql_facts *f = &e->text->facts;
+	const char *n = strrchr(tag, ' ');
+	size_t len = strlen(tag);
+
+	g->last_tag = buf_len(&x->out);
+	if (e->stmt < f->n_stmts && (f->stmts[e->stmt].flags & SQLF_MEASURE) == 0 && f->stmts[e->stmt].rows == 0)
+		return;
+	if (n == NULL || n[1] < '0' || n[1] > '9')
+		g->unknown = "its answer has no number of rows";
+	else
+		g->rows += strtoull(n + 1, NULL, 10);
+	if (g->unknown != NULL || g->rows > (uint64_t)g->limit)
+		(void)snprintf(tag + len, cap - len, " (rolled back)");
+}
+
+void px_guard_error(struct pgproxy *x)
+{
+	x->guard.failed |= x->guard.runs;
+}
+
+void px_guard_commit_error(struct pgproxy *x, const struct px_exp *e, struct span body)
+{
+	struct px_guard *g = &x->guard;
+
+	if (e->done != committed)
+		return;
+	buf_init(&g->commit_error, 65536);
+	px_scrub(x, g->text, 'E', body, &g->commit_error);
+}
+
+void px_guard_check(struct pgproxy *x)
+{
+	if (x->guard.runs && !x->guard.flying && x->phase == PX_RELAY)
+		guard_ended(x);
+}
+
+/* ---- beginning ---- */
+
+static bool one_block(const struct px_text *t)
+{
+	const unsigned moves = SQLF_TX_BEGIN | SQLF_TX_END | SQLF_ROLLBACK | SQLF_DISCARD | SQLF_COPY_IN | SQLF_COPY_OUT;
+
+	return t->facts.n_stmts > 0 && (t->facts.flags & moves) == 0;
+}
+
+/* The state of the transaction is known as of the last answer; a batch that is on its way may only have added to it. */
+static bool block_known(const struct pgproxy *x)
+{
+	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next)
+		if (e->kind == EXP_SYNC || e->kind == EXP_QUERY)
+			return false;
+	return true;
+}
+
+static bool in_block(const struct pgproxy *x)
+{
+	return (x->status != 'I' && !x->tx_ended) || x->tx_begun;
+}
+
+static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int64_t approved)
+{
+	struct px_guard *g = &x->guard;
+	bool ours = g->ours;
+
+	px_guard_clear(x);
+	g->text = t;
+	px_text_ref(t);
+	g->extended = extended;
+	g->in_block = ours || in_block(x);
+	g->ours = ours;
+	g->limit = approved >= 0 ? approved + approved / 10 : t->j.guard_rows;
+	g->total = -1;
+	g->runs = g->flying = true;
+	g->timer = loop_after(x->p.loop, PX_GUARD_MS, too_long, x);
+	x->wait = WAIT_GUARD;
+	if (!g->in_block)
+		g->ours = true;
+	x->own_tells = true; /* a failed transaction says so here already */
+	if (!g->in_block)
+		own(x, "guard: a transaction to undo it", begin_sql, NULL, true);
+	if (g->in_block || extended)
+		own(x, "guard: a savepoint to undo it", save_sql, NULL, true);
+	x->own_tells = false;
+}
+
+enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, int64_t approved,
+    bool recorded)
+{
+	if (!one_block(t) || x->ext_open) {
+		judge_beyond(x, t, "changes an unknown number of rows");
+		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = sql, .effect_rows = -1,
+		    .effect = "unknown: in one message with other transaction control"});
+		return PX_LATER;
+	}
+	guard_start(x, t, false, approved);
+	px_text_ref(t);
+	px_query_forward(x, m, t, sql, recorded);
+	x->exp_last->guarded = true;
+	return PX_LATER;
+}
+
+/* A portal that ran and was undone does not run twice. */
+static void bind_again(struct pgproxy *x, struct px_portal *p)
+{
+	struct pg_msg bind = {'B', span_of(p->bind, p->n_bind)};
+	struct px_exp *e;
+
+	px_record_own(x, "guard: the portal again", "Bind");
+	pg_put_close_target(&x->up_out, 'P', span_str(p->name));
+	px_expect(x, EXP_CLOSE)->own = true;
+	pg_put_msg(&x->up_out, &bind);
+	e = px_expect(x, EXP_BIND);
+	e->own = true;
+	p->undone = false;
+}
+
+enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, const struct pg_execute *ex,
+    int64_t approved, bool recorded)
+{
+	struct px_text *t = p->text;
+	struct pg_bind b;
+
+	if (!block_known(x)) {
+		px_wait_drain(x);
+		return PX_LATER;
+	}
+	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
+		return px_refuse_text(x, true, "55000", "the policy has changed since the portal was bound", "bind it again"), PX_TAKEN;
+	if (!one_block(t) || (ex->max_rows > 0 && t->j.verdict == VERDICT_MEASURE && !recorded)) {
+		judge_beyond(x, t, "changes an unknown number of rows");
+		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .effect_rows = -1,
+		    .effect = "unknown: its rows are asked for in portions"});
+		return PX_LATER;
+	}
+	guard_start(x, t, true, approved);
+	if (p->undone)
+		bind_again(x, p);
+	px_execute_forward(x, m, p, ex->portal, recorded);
+	x->exp_last->guarded = true;
+	pg_put_empty(&x->up_out, 'H');
+	return PX_LATER;
+}
+
+/* ---- the transaction of our own around a batch ---- */
+
+bool px_guard_sync(struct pgproxy *x)
+{
+	if (!x->guard.ours)
+		return false;
+	x->own_tells = true; /* the commit of the client's batch may fail: a deferred constraint */
+	if (!x->skip)
+		(void)px_own_extended(x, "guard: the end of its transaction", commit_sql, NULL, NULL, true);
+	x->own_tells = false;
+	return true;
+}
+
+
+static void block_left(struct pgproxy *x, const char *sqlstate)
+{
+	(void)sqlstate;
+	ready_emit(x);
+}
+
+bool px_guard_ready(struct pgproxy *x)
+{
+	bool ours = x->guard.ours;
+
+	x->guard.ours = false;
+	if (!ours || x->status == 'I')
+		return false;
+	own_query(x, "guard: the end of its transaction", x->status == 'E' ? rollback_sql : commit_sql, block_left);
+	x->exp_last->tell = true;
+	px_flush(x);
+	return true;
+}
