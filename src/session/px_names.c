@@ -115,7 +115,8 @@ bool px_stmt_settled(const struct pgproxy *x, struct span name)
 			continue;
 		if (e->batch == x->batch)
 			return true;
-		doubt |= e->stmt_old != NULL;
+		/* A name that is free for all we know may be taken: PREPARE inside code. Nothing but Parse makes the unnamed one. */
+		doubt |= name.n > 0 || e->stmt_old != NULL;
 	}
 	return !doubt;
 }
@@ -130,7 +131,7 @@ bool px_portal_settled(const struct pgproxy *x, struct span name)
 			continue;
 		if (e->batch == x->batch)
 			return true;
-		doubt |= e->portal_old != NULL;
+		doubt = true; /* a cursor of SQL may have the name */
 	}
 	return !doubt;
 }

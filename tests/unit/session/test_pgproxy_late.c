@@ -163,6 +163,26 @@ Test(late, a_portal_redefined_in_a_failed_batch)
 	lab_close(&l);
 }
 
+/* A cursor of SQL has the name: Bind fails, and the cursor is what Execute of a later batch would run. */
+Test(late, a_portal_that_a_cursor_keeps_out)
+{
+	struct pxlab l;
+
+	up(&l);
+	(void)lab_query(&l, "BEGIN");
+	(void)lab_query(&l, "DECLARE p CURSOR WITH HOLD FOR SELECT upper(full_name) FROM customers WHERE id = 1");
+	(void)lab_query(&l, "COMMIT");
+	lab_put_parse(&l.tx, "a", "SELECT 'a'::text");
+	lab_put_plain_bind(&l.tx, "p", "a");
+	put_sync(&l.tx);
+	pg_put_execute(&l.tx, span_str("p"), 0);
+	put_sync(&l.tx);
+	(void)lab_run(&l, 2);
+	expect_safe(&l, "cursor");
+	cr_expect(eq(sz, lab_count(&l, 'E'), 2));
+	lab_close(&l);
+}
+
 /* Nothing waits that needs no answer: two batches with names of their own are on their way together. */
 Test(late, batches_that_redefine_nothing_are_pipelined)
 {
@@ -176,15 +196,13 @@ Test(late, batches_that_redefine_nothing_are_pipelined)
 		lab_put_parse(&l.tx, name, "SELECT 'a'::text AS x");
 		put_run(&l.tx, "", name);
 		put_sync(&l.tx);
-		put_run(&l.tx, "", name);
-		put_sync(&l.tx);
 		lab_put_parse(&l.tx, "", "SELECT 1");
 		put_run(&l.tx, "", "");
 		put_sync(&l.tx);
 	}
 	lab_send(&l);
 	cr_expect(l.x->wait == WAIT_NONE && buf_len(&l.x->in) == 0, "taken at once");
-	cr_assert(lab_ready(&l, 15));
+	cr_assert(lab_ready(&l, 10));
 	lab_close(&l);
 }
 
