@@ -4,7 +4,8 @@
 
     sallyport-verify.py --key KEY [--checkpoint FILE] RECORDINGS LOG
 
-KEY is the log's verifier key (name+hash+base64, or a file that holds it); FILE is a checkpoint that was kept outside.
+KEY is the log's key or a file that holds it: name+hash+base64, an SSH public key line or 64 hex digits; FILE is a
+checkpoint that was kept outside.
 It checks the checkpoint's Ed25519 signature, the root over all log entries, that the outside checkpoint is a prefix of the log,
 gap-free session counters, every session's meta, chain, logged heads and end, and the SHA-256 of sealed files. The
 content of sealed (zstd) segments is covered by that SHA-256; a sealed segment's chain is not unpacked here.
@@ -182,23 +183,56 @@ def sha256(data):
 
 # ---- checkpoints (C2SP signed notes) ----
 
+def decode64(text, n, what):
+    """Exactly n bytes, in the one way of writing them."""
+    try:
+        blob = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Bad(what) from None
+    if len(blob) != n or base64.b64encode(blob) != text:
+        raise Bad(what)
+    return blob
+
+
+def read_key(arg):
+    """The key as text: what arg says, or the one line of the file that it names. A file ends with its newline, so that one
+    that was cut short never passes for a whole one."""
+    if not os.path.exists(arg):
+        return arg
+    data = read_file(arg)
+    if not data:
+        raise Bad("no usable key in %s: it is empty" % arg)
+    if not data.endswith(b"\n"):
+        raise Bad("no usable key in %s: it is cut short: it does not end with its newline" % arg)
+    line = data[:-2] if data.endswith(b"\r\n") else data[:-1]
+    if re.search(rb"[\0-\x1f\x7f]", line):
+        raise Bad("no usable key in %s: it holds more than the one line of a key" % arg)
+    return line.decode("utf-8", "surrogateescape")
+
+
 def parse_key(text, log):
-    """A verifier key (name+hash+base64), or an SSH public key line: then the log's own name is taken."""
+    """A verifier key (name+hash+base64); or an SSH public key line or 64 hex digits: then the log's own name is taken."""
+    pub = None
     if text.startswith("ssh-ed25519 "):
-        blob = base64.b64decode(text.split()[1], validate=True)
-        if len(blob) != 51 or blob[:19] != b"\0\0\0\x0bssh-ed25519\0\0\0\x20":
+        words = text.split()
+        blob = decode64(words[1].encode("utf-8", "replace") if len(words) > 1 else b"", 51, "the key is not Ed25519")
+        if blob[:19] != b"\0\0\0\x0bssh-ed25519\0\0\0\x20":
             raise Bad("the key is not Ed25519")
+        pub = blob[19:]
+    elif re.match(r"^[0-9a-fA-F]{64}$", text):
+        pub = bytes.fromhex(text)
+    if pub is not None:
         name = read_file(os.path.join(log, "checkpoint")).split(b"\n")[0]
-        return name.decode(), sha256(name + b"\n\x01" + blob[19:])[:4], blob[19:]
-    m = re.match(r"^([!-*,-~]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$", text.strip())
+        return name.decode("utf-8", "surrogateescape"), sha256(name + b"\n\x01" + pub)[:4], pub
+    m = re.match(r"^([!-*,-~]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$", text)
     if not m:
-        raise Bad("the key is not of the form name+hash+base64")
-    blob = base64.b64decode(m.group(3), validate=True)
-    if len(blob) != 33 or blob[0] != 1:
+        raise Bad("the key is not an SSH public key, name+hash+base64 or 64 hex digits")
+    blob = decode64(m.group(3).encode(), 33, "the key is not Ed25519")
+    if blob[0] != 1:
         raise Bad("the key is not Ed25519")
     ident = sha256(m.group(1).encode() + b"\n" + blob)[:4]
     if ident.hex() != m.group(2):
-        raise Bad("the key's hash is wrong")
+        raise Bad("the key does not match the hash that stands beside it")
     return m.group(1), ident, blob[1:]
 
 
@@ -208,16 +242,15 @@ def open_checkpoint(note, key):
     cut = note.rfind(b"\n\n")
     body, sigs = note[:cut + 1], note[cut + 2:]
     lines = body.split(b"\n")
-    if cut < 0 or not sigs.endswith(b"\n") or len(lines) < 4 or lines[0] != name.encode():
+    if not note:
+        raise Bad("it is empty")
+    if cut < 0 or not sigs.endswith(b"\n") or len(lines) < 4:
+        raise Bad("it is cut short or damaged")
+    if lines[0] != name.encode("utf-8", "surrogateescape"):
         raise Bad("not a checkpoint of " + name)
     if not re.match(rb"^(0|[1-9][0-9]{0,18})$", lines[1]):
         raise Bad("size of a checkpoint")
-    try:
-        root = base64.b64decode(lines[2], validate=True)
-    except ValueError:
-        raise Bad("root of a checkpoint") from None
-    if len(root) != 32 or base64.b64encode(root) != lines[2]:
-        raise Bad("root of a checkpoint")
+    root = decode64(lines[2], 32, "root of a checkpoint")
     good = False
     for line in sigs.split(b"\n")[:-1]:
         m = re.match(rb"^\xe2\x80\x94 ([!-*,-~]+) ([A-Za-z0-9+/=]+)$", line)
@@ -227,7 +260,7 @@ def open_checkpoint(note, key):
             blob = base64.b64decode(m.group(2), validate=True)
         except ValueError:
             raise Bad("signature line of a checkpoint") from None
-        if m.group(1) != name.encode() or blob[:4] != ident or len(blob) != 68:
+        if m.group(1) != name.encode("utf-8", "surrogateescape") or blob[:4] != ident or len(blob) != 68:
             continue
         if base64.b64encode(blob) != m.group(2) or not ed25519_verify(pub, body, blob[4:]):
             raise Bad("signature of a checkpoint")
@@ -484,6 +517,13 @@ class Verifier:
         return 6 if self.problems else 0
 
 
+def open_outside(path, key):
+    try:
+        return open_checkpoint(read_file(path), key)
+    except Bad as e:
+        raise Bad("the checkpoint from outside cannot be used: %s" % e) from None
+
+
 def main():
     a = argparse.ArgumentParser(description="Verify recordings against the proof log.")
     a.add_argument("--key", required=True, help="verifier key or SSH public key of the log, or a file that holds it")
@@ -492,8 +532,8 @@ def main():
     a.add_argument("log")
     o = a.parse_args()
     try:
-        key = parse_key(read_file(o.key).decode() if os.path.exists(o.key) else o.key, o.log)
-        outside = open_checkpoint(read_file(o.checkpoint), key) if o.checkpoint else None
+        key = parse_key(read_key(o.key), o.log)
+        outside = open_outside(o.checkpoint, key) if o.checkpoint is not None else None
         return Verifier(o.recordings, o.log, key, outside).run()
     except Bad as e:
         print("sallyport-verify: %s" % e, file=sys.stderr)

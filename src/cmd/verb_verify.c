@@ -3,7 +3,6 @@
  * `verify`: recordings against the log, the log against a key and a checkpoint from outside. Needs
  * no gateway; works on a copy of the state directory.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,8 +11,8 @@
 #include "cmd/cli_verbs.h"
 #include "cmd/view.h"
 #include "conf/conf.h"
+#include "record/logkey.h"
 #include "record/verify.h"
-#include "wire/sshpk.h"
 
 struct verifying {
 	struct cli *c;
@@ -92,53 +91,32 @@ static char *state_dir(struct cli *c, const struct cli_args *a)
 	return dir;
 }
 
-/* "ssh-ed25519 BASE64 ...", as the gateway writes beside its log key. */
-static int ssh_key(struct span line, uint8_t pub[ED25519_PUB_LEN])
+/* A file that the caller names. What is there and cannot be what it should be fails the verification; what is not
+ * there at all is an error of the call. */
+static int read_given(struct cli *c, const char *what, const char *path, struct buf *out)
 {
-	struct buf blob;
-	struct sshpk k;
-	int rc;
+	int rc = file_read(path, out);
 
-	buf_init(&blob, 1024);
-	rc = sshpk_line_parse(line, &blob, NULL, NULL);
 	if (rc == 0)
-		rc = sshpk_parse(buf_span(&blob), &k, NULL);
-	if (rc == 0 && (k.kind->alg != SSHPK_ED25519 || k.q.n != ED25519_PUB_LEN))
-		rc = E_FORMAT;
-	if (rc == 0)
-		memcpy(pub, k.q.p, ED25519_PUB_LEN);
-	buf_clear(&blob);
-	return rc;
+		return 0;
+	if (rc == E_TOOBIG)
+		return cli_failf(c, EXIT_VERIFY, "%.120s is too large for a %s", path, what);
+	return cli_failf(c, EXIT_FAILED, "cannot read the %s %.120s: %s", what, path,
+	    rc == E_FORMAT ? "it is not a regular file" : err_str(rc));
 }
 
-/* "name+keyid+base64", an SSH public key line, or 64 hex digits as `status` prints them. */
-static int read_key(
-    struct cli *c, const char *path, uint8_t pub[ED25519_PUB_LEN], char name[CHECKPOINT_NAME_MAX])
+static int read_key(struct cli *c, const char *path, struct logkey *key)
 {
-	struct span s;
+	struct why w = {0};
 	struct buf b;
 	int rc;
 
-	buf_init(&b, 4096);
-	rc = file_read(path, &b);
-	s = buf_span(&b);
-	while (s.n > 0 && isspace(s.p[s.n - 1]))
-		s.n--;
-	name[0] = '\0';
-	if (rc == 0 && s.n == 2 * ED25519_PUB_LEN) {
-		char hex[2 * ED25519_PUB_LEN + 1];
-
-		memcpy(hex, s.p, s.n);
-		hex[s.n] = '\0';
-		rc = hex_decode(hex, pub, ED25519_PUB_LEN);
-	} else if (rc == 0 && s.n > 12 && memcmp(s.p, "ssh-ed25519 ", 12) == 0) {
-		rc = ssh_key(s, pub);
-	} else if (rc == 0) {
-		rc = checkpoint_parse_key(s, name, pub);
-	}
+	buf_init(&b, LOGKEY_MAX);
+	rc = read_given(c, "key", path, &b);
+	if (rc == 0 && logkey_parse(buf_span(&b), key, &w) != 0)
+		rc = cli_failf(c, EXIT_VERIFY, "no usable key in %.120s: %s", path, w.text);
 	buf_clear(&b);
-	return rc != 0 ? cli_failf(c, EXIT_FAILED, "no usable key in %.120s: %s", path, err_str(rc))
-		       : 0;
+	return rc;
 }
 
 static void print_report(const struct verifying *v, const struct verify_report *r, int rc)
@@ -198,51 +176,52 @@ static int run(struct cli *c, const struct cli_args *a, struct verify_params *p,
 	return verify_exit_code(rc);
 }
 
-/* Better a key of doubtful origin than none: with none, signatures would not be looked at. */
-static bool own_key(struct cli *c, const char *state, uint8_t pub[ED25519_PUB_LEN])
+/* Better a key of doubtful origin than none; but with none, signatures would not be looked at at all. */
+static int own_key(struct cli *c, const char *state, struct logkey *key)
 {
-	char name[CHECKPOINT_NAME_MAX];
 	char *path = NULL;
-	bool ok;
+	int rc;
 
 	if (asprintf(&path, "%s/log_ed25519_key.pub", state) < 0)
 		abort();
-	ok = access(path, R_OK) == 0 && read_key(c, path, pub, name) == 0;
+	if (access(path, F_OK) != 0)
+		rc = cli_failf(c, EXIT_FAILED,
+		    "%.120s is not there: without a key no signature can be checked (give --key)", path);
+	else
+		rc = read_key(c, path, key);
 	free(path);
-	return ok;
+	if (rc == 0)
+		fprintf(stderr, "the log key comes from the state directory itself: who can change the "
+				"recordings may have changed it, too\nhint: keep a copy elsewhere and give --key\n");
+	return rc;
 }
 
 int verb_verify(struct cli *c, const struct cli_args *a)
 {
-	uint8_t pub[ED25519_PUB_LEN];
-	char name[CHECKPOINT_NAME_MAX];
+	const char *outside = a->opt[VER_CHECKPOINT];
 	struct verify_params p = {.recordings = NULL};
+	struct logkey key = {0};
+	struct span note_bytes;
 	struct buf note;
 	char *state;
-	int rc = 0;
+	int rc;
 
 	if (a->n > 0 && a->opt[VER_ALL] != NULL)
 		return cli_failf(c, EXIT_USAGE, "name a session or give --all, not both");
-	if (a->opt[VER_KEY] != NULL) {
-		rc = read_key(c, a->opt[VER_KEY], pub, name);
-		if (rc != 0)
-			return rc;
-		p.pub = pub;
-		p.name = name[0] != '\0' ? name : NULL;
-	}
 	state = state_dir(c, a);
-	if (p.pub == NULL && own_key(c, state, pub)) {
-		p.pub = pub;
-		fprintf(stderr, "the log key comes from the state directory itself: who can change the "
-				"recordings may have changed it, too\nhint: keep a copy elsewhere and give --key\n");
-	}
 	buf_init(&note, CHECKPOINT_MAX);
-	if (a->opt[VER_CHECKPOINT] != NULL) {
-		rc = file_read(a->opt[VER_CHECKPOINT], &note);
-		p.outside = buf_span(&note);
-	}
-	rc = rc != 0 ? cli_failf(c, EXIT_FAILED, "%.120s: %s", a->opt[VER_CHECKPOINT], err_str(rc))
-		     : run(c, a, &p, state);
+	if (a->opt[VER_KEY] != NULL)
+		rc = read_key(c, a->opt[VER_KEY], &key);
+	else
+		rc = has_log(state) ? own_key(c, state, &key) : 0; /* without a log: verify_run says so */
+	if (rc == 0 && outside != NULL)
+		rc = read_given(c, "checkpoint", outside, &note);
+	p.pub = key.pub;
+	p.name = key.name[0] != '\0' ? key.name : NULL;
+	note_bytes = buf_span(&note);
+	p.outside = outside != NULL ? &note_bytes : NULL;
+	if (rc == 0)
+		rc = run(c, a, &p, state);
 	free(state);
 	buf_clear(&note);
 	return rc;

@@ -36,7 +36,7 @@ struct verify_params {
 			       which is noted */
 	const char
 	    *name; /* key name that checkpoints must carry; NULL: any, but one and the same */
-	struct span outside; /* a checkpoint note kept outside; empty: none */
+	const struct span *outside; /* a checkpoint note kept outside; NULL: none. An empty one is no checkpoint */
 	const char *session; /* id or unique prefix (at least 4 characters); NULL: all */
 	verify_fn *fn;       /* called for each finding as it is made; may be NULL */
 	void *ctx;
@@ -56,9 +56,9 @@ struct verify_report {
 	char first_crash[REC_SID_LEN + 1];
 };
 
-/* 0: everything verifies; E_TAMPER: at least one VERIFY_TAMPER; E_NOTFOUND, E_EXISTS: the session
- * prefix names none or several; other errors with why (a file cannot be read, the outside
- * checkpoint is unusable). */
+/* 0: everything verifies; E_TAMPER: at least one VERIFY_TAMPER; E_CRYPTO with why: the checkpoint from outside is
+ * none (empty, cut, damaged) or not of this key or gateway, nothing was looked at; E_NOTFOUND, E_EXISTS: the session
+ * prefix names none or several; other errors with why (a file cannot be read). */
 int verify_run(const struct verify_params *p, struct verify_report *out, struct why *w) MUST_CHECK;
 /* 0, 6, 3 or 1. */
 int verify_exit_code(int rc);

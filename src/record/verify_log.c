@@ -229,6 +229,18 @@ static int on_entry(void *ctx, uint64_t index, struct span leaf, const struct me
 
 /* ---- checkpoints ---- */
 
+/* Why a note is not the checkpoint that it should be. */
+static const char *note_fault(const struct verifier *v, struct span note, const struct checkpoint *c, int rc)
+{
+	if (note.n == 0)
+		return "it is empty";
+	if (rc != E_CRYPTO)
+		return rc == E_TOOBIG ? "it is too long" : "it is cut short or damaged";
+	if (v->p->name != NULL && strcmp(c->origin, v->p->name) != 0)
+		return "it is of another gateway";
+	return "it is not signed by the given key";
+}
+
 static int note_open(const struct verifier *v, struct span note, struct checkpoint *c)
 {
 	int rc =
@@ -239,18 +251,32 @@ static int note_open(const struct verifier *v, struct span note, struct checkpoi
 	return rc;
 }
 
+/* Does c speak of a log without entries? */
+static bool of_nothing(const struct checkpoint *c)
+{
+	struct merkle_tree none;
+	struct merkle_hash root;
+
+	merkle_init(&none);
+	merkle_root(&none, &root);
+	return c->size == 0 && memcmp(c->root.b, root.b, SHA256_LEN) == 0;
+}
+
 static int load_outside(struct verifier *v, struct why *w)
 {
 	int rc;
 
-	if (v->p->outside.n == 0)
+	if (v->p->outside == NULL)
 		return 0;
-	rc = note_open(v, v->p->outside, &v->outside);
+	rc = note_open(v, *v->p->outside, &v->outside);
 	if (rc != 0)
-		return why_set(
-		    w, rc, "the checkpoint from outside cannot be used: %s", err_str(rc));
+		return why_set(w, E_CRYPTO, "the checkpoint from outside cannot be used: %s",
+		    note_fault(v, *v->p->outside, &v->outside, rc));
 	v->out->outside_size = v->outside.size;
-	v->outside_ok = v->outside.size == 0;
+	v->outside_ok = of_nothing(&v->outside);
+	if (v->outside_ok)
+		verify_find(v, VERIFY_NOTE, "",
+		    "the checkpoint from outside is of an empty log: it shows nothing about what came later");
 	return 0;
 }
 
@@ -264,10 +290,10 @@ static int load_checkpoint(struct verifier *v, int dirfd, struct why *w)
 	if (rc == 0) {
 		rc = note_open(v, buf_span(&b), &v->cp);
 		v->have_cp = rc == 0;
-		v->cp_ok = v->have_cp && v->cp.size == 0;
+		v->cp_ok = v->have_cp && of_nothing(&v->cp);
 		if (rc != 0)
 			verify_find(v, VERIFY_TAMPER, "", "the log's checkpoint is not valid: %s",
-			    rc == E_CRYPTO ? "not signed by the given key" : err_str(rc));
+			    note_fault(v, buf_span(&b), &v->cp, rc));
 		rc = 0;
 	} else if (rc == E_TOOBIG || rc == E_FORMAT) {
 		verify_find(
@@ -297,10 +323,10 @@ static void judge(struct verifier *v, const struct ledger_scan *s)
 		    "the log has %llu entries, the checkpoint from outside says %llu "
 		    "(cut or rolled back)",
 		    (unsigned long long)s->tree.size, (unsigned long long)v->outside.size);
-	else if (v->p->outside.n > 0 && !v->outside_ok)
+	else if (v->p->outside != NULL && !v->outside_ok)
 		verify_find(v, VERIFY_TAMPER, "",
 		    "the log is not the one that the checkpoint from outside saw (rewritten)");
-	if (v->have_cp && v->p->outside.n > 0 && strcmp(v->cp.origin, v->outside.origin) != 0)
+	if (v->have_cp && v->p->outside != NULL && strcmp(v->cp.origin, v->outside.origin) != 0)
 		verify_find(v, VERIFY_TAMPER, "",
 		    "the log's checkpoint is of another gateway than the one from outside");
 	if (v->have_cp && v->cp.size < v->outside.size)

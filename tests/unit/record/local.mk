@@ -34,3 +34,8 @@ tests_unit_record_test_independent_CPPFLAGS = $(AM_CPPFLAGS) -DSP_TEST_SRCDIR='"
 tests_unit_record_test_independent_CFLAGS = $(TEST_CFLAGS)
 tests_unit_record_test_independent_LDADD = $(RECORD_TEST_LIBS)
 dist_pkgdata_SCRIPTS = share/sallyport-verify.py
+check_PROGRAMS += tests/unit/record/test_logkey
+TESTS += tests/unit/record/test_logkey
+tests_unit_record_test_logkey_SOURCES = tests/unit/record/test_logkey.c
+tests_unit_record_test_logkey_CFLAGS = $(TEST_CFLAGS)
+tests_unit_record_test_logkey_LDADD = $(RECORD_TEST_LIBS)

@@ -239,7 +239,7 @@ void rig_verify(
 	    .log = g->log,
 	    .pub = g->pub,
 	    .name = NAME,
-	    .outside = outside,
+	    .outside = outside.p != NULL ? &outside : NULL,
 	    .session = session,
 	    .fn = on_finding,
 	    .ctx = v};

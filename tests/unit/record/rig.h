@@ -54,8 +54,7 @@ struct rig_verdict {
 	struct verify_report report;
 	char text[4096]; /* all findings, one per line, with a letter for their kind */
 };
-/* Verify everything (session NULL) with the rig's key and, when given, a checkpoint from outside.
- */
+/* Verify everything (session NULL) with the rig's key and a checkpoint from outside, unless its p is NULL. */
 void rig_verify(
     const struct rig *g, const char *session, struct span outside, struct rig_verdict *v);
 

@@ -780,6 +780,7 @@ Test(verify, missing_checkpoint_and_foreign_names)
 	struct verify_report r;
 	struct why w;
 	uint8_t cp[2048];
+	struct span note;
 	char path[256];
 	size_t n;
 
@@ -787,11 +788,12 @@ Test(verify, missing_checkpoint_and_foreign_names)
 	closed_session(&s);
 	rig_checkpoint(&g);
 	n = rig_read(g.log, "checkpoint", cp, sizeof(cp));
+	note = span_of(cp, n);
 	cr_expect(eq(int, verify_run(&p, &r, &w), E_TAMPER)); /* the right key under another name */
 	p.name = NULL;
 	cr_expect(eq(int, verify_run(&p, &r, &w), 0));
 	p.name = "other.example.com";
-	p.outside = span_of(cp, n);
+	p.outside = &note;
 	cr_expect(eq(int, verify_run(&p, &r, &w), E_CRYPTO));
 	snprintf(path, sizeof(path), "%s/checkpoint", g.log);
 	unlink(path);
@@ -881,6 +883,86 @@ Test(verify, cut_before_recovery_is_found)
 	cr_expect(
 	    says("T segment 1: cut after record 5 before its end was logged; the log has seen 7"),
 	    "%s", v.text);
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+/* ---- a checkpoint from outside is one, whole, of this gateway and key, or nothing is verified with it ---- */
+
+static void outside_refused(const void *p, size_t n, const char *word, const char *what)
+{
+	rig_verify(&g, NULL, span_of(p, n), &v);
+	cr_expect(eq(int, v.rc, E_CRYPTO), "%s: %s", what, v.text);
+	cr_expect(eq(int, verify_exit_code(v.rc), 6));
+	cr_expect(says(word), "%s: %s", what, v.text);
+}
+
+Test(verify, every_cut_of_an_outside_checkpoint)
+{
+	struct rig_session s;
+	uint8_t cp[2048];
+	size_t n;
+
+	rig_open(&g);
+	closed_session(&s);
+	rig_checkpoint(&g);
+	n = rig_read(g.log, "checkpoint", cp, sizeof(cp));
+	rig_verify(&g, NULL, span_of(cp, n), &v);
+	cr_assert(eq(int, v.rc, 0), "%s", v.text);
+	outside_refused(cp, 0, "it is empty", "empty");
+	for (size_t k = 1; k < n; k++)
+		outside_refused(cp, k, "cannot be used", "cut");
+	cp[n] = '\n';
+	outside_refused(cp, n + 1, "cut short or damaged", "a newline more");
+	cp[n] = 'x';
+	outside_refused(cp, n + 1, "cut short or damaged", "a byte more");
+	memcpy(cp + n, "more\n", 5);
+	outside_refused(cp, n + 5, "cut short or damaged", "a line more");
+	rig_forget(&s);
+	rig_close(&g);
+}
+
+static size_t put_note(const char *origin, const uint8_t seed[32], uint64_t size, uint8_t out[2048])
+{
+	struct checkpoint c = {.size = size};
+	uint8_t pub[32], sig[64];
+	struct buf body, note;
+	size_t n;
+
+	(void)snprintf(c.origin, sizeof(c.origin), "%s", origin);
+	buf_init(&body, 1024);
+	buf_init(&note, 2048);
+	checkpoint_put_body(&body, &c);
+	cr_assert(eq(int, ed25519_pub(seed, pub), 0));
+	cr_assert(eq(int, ed25519_sign(seed, buf_span(&body), sig), 0));
+	cr_assert(eq(int, checkpoint_put_note(&note, buf_span(&body), pub, sig), 0));
+	n = buf_len(&note);
+	memcpy(out, buf_span(&note).p, n);
+	buf_clear(&body);
+	buf_clear(&note);
+	return n;
+}
+
+Test(verify, foreign_outside_checkpoints)
+{
+	struct rig_session s;
+	uint8_t cp[2048], seed[32] = {7};
+	size_t n;
+
+	rig_open(&g);
+	closed_session(&s);
+	rig_checkpoint(&g);
+	n = put_note("other.example.com", g.seed, 3, cp);
+	outside_refused(cp, n, "of another gateway", "another name, the same key");
+	n = put_note("gw.example.com", seed, 3, cp);
+	outside_refused(cp, n, "not signed by the given key", "the same name, another key");
+	/* An empty log has one root; another one is of no log at all. */
+	n = put_note("gw.example.com", g.seed, 0, cp);
+	rig_verify(&g, NULL, span_of(cp, n), &v);
+	cr_expect(eq(int, v.rc, E_TAMPER), "%s", v.text);
+	n = put_note("gw.example.com", g.seed, 2, cp);
+	rig_verify(&g, NULL, span_of(cp, n), &v);
+	cr_expect(eq(int, v.rc, E_TAMPER), "%s", v.text);
 	rig_forget(&s);
 	rig_close(&g);
 }
