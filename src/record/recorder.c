@@ -34,6 +34,7 @@ struct recorder {
 	uint8_t head[SHA256_LEN];
 	uint64_t segment_bytes;
 	int64_t anchor_mono_us, anchor_wall_us;
+	uint64_t mark; /* in the tickets */
 };
 
 struct recorder *recorder_new(int fd, const uint8_t prev[SHA256_LEN], uint64_t seq)
@@ -47,6 +48,7 @@ struct recorder *recorder_new(int fd, const uint8_t prev[SHA256_LEN], uint64_t s
 	memcpy(r->tip, prev, SHA256_LEN);
 	memcpy(r->head, prev, SHA256_LEN);
 	buf_init(&r->b, PENDING_MAX);
+	crypto_random(&r->mark, sizeof(r->mark));
 	return r;
 }
 
@@ -60,12 +62,59 @@ void recorder_free(struct recorder *r)
 	free(r);
 }
 
-static int recorder_fail(struct recorder *r, int err)
+int recorder_break(struct recorder *r, int err)
 {
 	if (r->err == 0)
-		r->err = err;
+		r->err = err < 0 ? err : E_INTERNAL;
 	return r->err;
 }
+
+int recorder_err(const struct recorder *r)
+{
+	return r->err;
+}
+
+/* ---- leave to send ---- */
+
+uint64_t recorder_what(struct span sql)
+{
+	uint64_t h = 14695981039346656037ull; /* FNV-1a, by eight bytes */
+	uint64_t word;
+
+	for (; sql.n >= sizeof(word); sql = span_of(sql.p + sizeof(word), sql.n - sizeof(word))) {
+		memcpy(&word, sql.p, sizeof(word));
+		h = (h ^ word) * 1099511628211ull;
+		h ^= h >> 29;
+	}
+	for (size_t i = 0; i < sql.n; i++)
+		h = (h ^ sql.p[i]) * 1099511628211ull;
+	return h;
+}
+
+bool recorder_gave(const struct recorder *r, struct rec_ticket t)
+{
+	return r->err == 0 && t.leave != REC_LEAVE_NONE && t.mark == r->mark && t.seq > 0 && t.seq < r->next;
+}
+
+struct rec_ticket recorder_pass(const struct recorder *r)
+{
+	if (r->err != 0 || r->next < 2)
+		return (struct rec_ticket){0};
+	return (struct rec_ticket){.seq = r->next - 1, .mark = r->mark, .leave = REC_LEAVE_PASS};
+}
+
+/* The ticket of the record that was just added, or none. */
+static void ticket_fill(
+    const struct recorder *r, struct rec_ticket *t, int64_t seq, enum rec_leave leave, uint64_t what)
+{
+	if (t == NULL)
+		return;
+	*t = (struct rec_ticket){0};
+	if (seq > 0 && r->err == 0)
+		*t = (struct rec_ticket){(uint64_t)seq, what, r->mark, leave};
+}
+
+/* ---- records ---- */
 
 /* Hash the open record at offset at, close it, and move the tip. */
 static int64_t seal_record(struct recorder *r, size_t at)
@@ -73,14 +122,14 @@ static int64_t seal_record(struct recorder *r, size_t at)
 	struct span body = rec_body(&r->b, at);
 
 	if (body.p == NULL || body.n > REC_MAX - 64)
-		return recorder_fail(r, buf_err(&r->b) != 0 ? buf_err(&r->b) : E_TOOBIG);
+		return recorder_break(r, buf_err(&r->b) != 0 ? buf_err(&r->b) : E_TOOBIG);
 	sha256_begin(r->sha);
 	sha256_add(r->sha, span_of(r->tip, SHA256_LEN));
 	sha256_add(r->sha, body);
 	sha256_end(r->sha, r->tip);
 	rec_end(&r->b, r->tip);
 	if (buf_err(&r->b) != 0)
-		return recorder_fail(r, buf_err(&r->b));
+		return recorder_break(r, buf_err(&r->b));
 	return (int64_t)r->next++;
 }
 
@@ -112,16 +161,20 @@ static int64_t record_time(struct recorder *r)
 	return mono;
 }
 
-int64_t recorder_add_statement(struct recorder *r, const struct rec_statement *s)
+int64_t recorder_add_statement(struct recorder *r, const struct rec_statement *s, struct rec_ticket *t)
 {
 	size_t at;
-	int64_t now = record_time(r);
+	int64_t seq, now = record_time(r);
 
+	ticket_fill(r, t, 0, REC_LEAVE_NONE, 0);
 	if (r->err != 0)
 		return r->err;
 	at = rec_begin(&r->b, r->next, now, REC_STATEMENT);
 	rec_put_statement(&r->b, s);
-	return seal_record(r, at);
+	seq = seal_record(r, at);
+	ticket_fill(r, t, seq, s->forwarded ? REC_LEAVE_STATEMENT : REC_LEAVE_HELD,
+	    t != NULL ? recorder_what(s->sql) : 0);
+	return seq;
 }
 
 int64_t recorder_add_result(struct recorder *r, const struct rec_result *s)
@@ -148,6 +201,33 @@ int64_t recorder_add(struct recorder *r, enum rec_type type, const struct rec_kv
 	return seal_record(r, at);
 }
 
+int64_t recorder_add_own(struct recorder *r, const char *why, const char *sql, struct rec_ticket *t)
+{
+	struct rec_kv kv[] = {{"why", span_str(why)}, {"sql", span_str(sql)}};
+	int64_t seq = recorder_add(r, REC_OWN, kv, sizeof(kv) / sizeof(kv[0]));
+
+	ticket_fill(r, t, seq, REC_LEAVE_OWN, t != NULL ? recorder_what(span_str(sql)) : 0);
+	return seq;
+}
+
+int64_t recorder_add_copy(struct recorder *r, const struct rec_kv *kv, size_t n, struct rec_ticket *t)
+{
+	int64_t seq = recorder_add(r, REC_COPY, kv, n);
+
+	ticket_fill(r, t, seq, REC_LEAVE_COPY, 0);
+	return seq;
+}
+
+int64_t recorder_add_release(struct recorder *r, struct rec_ticket held, const struct rec_kv *kv, size_t n,
+    struct rec_ticket *t)
+{
+	bool ours = recorder_gave(r, held) && held.leave == REC_LEAVE_HELD;
+	int64_t seq = recorder_add(r, REC_DECISION, kv, n);
+
+	ticket_fill(r, t, ours ? seq : 0, REC_LEAVE_STATEMENT, held.what);
+	return seq;
+}
+
 int recorder_commit(struct recorder *r, bool sync)
 {
 	struct span s = buf_span(&r->b);
@@ -158,7 +238,7 @@ int recorder_commit(struct recorder *r, bool sync)
 	if (s.n > 0) {
 		rc = file_write_all(r->fd, s.p, s.n);
 		if (rc != 0)
-			return recorder_fail(r, rc);
+			return recorder_break(r, rc);
 		r->unsynced = true;
 		r->bytes += s.n;
 		r->segment_bytes += s.n;
@@ -169,7 +249,7 @@ int recorder_commit(struct recorder *r, bool sync)
 	}
 	if (sync && r->unsynced) {
 		if (fdatasync(r->fd) != 0)
-			return recorder_fail(r, -errno);
+			return recorder_break(r, -errno);
 		r->unsynced = false;
 	}
 	return 0;
@@ -177,7 +257,7 @@ int recorder_commit(struct recorder *r, bool sync)
 
 bool recorder_dirty(const struct recorder *r)
 {
-	return buf_len(&r->b) > 0;
+	return buf_len(&r->b) > 0 || r->err != 0;
 }
 
 void recorder_head(
@@ -194,9 +274,11 @@ int recorder_rotate(struct recorder *r, int fd)
 
 	if (rc == 0 && recorder_dirty(r))
 		rc = E_STATE;
+	if (rc == 0 && fd < 0)
+		rc = recorder_break(r, -EBADF);
 	/* What was promised durable must not hang on a descriptor that is gone. */
 	if (rc == 0 && r->unsynced && fdatasync(r->fd) != 0)
-		rc = recorder_fail(r, -errno);
+		rc = recorder_break(r, -errno);
 	if (rc != 0) {
 		fd_close(&fd);
 		return rc;

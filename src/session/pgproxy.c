@@ -18,6 +18,7 @@
 #include "policy/view.h"
 #include "session/px.h"
 
+#define REASON_MAX 400    /* bytes of a reason that a person gave */
 #define EOF_GRACE_MS 2000 /* a client that is gone may be one that only finished talking */
 
 static struct pgproxy *sessions;
@@ -42,12 +43,12 @@ static void policy_pushed(void *ctx, const struct ipc_msg *m)
 static void kill_pushed(void *ctx, const struct ipc_msg *m)
 {
 	struct pgproxy *x = ctx;
-	char reason[200] = "", sqlstate[6] = "";
+	char reason[REASON_MAX], sqlstate[6];
 
-	if (!mine(x, m) || ipc_get_str(m, "reason", reason, sizeof(reason)) != 0)
+	if (!mine(x, m))
 		return;
-	if (ipc_get_str(m, "sqlstate", sqlstate, sizeof(sqlstate)) != 0)
-		sqlstate[0] = '\0';
+	ipc_take_text(m, "reason", reason, sizeof(reason));
+	ipc_take_str(m, "sqlstate", sqlstate, sizeof(sqlstate));
 	pgproxy_kill(x, reason, sqlstate);
 }
 
@@ -63,8 +64,8 @@ static void notice_pushed(void *ctx, const struct ipc_msg *m)
 
 	if (!mine(ctx, m))
 		return;
-	ipc_take_str(m, "text", text, sizeof(text));
-	ipc_take_str(m, "hint", hint, sizeof(hint));
+	ipc_take_text(m, "text", text, sizeof(text));
+	ipc_take_text(m, "hint", hint, sizeof(hint));
 	pgproxy_notice(ctx, text, hint);
 }
 
@@ -74,8 +75,8 @@ static void expire_pushed(void *ctx, const struct ipc_msg *m)
 
 	if (!mine(ctx, m))
 		return;
-	ipc_take_str(m, "reason", reason, sizeof(reason));
-	ipc_take_str(m, "hint", hint, sizeof(hint));
+	ipc_take_text(m, "reason", reason, sizeof(reason));
+	ipc_take_text(m, "hint", hint, sizeof(hint));
 	ipc_take_str(m, "sqlstate", sqlstate, sizeof(sqlstate));
 	pgproxy_expire(ctx, ipc_get_int(m, "grace_ms", 0), reason, hint, sqlstate);
 }
@@ -198,12 +199,9 @@ void px_flush(struct pgproxy *x)
 		px_end(x, "buffer limit");
 		return;
 	}
-	if (px_record_commit(x) != 0) {
-		px_fatal(x, "58030", "the session cannot be recorded, so it ends", "tell the operator of the gateway",
-		    "recording failed");
-		return;
-	}
-	if (x->phase < PX_PREPARE)
+	if (px_record_commit(x) != 0)
+		px_record_lost(x);
+	if (x->phase < PX_PREPARE || x->phase == PX_ENDED)
 		return;
 	rc = buf_len(&x->up_out) > 0 ? pgup_write(x->up, &x->up_out) : 0;
 	if (rc != 0 && rc != E_MORE) {
@@ -250,9 +248,8 @@ static void up_input(struct pgproxy *x)
 	}
 }
 
-/* Look at what the client already sent, as far as the phase and a pause allow. What the socket took at once makes room
- * for more, and no event would tell. */
-static void input_run(struct pgproxy *x)
+/* What the socket took at once makes room for more, and no event would tell. */
+static void input_round(struct pgproxy *x)
 {
 	size_t before;
 
@@ -264,6 +261,21 @@ static void input_run(struct pgproxy *x)
 			px_front_input(x);
 		px_flush(x);
 	} while (x->phase == PX_RELAY && buf_len(&x->in) > 0 && buf_len(&x->in) < before && !px_front_blocked(x));
+}
+
+/* Look at what the client already sent, as far as the phase and a pause allow. A message whose pause ends while it is
+ * looked at (a hold that is refused at once) comes back here: the next one is another round, not another depth. */
+static void input_run(struct pgproxy *x)
+{
+	x->again = true;
+	if (x->running)
+		return;
+	x->running = true;
+	while (x->again) {
+		x->again = false;
+		input_round(x);
+	}
+	x->running = false;
 }
 
 void px_up_event(void *ctx, int fd, unsigned events)
@@ -316,7 +328,7 @@ size_t pgproxy_feed(struct pgproxy *x, struct span in)
 {
 	if (console_cancel(x, in))
 		return in.n;
-	if (x->phase == PX_ENDED || x->closing)
+	if (x->phase == PX_ENDED)
 		return in.n; /* nobody will read it */
 	if (buf_len(&x->in) > 65536 && (x->phase != PX_RELAY || px_front_blocked(x)))
 		return 0;
@@ -406,15 +418,13 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	px_hold_clear(x);
 	px_guard_clear(x);
 	px_notes_clear(x);
-	loop_cancel(x->p.loop, x->sync_timer);
+	px_record_clear(x);
 	while (x->exp_head != NULL)
 		px_exp_pop(x);
 	px_stmts_clear(x);
 	px_portals_clear(x);
 	px_cache_free(x);
 	px_catalog_clear(x);
-	recorder_free(x->rec);
-	sha256_free(x->copy_sha);
 	buf_clear(&x->in);
 	buf_clear(&x->out);
 	buf_clear(&x->options);

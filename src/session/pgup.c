@@ -37,6 +37,7 @@ struct pgup {
 	PGconn *conn;
 	struct pgio io;
 	int fd; /* libpq's from the moment it took it */
+	int ca_fd; /* until libpq has read it; -1 */
 	enum pgup_state state;
 	PostgresPollingStatusType poll;
 	bool tls;    /* TLS is required */
@@ -284,6 +285,7 @@ struct pgup *pgup_new(const struct pgup_params *p, struct why *w)
 	struct pgup *u = xcalloc(1, sizeof(*u));
 
 	u->fd = p->fd;
+	u->ca_fd = p->ca_fd;
 	u->next = all;
 	all = u;
 	(void)str_copy(u->sqlstate, sizeof(u->sqlstate), "08001");
@@ -325,6 +327,7 @@ void pgup_free(struct pgup *u)
 	trace_close(u);
 	if (!libpq_owns)
 		fd_close(&u->fd);
+	fd_close(&u->ca_fd);
 	for (size_t i = 0; i < u->n_params; i++) {
 		free(u->params[i].name);
 		free(u->params[i].value);
@@ -412,6 +415,7 @@ static enum pgup_state finish_connect(struct pgup *u, struct why *w)
 		u->fd = PQsocket(u->conn); /* -1 once libpq has closed it */
 	}
 	trace_close(u);
+	fd_close(&u->ca_fd);
 	forget_passwords();
 	return u->state;
 }

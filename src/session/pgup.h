@@ -22,7 +22,7 @@ struct pgup_params {
 	const char *user, *database;
 	const struct secret *password; /* NULL: none; copied where libpq needs it and wiped after connect */
 	const char *sslmode;     /* "disable" | "require" | "verify-full" ... */
-	int ca_fd;               /* memfd with the CA bundle, or -1; passed as /proc/self/fd/N */
+	int ca_fd;               /* memfd with the CA bundle, or -1; owned from here on, passed as /proc/self/fd/N */
 	const char *application_name;
 	const char *options;     /* "-c name=value ..." already escaped, or "" */
 };

@@ -240,7 +240,8 @@ struct pgproxy {
 
 	/* client side */
 	struct buf in, out;
-	bool client_eof, closing, woken;
+	bool client_eof;
+	bool running, again;     /* input_run() is at it; and shall look once more */
 	uint32_t key_pid, key_secret; /* the cancel key the client holds */
 	char user[128], database[128], app[128];
 	struct buf options;      /* "-c name=value ..." for the upstream */
@@ -309,14 +310,14 @@ struct pgproxy {
 
 	/* recording */
 	struct recorder *rec;
-	bool need_sync, dirty_sync;
+	bool need_sync;
 	struct loop_timer *sync_timer, *eof_timer;
 	uint64_t n_statements, n_rows;
 	uint64_t head_seq;
 	struct sha256_ctx *copy_sha;
 	uint64_t copy_bytes;
 	struct buf row;          /* scratch for masked rows */
-	bool segment_asked;
+	uint32_t segment_call;   /* outstanding IPC_SEGMENT */
 };
 
 /* pgproxy.c */
@@ -466,6 +467,8 @@ void px_record_kv(struct pgproxy *x, enum rec_type type, const char *k1, const c
     const char *k3, const char *v3);
 void px_record_own(struct pgproxy *x, const char *why, const char *sql);
 int px_record_commit(struct pgproxy *x);
+void px_record_lost(struct pgproxy *x); /* what cannot be recorded does not go on: ends the session */
+void px_record_clear(struct pgproxy *x); /* at free */
 int px_record_fd(int *fd);
 void px_record_head(struct pgproxy *x);
 void px_record_end(struct pgproxy *x, const char *reason);

@@ -3,6 +3,7 @@
  * What goes into the recording and when it must be on disk. Statements are added before they are forwarded and
  * committed in px_flush(); anything that changes data is synced first.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,14 +52,15 @@ int64_t px_record_statement(struct pgproxy *x, const char *proto, const struct p
 	    .reason = t->j.reason,
 	    .epoch = x->view.epoch,
 	    .forwarded = forwarded};
+	bool room = n == 0 || (params != NULL && (!x->params_hashed || hash != NULL));
 	int64_t seq;
 
 	snprintf(nm, sizeof(nm), "%.*s", (int)(name.n < 127 ? name.n : 127), name.n > 0 ? (const char *)name.p : "");
-	if (n > 0 && params == NULL)
-		return E_NOMEM;
-	params_fill(x, params != NULL && (!x->params_hashed || hash != NULL) ? bind : NULL, params, hash, &s.n_params);
+	if (room)
+		params_fill(x, bind, params, hash, &s.n_params);
 	s.params = params;
-	seq = recorder_add_statement(x->rec, &s);
+	/* Values that found no room are not left out: without them there is no record, and without that no session. */
+	seq = room ? recorder_add_statement(x->rec, &s, NULL) : recorder_break(x->rec, E_NOMEM);
 	free(params);
 	free(hash);
 	x->n_statements++;
@@ -105,6 +107,14 @@ void px_record_own(struct pgproxy *x, const char *why, const char *sql)
 	px_record_kv(x, REC_OWN, "why", why, "sql", sql, NULL, NULL);
 }
 
+void px_record_lost(struct pgproxy *x)
+{
+	if (x->rec != NULL)
+		log_error("recording-failed", "sid", x->sid, "why", err_str(recorder_err(x->rec)));
+	px_fatal(x, "58030", "the session cannot be recorded, so it ends", "tell the operator of the gateway",
+	    "recording failed");
+}
+
 static void sync_later(void *ctx)
 {
 	struct pgproxy *x = ctx;
@@ -113,8 +123,7 @@ static void sync_later(void *ctx)
 	if (x->rec == NULL || x->phase == PX_ENDED)
 		return;
 	if (recorder_commit(x->rec, true) != 0) {
-		px_fatal(x, "58030", "the session cannot be recorded, so it ends", "tell the operator of the gateway",
-		    "recording failed");
+		px_record_lost(x);
 		return;
 	}
 	px_record_head(x);
@@ -132,30 +141,40 @@ int px_record_fd(int *fd)
 static void segment_given(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds)
 {
 	struct pgproxy *x = ctx;
+	int rc = m != NULL && ipc_type_of(m) == IPC_OK && nfds == 1 ? 0 : -ENOSPC;
 
-	x->segment_asked = false;
-	if (m != NULL && ipc_type_of(m) == IPC_OK && nfds == 1 && x->rec != NULL && x->phase != PX_ENDED &&
-	    recorder_commit(x->rec, true) == 0 && recorder_rotate(x->rec, px_record_fd(&fds[0])) == 0)
-		return;
+	x->segment_call = 0;
+	if (x->phase != PX_ENDED && x->rec != NULL) {
+		if (rc == 0)
+			rc = recorder_commit(x->rec, true);
+		if (rc == 0)
+			rc = recorder_rotate(x->rec, px_record_fd(&fds[0]));
+		if (rc != 0) {
+			(void)recorder_break(x->rec, rc);
+			px_record_lost(x);
+		}
+	}
 	for (size_t i = 0; i < nfds; i++)
 		fd_close(&fds[i]);
-	if (x->phase != PX_ENDED)
-		px_fatal(x, "58030", "the session cannot be recorded, so it ends", "", "no recording segment");
 }
 
-static void segment_check(struct pgproxy *x)
+/* Ask for the next segment when this one is full. */
+static int segment_check(struct pgproxy *x)
 {
 	struct buf *b;
+	int rc;
 
-	if (x->segment_asked || recorder_segment_bytes(x->rec) < RECORDER_SEGMENT_MAX)
-		return;
-	x->segment_asked = true;
+	if (x->segment_call != 0 || recorder_segment_bytes(x->rec) < RECORDER_SEGMENT_MAX)
+		return 0;
 	/* A head that is reported must be on disk: the log may not know more than the recording after a power cut. */
-	if (recorder_commit(x->rec, true) == 0)
-		px_record_head(x);
+	rc = recorder_commit(x->rec, true);
+	if (rc != 0)
+		return rc;
+	px_record_head(x);
 	b = monclient_begin(x->p.mon, IPC_SEGMENT);
 	ipc_str(b, "sid", x->sid);
-	(void)monclient_call(x->p.mon, segment_given, x);
+	x->segment_call = monclient_call(x->p.mon, segment_given, x);
+	return 0;
 }
 
 int px_record_commit(struct pgproxy *x)
@@ -165,7 +184,7 @@ int px_record_commit(struct pgproxy *x)
 	if (x->rec == NULL || !recorder_dirty(x->rec))
 		return 0;
 	/* Results alone may wait for the next statement or the timer. */
-	if (buf_len(&x->up_out) == 0 && !x->need_sync) {
+	if (recorder_err(x->rec) == 0 && buf_len(&x->up_out) == 0 && !x->need_sync) {
 		if (x->sync_timer == NULL)
 			x->sync_timer = loop_after(x->p.loop, SYNC_LATER_MS, sync_later, x);
 		return 0;
@@ -174,9 +193,20 @@ int px_record_commit(struct pgproxy *x)
 	x->need_sync = false;
 	if (x->sync_timer == NULL)
 		x->sync_timer = loop_after(x->p.loop, SYNC_LATER_MS, sync_later, x);
-	if (rc == 0)
-		segment_check(x);
-	return rc;
+	return rc == 0 ? segment_check(x) : rc;
+}
+
+void px_record_clear(struct pgproxy *x)
+{
+	if (x->segment_call != 0)
+		monclient_forget(x->p.mon, x->segment_call);
+	x->segment_call = 0;
+	loop_cancel(x->p.loop, x->sync_timer);
+	x->sync_timer = NULL;
+	recorder_free(x->rec);
+	x->rec = NULL;
+	sha256_free(x->copy_sha);
+	x->copy_sha = NULL;
 }
 
 /* Tell the monitor how far the recording has come: it goes into the log of all recordings. */

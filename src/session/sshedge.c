@@ -273,11 +273,12 @@ static void kill_all(struct edge *e, const char *reason, const char *state)
 
 static void pushed_kill(void *ctx, const struct ipc_msg *m)
 {
-	char sid[64], reason[128], state[6];
+	char sid[64], reason[400], state[6];
 
 	if (ipc_get_str(m, "sid", sid, sizeof(sid)) != 0)
 		sid[0] = '\0'; /* unreadable: rather too much than nothing */
-	if (ipc_get_str(m, "reason", reason, sizeof(reason)) != 0)
+	ipc_take_text(m, "reason", reason, sizeof(reason));
+	if (reason[0] == '\0')
 		(void)str_copy(reason, sizeof(reason), "ended by the gateway");
 	if (ipc_get_str(m, "sqlstate", state, sizeof(state)) != 0 || strlen(state) != 5)
 		(void)str_copy(state, sizeof(state), "57P01");
@@ -292,8 +293,8 @@ static void pushed_notice(void *ctx, const struct ipc_msg *m)
 
 	if (ipc_get_str(m, "sid", sid, sizeof(sid)) != 0 || sid[0] != '\0')
 		return;
-	ipc_take_str(m, "text", text, sizeof(text));
-	ipc_take_str(m, "hint", hint, sizeof(hint));
+	ipc_take_text(m, "text", text, sizeof(text));
+	ipc_take_text(m, "hint", hint, sizeof(hint));
 	chans_notice(ctx, text, hint);
 }
 
@@ -307,8 +308,8 @@ static void pushed_expire(void *ctx, const struct ipc_msg *m)
 	if (sid[0] != '\0' || e->expired.on)
 		return;
 	e->expired.on = true;
-	ipc_take_str(m, "reason", e->expired.reason, sizeof(e->expired.reason));
-	ipc_take_str(m, "hint", e->expired.hint, sizeof(e->expired.hint));
+	ipc_take_text(m, "reason", e->expired.reason, sizeof(e->expired.reason));
+	ipc_take_text(m, "hint", e->expired.hint, sizeof(e->expired.hint));
 	ipc_take_str(m, "sqlstate", e->expired.sqlstate, sizeof(e->expired.sqlstate));
 	chans_expire(e, ipc_get_int(m, "grace_ms", 0));
 }

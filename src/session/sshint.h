@@ -145,7 +145,7 @@ struct edge {
 	struct loop_timer *grace, *idle, *again, *leave;
 	const char *doomed;      /* set by callbacks: why the next step ends the connection */
 	enum edge_exit doom_code;
-	char leave_reason[128];
+	char leave_reason[400];
 	struct {
 		bool on; /* the identity has run out: nothing new begins */
 		char reason[200], hint[200], sqlstate[6];

@@ -189,6 +189,18 @@ void ipc_take_str(const struct ipc_msg *m, const char *key, char *out, size_t ca
 		out[0] = '\0';
 }
 
+void ipc_take_text(const struct ipc_msg *m, const char *key, char *out, size_t cap)
+{
+	struct span s = mp_span(ipc_get(m, key));
+	size_t n = s.n < cap ? s.n : cap - 1;
+
+	while (n > 0 && n < s.n && (s.p[n] & 0xc0) == 0x80)
+		n--;
+	if (n > 0)
+		memcpy(out, s.p, n);
+	out[n] = '\0';
+}
+
 int64_t ipc_get_int(const struct ipc_msg *m, const char *key, int64_t dflt)
 {
 	return mp_i64(ipc_get(m, key), dflt);

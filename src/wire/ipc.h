@@ -128,6 +128,8 @@ struct span ipc_get_span(const struct ipc_msg *m, const char *key);
 int ipc_get_str(const struct ipc_msg *m, const char *key, char *out, size_t cap) MUST_CHECK;
 /* The same when absence is fine: out is "" on any failure. */
 void ipc_take_str(const struct ipc_msg *m, const char *key, char *out, size_t cap);
+/* A text for people: what does not fit is cut off (never inside a character), and so is what follows a NUL. "" when absent. */
+void ipc_take_text(const struct ipc_msg *m, const char *key, char *out, size_t cap);
 int64_t ipc_get_int(const struct ipc_msg *m, const char *key, int64_t dflt);
 bool ipc_get_bool(const struct ipc_msg *m, const char *key, bool dflt);
 

@@ -38,7 +38,7 @@ static int64_t one(struct recorder *r)
 	    .forwarded = true};
 	struct rec_result x = {
 	    .tag = "SELECT 1", .rows = 1, .bytes = 38, .duration_us = 211, .masked = ""};
-	int64_t seq = recorder_add_statement(r, &s);
+	int64_t seq = recorder_add_statement(r, &s, NULL);
 
 	x.stmt_seq = (uint64_t)seq;
 	return seq < 0 ? seq : recorder_add_result(r, &x);

@@ -149,7 +149,7 @@ void rig_statements(struct rig_session *s, int n)
 		    .forwarded = true};
 		struct rec_result r = {
 		    .tag = "SELECT 1", .rows = 1, .bytes = 12, .duration_us = 812, .masked = ""};
-		int64_t seq = recorder_add_statement(s->rec, &st);
+		int64_t seq = recorder_add_statement(s->rec, &st, NULL);
 
 		MUST(seq > 0);
 		MUST(recorder_commit(s->rec, false) == 0);

@@ -220,7 +220,7 @@ Test(recorder, large_statement_is_never_cut)
 	rig_open(&g);
 	rig_begin(&g, &s);
 	st.sql = span_of(sql, n);
-	cr_expect(eq(i64, recorder_add_statement(s.rec, &st), 2));
+	cr_expect(eq(i64, recorder_add_statement(s.rec, &st, NULL), 2));
 	cr_expect(eq(int, recorder_commit(s.rec, false), 0));
 	rig_statements(&s, 1);
 	rig_end(&g, &s, "x");
@@ -252,7 +252,7 @@ Test(recorder, beyond_the_record_limit_is_final)
 	cr_assert(sql != MAP_FAILED);
 	rig_open(&g);
 	rig_begin(&g, &s);
-	cr_expect(eq(i64, recorder_add_statement(s.rec, &st), E_TOOBIG));
+	cr_expect(eq(i64, recorder_add_statement(s.rec, &st, NULL), E_TOOBIG));
 	cr_expect(eq(i64, recorder_add(s.rec, REC_NOTICE, &kv, 1), E_TOOBIG));
 	cr_expect(eq(int, recorder_commit(s.rec, false), E_TOOBIG));
 	rig_forget(&s);

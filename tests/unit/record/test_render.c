@@ -585,7 +585,7 @@ Test(player, keys_on_a_terminal)
 
 		snprintf(sql, sizeof(sql), "select %d", i);
 		st.sql = span_str(sql);
-		recorder_add_statement(s.rec, &st);
+		recorder_add_statement(s.rec, &st, NULL);
 		cr_assert(eq(int, recorder_commit(s.rec, false), 0));
 		usleep(120000);
 	}

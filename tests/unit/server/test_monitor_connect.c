@@ -286,7 +286,7 @@ static void record(const char *sql)
 	    .epoch = 1,
 	    .forwarded = true};
 
-	cr_assert_gt(recorder_add_statement(rec, &s), 0);
+	cr_assert_gt(recorder_add_statement(rec, &s, NULL), 0);
 	cr_assert_eq(recorder_commit(rec, false), 0);
 }
 

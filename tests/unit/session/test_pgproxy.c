@@ -84,6 +84,25 @@ Test(pgproxy, killed_by_the_monitor)
 	lab_close(&l);
 }
 
+/* The reason is a person's words: however long, the session ends, and only it. */
+Test(pgproxy, killed_with_many_words)
+{
+	static const size_t lengths[] = {199, 200, 201, 399, 400, 401, 2000};
+	char words[2001];
+	struct pxlab l;
+
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		memset(words, 'w', lengths[i]);
+		words[lengths[i]] = '\0';
+		lab_up(&l);
+		lab_push_kill(&l, words, "57P01");
+		cr_expect(lab_ended(&l), "%zu bytes", lengths[i]);
+		cr_expect(eq(str, STR(lab_error(&l, 0, 'C')), "57P01"));
+		cr_expect(eq(int, strncmp(lab_error(&l, 0, 'M'), words, 199), 0));
+		lab_close(&l);
+	}
+}
+
 Test(pgproxy, a_refusal_explains_itself)
 {
 	struct pxlab l;

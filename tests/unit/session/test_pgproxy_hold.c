@@ -494,6 +494,24 @@ Test(hold, in_a_failed_transaction_nobody_is_asked)
 	lab_close(&l);
 }
 
+/* Each is refused while it is looked at: the next one must be another round, not another depth of the stack. */
+Test(hold, twenty_thousand_in_a_failed_transaction)
+{
+	struct pxlab l;
+
+	hold_up(&l);
+	(void)lab_query(&l, "BEGIN");
+	(void)lab_query(&l, "SELECT 1/0");
+	lab_forget(&l);
+	for (int i = 0; i < 20000; i++)
+		pg_put_query(&l.tx, span_str(held));
+	lab_send(&l);
+	cr_expect(lab_ready(&l, 20000));
+	cr_expect(eq(sz, lab_count(&l, 'E'), 20000));
+	cr_expect(eq(str, STR(lab_query(&l, "ROLLBACK")), "CZ"));
+	lab_close(&l);
+}
+
 /* Parse, Bind with a text, a binary and a null parameter, between two other statements. */
 static void put_pipeline(struct pxlab *l)
 {

@@ -400,6 +400,48 @@ Test(record, segments_go_on)
 	lab_close(&l);
 }
 
+static void stop_loop(void *ctx)
+{
+	loop_stop(ctx, 0);
+}
+
+static bool mute_segment(struct pxlab *l, const struct ipc_msg *m)
+{
+	(void)l;
+	return ipc_type_of(m) == IPC_SEGMENT;
+}
+
+/* Its answer comes when the session is gone: to nobody, and its descriptor is closed (AddressSanitizer looks on). */
+Test(record, a_segment_that_comes_too_late)
+{
+	size_t n = 13u << 20;
+	char *sql = malloc(n + 1);
+	struct pxlab l;
+	int fd;
+
+	lab_up(&l);
+	l.on_ask = mute_segment;
+	memset(sql, 'x', n);
+	sql[n] = '\0';
+	for (int i = 0; i < 6; i++)
+		cr_expect(eq(str, STR(lab_query(&l, sql)), "EZ"));
+	free(sql);
+	cr_expect(eq(str, STR(lab_query(&l, "SELECT 1")), "TDCZ"));
+	cr_assert(lab_asked(&l, IPC_SEGMENT, 1));
+	pgproxy_free(l.x, "gone");
+	l.x = NULL;
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	for (size_t i = 0; i < l.n_asks; i++)
+		if (l.ask[i].type == IPC_SEGMENT) {
+			(void)lab_answer(&l, IPC_OK, l.ask[i].id);
+			lab_answered(&l, &fd, 1);
+		}
+	close(fd);
+	(void)loop_after(l.loop, 50, stop_loop, l.loop);
+	(void)loop_run(l.loop);
+	lab_drop(&l);
+}
+
 int main(int argc, char *argv[])
 {
 	return lab_main(argc, argv);

@@ -301,11 +301,12 @@ Test(pgup, failures_say_why_and_hide_where)
 	p.host = "other.example";
 	p.ca_fd = open_ca();
 	fails(&p, BOB_PASSWORD, "08001", "another host name");
+	cr_expect(eq(int, fcntl(p.ca_fd, F_GETFD), -1), "one descriptor for each failure");
 	p = params_of(pgserver_dial());
 	p.sslmode = "verify-full";
 	p.ca_fd = other = memfd_create("empty", 0);
 	fails(&p, BOB_PASSWORD, "08001", "");
-	close(other);
+	cr_expect(eq(int, fcntl(other, F_GETFD), -1));
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0));
 	close(pair[1]);
 	p = params_of(pair[0]);
@@ -344,7 +345,7 @@ Test(pgup, tls_is_verified_and_carries_bulk)
 	p.sslmode = "verify-full";
 	p.ca_fd = open_ca();
 	u = connect_as(&p, BOB_PASSWORD, PGUP_READY, &w);
-	close(p.ca_fd);
+	cr_expect(eq(int, fcntl(p.ca_fd, F_GETFD), -1), "one descriptor for each session");
 	a = query(u, "select ssl from pg_stat_ssl where pid=pg_backend_pid()", 8192);
 	cr_expect(eq(str, a.first, "t"));
 	/* small pieces leave decrypted bytes inside TLS: pgup_pending() must tell */

@@ -121,6 +121,23 @@ Test(ipc, strings_with_nul_are_no_c_strings)
 	ipc_free(m);
 }
 
+Test(ipc, texts_are_cut_to_what_fits)
+{
+	struct ipc_msg *m;
+	char s[8] = "keep";
+
+	cr_assert_eq(ipc_parse(B("\x83\xa1t\x01\xa1i\x01\xa1u\xa9" "abcde\xc3\xa4" "fg"), &m), 0);
+	ipc_take_text(m, "u", s, sizeof(s));
+	cr_expect_str_eq(s, "abcde\xc3\xa4");
+	ipc_take_text(m, "u", s, 7);
+	cr_expect_str_eq(s, "abcde", "never half a character");
+	ipc_take_text(m, "u", s, 1);
+	cr_expect_str_eq(s, "");
+	ipc_take_text(m, "none", s, sizeof(s));
+	cr_expect_str_eq(s, "");
+	ipc_free(m);
+}
+
 Test(ipc, key_counts)
 {
 	char name[8];
