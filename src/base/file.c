@@ -162,7 +162,7 @@ int fd_send(int sock, struct span msg, const int *fds, size_t nfds)
 		n = sendmsg(sock, &mh, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN || errno == EWOULDBLOCK ? E_MORE : errno == EPIPE ? E_CLOSED : -errno;
+		return errno == EAGAIN || errno == EWOULDBLOCK ? E_MORE : errno == EPIPE || errno == ECONNRESET ? E_CLOSED : -errno;
 	return (size_t)n == msg.n ? 0 : E_TOOBIG;
 }
 
@@ -201,6 +201,7 @@ int fd_recv(int sock, struct buf *msg, int *fds, size_t *nfds)
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.bytes, .msg_controllen = sizeof(ctl)};
 	size_t cap = nfds != NULL ? *nfds : 0;
 	size_t got = 0;
+	bool reset = false;
 	ssize_t n;
 	int rc;
 
@@ -213,7 +214,9 @@ int fd_recv(int sock, struct buf *msg, int *fds, size_t *nfds)
 	iov = (struct iovec){p, msg->max};
 	do {
 		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+		/* told once, when the other side went without reading all: what it had sent before is still there */
+		reset = n < 0 && errno == ECONNRESET && !reset;
+	} while (reset || (n < 0 && errno == EINTR));
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? E_MORE : errno == ECONNRESET ? E_CLOSED : -errno;
 	rc = fds_take(&mh, fds, cap, &got);

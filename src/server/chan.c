@@ -29,6 +29,7 @@ struct chan {
 	chan_fn *fn;
 	void *ctx;
 	int err; /* a failed send, reported from the loop */
+	bool deaf; /* the other side reads no more: what it has said is still heard, to its end */
 	struct loop_timer *failing;
 	unsigned busy; /* callbacks in progress */
 	bool dead;
@@ -126,6 +127,16 @@ static void fail_later(struct chan *c, int err)
 	c->failing = loop_after(c->loop, 0, fail_now, c);
 }
 
+static void send_failed(struct chan *c, int err)
+{
+	if (err != E_CLOSED) {
+		fail_later(c, err);
+		return;
+	}
+	c->deaf = true;
+	loop_mod(c->loop, c->fd, LOOP_IN);
+}
+
 static void flush(struct chan *c)
 {
 	while (c->first != NULL && c->err == 0) {
@@ -135,7 +146,7 @@ static void flush(struct chan *c)
 		if (rc == E_MORE)
 			return;
 		if (rc != 0) {
-			fail_later(c, rc);
+			send_failed(c, rc);
 			return;
 		}
 		c->first = q->next;
@@ -205,7 +216,7 @@ void chan_send(struct chan *c, struct buf *b, const int *fds, size_t nfds)
 {
 	int rc;
 
-	if (c == NULL || c->dead || c->err != 0)
+	if (c == NULL || c->dead || c->err != 0 || c->deaf)
 		return;
 	rc = ipc_end(b);
 	if (rc != 0) {
@@ -218,7 +229,7 @@ void chan_send(struct chan *c, struct buf *b, const int *fds, size_t nfds)
 	if (rc == E_MORE)
 		enqueue(c, buf_span(b), fds, nfds);
 	else if (rc != 0)
-		fail_later(c, rc);
+		send_failed(c, rc);
 }
 
 struct call {

@@ -24,7 +24,8 @@ struct chan *chan_new(struct loop *l, int fd, size_t max_queue, chan_fn *fn, voi
 void chan_free(struct chan *c);
 int chan_fd(const struct chan *c);
 /* Send a message built in b; descriptors stay the caller's (duplicated when queued). Errors end the
- * channel through the callback, later; until then further sends are dropped. */
+ * channel through the callback, later; until then further sends are dropped. When the other side has gone, what it
+ * sent before still comes, and then E_CLOSED. */
 void chan_send(struct chan *c, struct buf *b, const int *fds, size_t nfds);
 
 /* Calls to a helper process: ids handed out, answers matched. */

@@ -351,6 +351,30 @@ Test(fds, truncated_and_empty_datagrams)
 	sock_down();
 }
 
+/* Who goes without having read everything has still said what it said. */
+Test(fds, last_words_are_heard)
+{
+	sock_up(100);
+	cr_expect_eq(fd_send(sv[0], span_str("one"), NULL, 0), 0);
+	cr_expect_eq(fd_send(sv[0], span_str("two"), NULL, 0), 0);
+	cr_expect_eq(fd_send(sv[1], span_str("unread"), NULL, 0), 0);
+	close(sv[0]);
+	cr_expect_eq(fd_recv(sv[1], &msg, NULL, NULL), 0);
+	cr_expect(span_is(buf_span(&msg), "one"));
+	cr_expect_eq(fd_send(sv[1], span_str("x"), NULL, 0), E_CLOSED);
+	cr_expect_eq(fd_recv(sv[1], &msg, NULL, NULL), 0);
+	cr_expect(span_is(buf_span(&msg), "two"));
+	cr_expect_eq(fd_recv(sv[1], &msg, NULL, NULL), E_CLOSED);
+	sv[0] = dup(sv[1]);
+	sock_down();
+	sock_up(100);
+	cr_expect_eq(fd_send(sv[1], span_str("unread"), NULL, 0), 0);
+	close(sv[0]);
+	cr_expect_eq(fd_send(sv[1], span_str("x"), NULL, 0), E_CLOSED, "also when the reset is met in sending");
+	sv[0] = dup(sv[1]);
+	sock_down();
+}
+
 Test(secret, keeps_copies_and_reads_files)
 {
 	static uint8_t data[64 * 1024 + 1];

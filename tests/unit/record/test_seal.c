@@ -182,6 +182,26 @@ Test(seal, empty_segment)
 	rig_close(&g);
 }
 
+/* A session that ended before its first record: the log has its beginning as its end. */
+Test(seal, a_session_without_records)
+{
+	struct rig_session s;
+	struct seal_params p = {.segment = 1, .raw_fd = -1};
+	struct seal_result r;
+	struct why w;
+
+	rig_open(&g);
+	rig_begin(&g, &s);
+	recorder_free(s.rec);
+	s.rec = NULL;
+	p.dirfd = s.dirfd;
+	p.head = s.meta_hash;
+	cr_assert(eq(int, seal_segment(&p, &r, &w), 0), "%s", w.text);
+	cr_expect(eq(u64, r.records, 0));
+	rig_forget(&s);
+	rig_close(&g);
+}
+
 static enum seal_step die_at;
 
 static void die(void *ctx, enum seal_step s)
