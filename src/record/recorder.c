@@ -260,6 +260,11 @@ bool recorder_dirty(const struct recorder *r)
 	return buf_len(&r->b) > 0 || r->err != 0;
 }
 
+uint64_t recorder_committed(const struct recorder *r)
+{
+	return r->head_seq;
+}
+
 void recorder_head(
     const struct recorder *r, uint64_t *seq, uint64_t *bytes, uint8_t hash[SHA256_LEN])
 {

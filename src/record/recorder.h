@@ -79,6 +79,8 @@ int recorder_err(const struct recorder *r);
 int recorder_commit(struct recorder *r, bool sync) MUST_CHECK;
 /* Is anything added and not yet committed, or lost for ever? */
 bool recorder_dirty(const struct recorder *r);
+/* Number of the last committed record. */
+uint64_t recorder_committed(const struct recorder *r);
 /* Committed head, for progress reports: last sequence number, bytes of all records of the session
  * since recorder_new() and the chain hash. Before the first commit: seq - 1, 0 and prev. */
 void recorder_head(

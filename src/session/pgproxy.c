@@ -102,7 +102,7 @@ struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
 	buf_init(&x->out, 2 * (size_t)PX_MSG_MAX);
 	buf_init(&x->options, 4096);
 	buf_init(&x->up_in, PX_MSG_MAX + 65536);
-	buf_init(&x->up_out, 2 * (size_t)PX_MSG_MAX);
+	x->to_up = px_up_new(2 * (size_t)PX_MSG_MAX);
 	buf_init(&x->row, PX_MSG_MAX);
 	buf_init(&x->hold.settings_text, 4096);
 	buf_init(&x->hold.params, PX_MSG_MAX);
@@ -188,6 +188,19 @@ void px_fatal(struct pgproxy *x, const char *sqlstate, const char *msg, const ch
 	px_end(x, reason);
 }
 
+/* What is meant for the server cannot be sent. */
+static void unsent(struct pgproxy *x, int rc)
+{
+	if (rc == E_NOMEM || rc == E_TOOBIG) {
+		px_fatal(x, rc == E_NOMEM ? "53200" : "54000", "no room for what waits for the database", "", "buffer limit");
+	} else if (rc == E_DENIED || rc == E_STATE) { /* ours: somebody wanted to send without a record */
+		log_error("not-sent", "sid", x->sid, "why", "no record");
+		px_record_lost(x);
+	} else {
+		px_fatal(x, "08006", "the connection to the database was lost", "", "upstream lost");
+	}
+}
+
 /* The one place where bytes leave for the server: never before the recording has them. */
 void px_flush(struct pgproxy *x)
 {
@@ -195,20 +208,21 @@ void px_flush(struct pgproxy *x)
 
 	if (x->phase == PX_ENDED || x->up == NULL)
 		return;
-	if (buf_err(&x->up_out) != 0 || buf_err(&x->out) != 0) {
+	if (buf_err(&x->out) != 0) {
 		px_end(x, "buffer limit");
 		return;
 	}
+	if (x->phase == PX_RELAY)
+		px_portals_record(x);
 	if (px_record_commit(x) != 0)
 		px_record_lost(x);
 	if (x->phase < PX_PREPARE || x->phase == PX_ENDED)
 		return;
-	rc = buf_len(&x->up_out) > 0 ? pgup_write(x->up, &x->up_out) : 0;
+	rc = px_up_send(x->to_up, x->up);
 	if (rc != 0 && rc != E_MORE) {
-		px_fatal(x, "08006", "the connection to the database was lost", "", "upstream lost");
+		unsent(x, rc);
 		return;
 	}
-	buf_trim(&x->up_out, 65536);
 	loop_mod(x->p.loop, x->up_fd,
 	    (pgup_wants(x->up) & LOOP_OUT) | (rc == E_MORE ? LOOP_OUT : 0u) |
 	    (buf_len(&x->out) < PX_OUT_HIGH ? pgup_wants(x->up) & LOOP_IN : 0u));
@@ -429,7 +443,7 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	buf_clear(&x->out);
 	buf_clear(&x->options);
 	buf_clear(&x->up_in);
-	buf_clear(&x->up_out);
+	px_up_free(x->to_up);
 	buf_clear(&x->row);
 	buf_clear(&x->hold.settings_text);
 	buf_clear(&x->hold.params);

@@ -2,7 +2,8 @@
  *
  * Between the files of the PostgreSQL proxy (pgproxy.c and px_*.c): one database session's state. Rules:
  *  - px_enter() is the only writer of `phase`.
- *  - Bytes for the server are appended to `up_out` and leave in px_flush() only, which commits the recording first.
+ *  - Bytes for the server go through px_up.h, which takes none without a ticket of the recorder, and leave in px_flush()
+ *    only, which commits the recording first.
  *  - Every forwarded message that the server answers has an entry in the queue of expectations (px_exp), in order;
  *    answers of the gateway itself wait their turn in the same queue.
  */
@@ -18,6 +19,7 @@
 #include "session/monclient.h"
 #include "session/pgproxy.h"
 #include "session/pgup.h"
+#include "session/px_up.h"
 #include "sql/lineage.h"
 #include "wire/pg.h"
 #include "wire/pgbuild.h"
@@ -175,6 +177,8 @@ struct px_hold {
 	bool release;            /* approved: the message may go when looked at again */
 	bool waits;              /* the client is kept waiting */
 	bool failed;             /* an own query of the hold failed */
+	struct rec_ticket held;  /* of the statement's record */
+	struct rec_ticket leave; /* release: to send it */
 	char approvers[128];
 	char id[24];
 	char by[128], why[200];
@@ -260,7 +264,8 @@ struct pgproxy {
 
 	/* upstream */
 	struct pgup *up;
-	struct buf up_in, up_out;
+	struct buf up_in;
+	struct px_up *to_up;     /* what waits for the server */
 	int up_fd;
 	char status;             /* 'I', 'T', 'E' as of the last ReadyForQuery */
 	bool ext_open;           /* something was forwarded since the last Sync */
@@ -458,14 +463,21 @@ bool px_guard_sync(struct pgproxy *x);        /* the client's Sync is about to b
 bool px_guard_ready(struct pgproxy *x);       /* that Sync, or a Query in its place, is answered; true: the client hears it later */
 
 /* px_record.c */
-/* sql: the exact bytes (t's own may be another text of the same shape). */
-int64_t px_record_statement(struct pgproxy *x, const char *proto, const struct px_text *t, struct span sql,
+/* sql: the exact bytes (t's own may be another text of the same shape). forwarded false: the ticket is of a statement that
+ * is not to be sent, which only px_record_release() makes good. */
+struct rec_ticket px_record_statement(struct pgproxy *x, const char *proto, const struct px_text *t, struct span sql,
     struct span name, const struct pg_bind *bind, bool forwarded);
 void px_record_result(struct pgproxy *x, const struct px_exp *e, const char *tag, const char *masked, const char *sqlstate,
     const char *message);
 void px_record_kv(struct pgproxy *x, enum rec_type type, const char *k1, const char *v1, const char *k2, const char *v2,
     const char *k3, const char *v3);
-void px_record_own(struct pgproxy *x, const char *why, const char *sql);
+struct rec_ticket px_record_own(struct pgproxy *x, const char *why, const char *sql);
+struct rec_ticket px_record_copy(struct pgproxy *x, const char *direction);
+/* A decision that lets the held statement go. */
+struct rec_ticket px_record_release(struct pgproxy *x, struct rec_ticket held, const struct rec_kv *kv, size_t n);
+/* For messages without a command of their own. */
+struct rec_ticket px_pass(const struct pgproxy *x);
+void px_ask_answers(struct pgproxy *x); /* Flush: no Sync is on its way, and the server would sit on its answers */
 int px_record_commit(struct pgproxy *x);
 void px_record_lost(struct pgproxy *x); /* what cannot be recorded does not go on: ends the session */
 void px_record_clear(struct pgproxy *x); /* at free */

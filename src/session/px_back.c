@@ -318,6 +318,8 @@ static void on_error(struct pgproxy *x, const struct pg_msg *m)
 		px_end(x, "ended by the database");
 		return;
 	}
+	if (x->copy_in)
+		(void)px_record_copy(x, "in, failed by the database");
 	x->copy_in = false;
 	px_guard_error(x);
 	if (e->poison) {

@@ -55,14 +55,14 @@ static void unnamed_gone(struct pgproxy *x)
 
 static void parse_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_parse *p, struct px_text *t)
 {
-	int64_t seq = px_record_statement(x, "parse", t, p->sql, p->name, NULL, true);
+	struct rec_ticket leave = px_record_statement(x, "parse", t, p->sql, p->name, NULL, true);
 	struct px_stmt *s;
 	struct px_exp *e;
 
-	px_forward(x, m);
+	px_forward(x, m, leave);
 	e = px_expect(x, EXP_PARSE);
 	e->name = name_copy(p->name);
-	e->seq = (uint64_t)(seq > 0 ? seq : 0);
+	e->seq = leave.seq;
 	e->undo_stmt = true;
 	e->stmt_old = px_stmt_detach(x, p->name);
 	s = px_stmt_set(x, p->name, t);
@@ -121,30 +121,31 @@ static bool may_hold(const struct px_text *t)
 }
 
 /* A Bind that was forwarded and not yet executed is recorded with its values before anything leaves. */
-static void portal_record(struct pgproxy *x, struct px_portal *p, const char *proto, int64_t *seq)
+static struct rec_ticket portal_record(struct pgproxy *x, struct px_portal *p, const char *proto)
 {
 	struct pg_bind b = {0};
 	bool have = p->bind != NULL && pg_read_bind(span_of(p->bind, p->n_bind), &b) == 0;
-
-	*seq = px_record_statement(x, proto, p->text, span_of(p->text->sql, p->text->n_sql), have ? b.stmt : span_str(p->stmt),
+	struct rec_ticket t = px_record_statement(x, proto, p->text, span_of(p->text->sql, p->text->n_sql), have ? b.stmt : span_str(p->stmt),
 	    have ? &b : NULL, true);
+
+	if (!p->recorded)
+		px_up_pay(x->to_up, t);
 	p->recorded = true;
 	if (may_hold(p->text))
-		return; /* the approver will want to read the parameters */
+		return t; /* the approver will want to read the parameters */
 	free(p->bind);
 	p->bind = NULL;
 	p->n_bind = 0;
+	return t;
 }
 
 void px_portals_record(struct pgproxy *x)
 {
-	int64_t seq;
-
 	if (x->n_unrecorded == 0)
 		return;
 	for (struct px_portal *p = x->portals; p != NULL; p = p->next)
 		if (!p->recorded)
-			portal_record(x, p, "bind", &seq);
+			(void)portal_record(x, p, "bind");
 	x->n_unrecorded = 0;
 }
 
@@ -173,10 +174,9 @@ static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct
 	struct px_portal *p = px_portal_find(x, b->portal);
 	struct px_portal *old;
 	struct px_exp *e;
-	int64_t seq;
 
 	if (p != NULL && !p->recorded)
-		portal_record(x, p, "bind", &seq);
+		(void)portal_record(x, p, "bind");
 	old = px_portal_detach(x, b->portal);
 	p = px_portal_set(x, b->portal, s);
 	if (p == NULL) {
@@ -186,7 +186,7 @@ static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct
 	}
 	bind_keep(p, b, m);
 	x->n_unrecorded++;
-	px_forward(x, m);
+	px_forward(x, m, px_pass(x)); /* its values are owed: portal_record() */
 	e = px_expect(x, EXP_BIND);
 	e->undo_portal = true;
 	e->portal_name = xstrdup(p->name);
@@ -236,7 +236,7 @@ enum px_taken px_on_describe(struct pgproxy *x, const struct pg_msg *m)
 		s = px_stmt_find(x, t.name);
 	else
 		p = px_portal_find(x, t.name);
-	px_forward(x, m);
+	px_forward(x, m, px_pass(x));
 	e = px_expect(x, EXP_DESCRIBE);
 	e->stmt_target = t.kind == 'S';
 	e->text = s != NULL ? s->text : p != NULL ? p->text : NULL;
@@ -256,14 +256,17 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 	struct px_plan *plan = p->text->plan;
 	struct px_exp *last = x->exp_last;
 	struct px_exp *e;
+	struct buf b;
 
 	if (last != NULL && last->kind == EXP_DESCRIBE && last->portal_name != NULL && strcmp(last->portal_name, p->name) == 0)
 		return; /* the client has just asked for this portal */
 	if (plan != NULL && !p->text->late && !plan->distrust && !x->catalog_stale && !portal_distrust(x, p) &&
 	    plan->view_seq == x->view_seq && plan->catalog_epoch == x->catalog_epoch && clock_mono_us() - plan->made_us < 1000000)
 		return;
-	px_record_own(x, "columns of the portal, for masking", "Describe");
-	pg_put_describe(&x->up_out, 'P', name);
+	buf_init(&b, PG_SMALL_MAX + 64);
+	pg_put_describe(&b, 'P', name);
+	px_up_put(x->to_up, px_record_own(x, "columns of the portal, for masking", "Describe"), &b);
+	buf_clear(&b);
 	e = px_expect(x, EXP_DESCRIBE);
 	e->own = true;
 	e->distrust |= portal_distrust(x, p);
@@ -273,22 +276,22 @@ static void describe_inject(struct pgproxy *x, struct px_portal *p, struct span 
 
 void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, struct span portal, bool recorded)
 {
+	struct rec_ticket leave = x->hold.leave;
 	struct px_exp *e;
-	int64_t seq = (int64_t)x->hold_seq;
 
 	describe_inject(x, p, portal);
 	if (!p->recorded && x->n_unrecorded > 0)
 		x->n_unrecorded--;
 	if (!recorded)
-		portal_record(x, p, "execute", &seq);
+		leave = portal_record(x, p, "execute");
 	if (p->text->j.verdict == VERDICT_WARN)
 		px_warn_notice(x, &p->text->j);
 	p->ran = true;
-	px_forward(x, m);
+	px_forward(x, m, leave);
 	e = px_expect(x, EXP_EXECUTE);
 	e->text = p->text;
 	px_text_ref(e->text);
-	e->seq = (uint64_t)(seq > 0 ? seq : 0);
+	e->seq = recorded ? x->hold_seq : leave.seq;
 	e->n_formats = p->n_formats;
 	if (p->n_formats > 0) {
 		e->formats = xcalloc(p->n_formats, 2);
@@ -357,7 +360,7 @@ enum px_taken px_on_close(struct pgproxy *x, const struct pg_msg *m)
 		return px_end(x, "malformed Close"), PX_TAKEN;
 	if (unsettled(x, t.kind == 'P' ? px_portal_settled(x, t.name) : px_stmt_settled(x, t.name)))
 		return PX_LATER;
-	px_forward(x, m);
+	px_forward(x, m, px_pass(x));
 	e = px_expect(x, EXP_CLOSE);
 	x->ext_open = true;
 	if (t.kind == 'P') {
@@ -381,7 +384,7 @@ enum px_taken px_on_sync(struct pgproxy *x, const struct pg_msg *m)
 	if (x->copy_in)
 		return PX_TAKEN; /* the server ignores it there, so no answer may be expected */
 	waits = px_guard_sync(x);
-	px_forward(x, m);
+	px_forward(x, m, px_pass(x));
 	e = px_expect(x, EXP_SYNC);
 	if (waits)
 		px_exp_barrier(x, e);
@@ -392,6 +395,6 @@ enum px_taken px_on_sync(struct pgproxy *x, const struct pg_msg *m)
 
 enum px_taken px_on_flush(struct pgproxy *x, const struct pg_msg *m)
 {
-	px_forward(x, m);
+	px_forward(x, m, px_pass(x));
 	return PX_TAKEN;
 }

@@ -12,13 +12,13 @@
 #include "base/mem.h"
 #include "session/px_front.h"
 
-void px_forward(struct pgproxy *x, const struct pg_msg *m)
+void px_forward(struct pgproxy *x, const struct pg_msg *m, struct rec_ticket t)
 {
 	/* Close gives up a name, Parse a meaning; Query and Execute may do anything. Bind and Describe leave all as it is. */
 	static const char moves[] = "QPEC";
 
 	x->moves += memchr(moves, m->type, sizeof(moves) - 1) != NULL;
-	pg_put_msg(&x->up_out, m);
+	px_up_msg(x->to_up, t, m);
 }
 
 /* Look at this message again when everything in flight is answered. */
@@ -26,7 +26,7 @@ void px_wait_drain(struct pgproxy *x)
 {
 	x->wait = WAIT_DRAIN;
 	if (x->ext_open)
-		pg_put_empty(&x->up_out, 'H'); /* no Sync is on its way: without a Flush the server would sit on the answers */
+		px_ask_answers(x);
 }
 
 /* ---- refusals ---- */
@@ -37,29 +37,39 @@ static bool needs_poison(const struct pgproxy *x)
 	return !x->ext_failed && (x->ext_open || x->status == 'T');
 }
 
+/* Let the server fail what is open; its error is replaced by ours (taken). */
+static void poison(struct pgproxy *x, bool extended, struct buf *error)
+{
+	static const char bad[] = "sallyport: this statement was refused";
+	struct rec_ticket t = px_record_own(x, "refusal: fail the transaction", bad);
+	struct px_exp *e = px_expect(x, extended ? EXP_PARSE : EXP_QUERY);
+	struct buf b;
+
+	e->poison = true;
+	e->local = *error;
+	if (!extended && x->guard.ours)
+		px_exp_barrier(x, e); /* it ends the batch, and the block around that ends first */
+	buf_init(&b, 1024);
+	if (extended)
+		pg_put_parse(&b, span_str("sallyport_refused"), span_str(bad), NULL, 0);
+	else
+		pg_put_query(&b, span_str(bad));
+	px_up_put(x->to_up, t, &b);
+	buf_clear(&b);
+	if (!extended)
+		x->ext_open = false;
+}
+
 /* Called with an empty queue unless extended messages are in flight. */
 void px_refuse(struct pgproxy *x, bool extended, const struct pg_notice *n)
 {
-	static const char bad[] = "sallyport: this statement was refused";
 	struct buf b;
-	struct px_exp *e;
 
 	px_record_kv(x, REC_ERROR, "sqlstate", n->sqlstate, "message", n->message, "hint", n->hint);
 	buf_init(&b, 65536);
 	pg_put_error(&b, n);
 	if (needs_poison(x)) {
-		px_record_own(x, "refusal: fail the transaction", bad);
-		e = px_expect(x, extended ? EXP_PARSE : EXP_QUERY);
-		e->poison = true;
-		e->local = b;
-		if (!extended && x->guard.ours)
-			px_exp_barrier(x, e); /* it ends the batch, and the block around that ends first */
-		if (extended)
-			pg_put_parse(&x->up_out, span_str("sallyport_refused"), span_str(bad), NULL, 0);
-		else
-			pg_put_query(&x->up_out, span_str(bad));
-		if (!extended)
-			x->ext_open = false;
+		poison(x, extended, &b);
 	} else {
 		if (!extended)
 			pg_put_ready(&b, (uint8_t)x->status);
@@ -138,7 +148,7 @@ void px_barrier_set(struct pgproxy *x, struct px_exp *e, bool extended)
 	if (is_barrier(e->text))
 		px_exp_barrier(x, e);
 	if (e->barrier && extended)
-		pg_put_empty(&x->up_out, 'H'); /* the Sync behind it waits, too */
+		px_ask_answers(x); /* the Sync behind it waits, too */
 }
 
 /* A simple query drops the unnamed statement before it does anything else. */
@@ -152,15 +162,16 @@ static void unnamed_drop(struct pgproxy *x, struct px_exp *e)
 void px_query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded)
 {
 	struct px_exp *e;
-	int64_t seq = recorded ? 0 : px_record_statement(x, "query", t, sql, span_str(""), NULL, true);
+	struct rec_ticket leave =
+	    recorded ? x->hold.leave : px_record_statement(x, "query", t, sql, span_str(""), NULL, true);
 
 	if (t->j.verdict == VERDICT_WARN)
 		px_warn_notice(x, &t->j);
-	px_forward(x, m);
+	px_forward(x, m, leave);
 	px_tx_note(x, t);
 	e = px_expect(x, EXP_QUERY);
 	e->text = t; /* takes the caller's reference */
-	e->seq = recorded ? x->hold_seq : (uint64_t)(seq > 0 ? seq : 0);
+	e->seq = recorded ? x->hold_seq : leave.seq;
 	x->ext_open = x->tx_ended = x->tx_begun = false;
 	unnamed_drop(x, e);
 	px_barrier_set(x, e, false);
@@ -242,29 +253,18 @@ static enum px_taken on_copy_data(struct pgproxy *x, const struct pg_msg *m)
 	}
 	sha256_add(x->copy_sha, m->body);
 	x->copy_bytes += m->body.n;
-	px_forward(x, m);
+	px_forward(x, m, px_pass(x));
 	return PX_TAKEN;
 }
 
 static enum px_taken on_copy_end(struct pgproxy *x, const struct pg_msg *m)
 {
-	uint8_t hash[SHA256_LEN] = {0};
-	char hex[2 * SHA256_LEN + 1], bytes[32];
-
 	if (!x->copy_in)
 		return PX_TAKEN;
-	if (x->copy_sha != NULL)
-		sha256_end(x->copy_sha, hash);
-	sha256_free(x->copy_sha);
-	x->copy_sha = NULL;
-	hex_encode(span_of(hash, sizeof(hash)), hex);
-	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)x->copy_bytes);
-	px_record_kv(x, REC_COPY, "direction", m->type == 'c' ? "in" : "in, failed by the client", "bytes", bytes, "sha256", hex);
 	x->copy_in = false;
-	x->copy_bytes = 0;
-	px_forward(x, m);
+	px_forward(x, m, px_record_copy(x, m->type == 'c' ? "in" : "in, failed by the client"));
 	if (x->ext_open)
-		pg_put_empty(&x->up_out, 'H'); /* the Sync waits for the answer (barrier_set) */
+		px_ask_answers(x); /* the Sync waits for the answer (barrier_set) */
 	return PX_TAKEN;
 }
 
@@ -362,7 +362,7 @@ static bool catalog_first(struct pgproxy *x, const struct pg_msg *m)
 
 bool px_front_blocked(const struct pgproxy *x)
 {
-	return x->wait != WAIT_NONE || buf_len(&x->up_out) >= PX_UP_HIGH || x->n_exp >= PX_EXP_MAX ||
+	return x->wait != WAIT_NONE || px_up_len(x->to_up) >= PX_UP_HIGH || x->n_exp >= PX_EXP_MAX ||
 	    (x->n_barrier > 0 && !x->copy_in);
 }
 
@@ -385,6 +385,4 @@ void px_front_input(struct pgproxy *x)
 		buf_consume(&x->in, used);
 	}
 	buf_trim(&x->in, 65536);
-	if (x->phase == PX_RELAY)
-		px_portals_record(x);
 }

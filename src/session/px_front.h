@@ -12,7 +12,8 @@
 enum px_taken { PX_TAKEN, PX_LATER, PX_GO };
 
 /* px_front.c */
-void px_forward(struct pgproxy *x, const struct pg_msg *m);
+/* t: the leave that came with the message's record, or px_pass(). */
+void px_forward(struct pgproxy *x, const struct pg_msg *m, struct rec_ticket t);
 void px_wait_drain(struct pgproxy *x); /* look at this message again when everything in flight is answered */
 void px_refuse_text(struct pgproxy *x, bool extended, const char *sqlstate, const char *msg, const char *hint);
 void px_refuse_copy(struct pgproxy *x, bool extended);

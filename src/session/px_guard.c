@@ -47,10 +47,14 @@ void px_guard_clear(struct pgproxy *x)
 
 static void own_query(struct pgproxy *x, const char *why, const char *sql, void (*done)(struct pgproxy *, const char *))
 {
+	struct rec_ticket leave = px_record_own(x, why, sql);
 	struct px_exp *e;
+	struct buf b;
 
-	px_record_own(x, why, sql);
-	pg_put_query(&x->up_out, span_str(sql));
+	buf_init(&b, 1024);
+	pg_put_query(&b, span_str(sql));
+	px_up_put(x->to_up, leave, &b);
+	buf_clear(&b);
 	e = px_expect(x, EXP_QUERY);
 	e->own = true;
 	e->done = done;
@@ -309,8 +313,7 @@ static void undo_sync(struct pgproxy *x)
 {
 	struct px_exp *e;
 
-	px_record_own(x, "guard: after the error", "Sync");
-	pg_put_empty(&x->up_out, 'S');
+	px_up_empty(x->to_up, px_record_own(x, "guard: after the error", "Sync"), 'S');
 	e = px_expect(x, EXP_SYNC);
 	e->own = true;
 	e->done = synced;
@@ -559,14 +562,16 @@ enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct p
 static void bind_again(struct pgproxy *x, struct px_portal *p)
 {
 	struct pg_msg bind = {'B', span_of(p->bind, p->n_bind)};
-	struct px_exp *e;
+	struct rec_ticket leave = px_record_own(x, "guard: the portal again", "Bind");
+	struct buf b;
 
-	px_record_own(x, "guard: the portal again", "Bind");
-	pg_put_close_target(&x->up_out, 'P', span_str(p->name));
+	buf_init(&b, 1024);
+	pg_put_close_target(&b, 'P', span_str(p->name));
+	px_up_put(x->to_up, leave, &b);
+	buf_clear(&b);
 	px_expect(x, EXP_CLOSE)->own = true;
-	pg_put_msg(&x->up_out, &bind);
-	e = px_expect(x, EXP_BIND);
-	e->own = true;
+	px_up_msg(x->to_up, leave, &bind);
+	px_expect(x, EXP_BIND)->own = true;
 	p->undone = false;
 }
 
@@ -593,7 +598,7 @@ enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct
 		bind_again(x, p);
 	px_execute_forward(x, m, p, ex->portal, recorded);
 	x->exp_last->guarded = true;
-	pg_put_empty(&x->up_out, 'H');
+	px_ask_answers(x);
 	return PX_LATER;
 }
 

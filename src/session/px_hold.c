@@ -60,6 +60,7 @@ void px_hold_clear(struct pgproxy *x)
 	h->timer = NULL;
 	h->call = 0;
 	h->text = NULL;
+	h->held = h->leave = (struct rec_ticket){0};
 	h->active = h->waits = h->failed = false;
 	h->id[0] = h->by[0] = h->why[0] = h->effect[0] = '\0';
 	h->effect_rows = h->approved_rows = -1;
@@ -99,6 +100,15 @@ static void decision_record(struct pgproxy *x, const char *state)
 	    {"why", span_str(x->hold.why)}, {"effect", span_str(x->hold.effect)}};
 
 	(void)recorder_add(x->rec, REC_DECISION, kv, sizeof(kv) / sizeof(kv[0])); /* an error fails the next commit */
+}
+
+/* The approval is used: the record that says so gives the held statement its leave. */
+static struct rec_ticket consumed_record(struct pgproxy *x)
+{
+	struct rec_kv kv[] = {{"id", span_str(x->hold.id)}, {"state", span_str("consumed")}, {"by", span_str(x->hold.by)},
+	    {"why", span_str(x->hold.why)}};
+
+	return px_record_release(x, x->hold.held, kv, sizeof(kv) / sizeof(kv[0]));
 }
 
 static void hold_outcome(struct pgproxy *x, enum outcome o, const char *hint)
@@ -213,7 +223,7 @@ void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 	if (x->exp_head != NULL) {
 		x->wait = WAIT_DRAIN;
 		if (x->ext_open)
-			pg_put_empty(&x->up_out, 'H');
+			px_ask_answers(x);
 		return;
 	}
 	px_hold_clear(x);
@@ -226,8 +236,9 @@ void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 	h->effect_rows = a->effect_rows;
 	buf_put_span(&h->sql, a->sql);
 	params_encode(bind, &h->params);
-	x->hold_seq = (uint64_t)px_record_statement(x, bind != NULL ? "execute" : "query", a->text, a->sql,
+	h->held = px_record_statement(x, bind != NULL ? "execute" : "query", a->text, a->sql,
 	    bind != NULL ? bind->stmt : span_str(""), bind, false);
+	x->hold_seq = h->held.seq;
 	x->need_sync = true;
 	if (buf_err(&h->sql) != 0 || buf_len(&h->params) > PARAMS_MAX) {
 		hold_refuse(x, "54000", "the parameters are too large to be shown for approval (64 KiB)", "", "no");
@@ -253,10 +264,11 @@ static void hold_forward(struct pgproxy *x)
 {
 	struct px_hold *h = &x->hold;
 	int64_t rows = h->approved_rows;
+	struct rec_ticket leave = consumed_record(x);
 
-	decision_record(x, "consumed");
 	x->need_sync = true;
 	px_hold_clear(x);
+	h->leave = leave;
 	h->release = true;
 	h->approved_rows = rows;
 	px_resume(x);

@@ -176,7 +176,7 @@ bool px_expire_stops(struct pgproxy *x, const struct pg_msg *m)
 		return false;
 	if (x->exp_head != NULL) { /* answers that the client is owed come first */
 		x->wait = WAIT_DRAIN;
-		pg_put_empty(&x->up_out, 'H');
+		px_ask_answers(x);
 	} else {
 		expire_end(x, x->expiry.hint);
 	}

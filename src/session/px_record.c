@@ -36,7 +36,7 @@ static void params_fill(struct pgproxy *x, const struct pg_bind *b, struct rec_p
 	}
 }
 
-int64_t px_record_statement(struct pgproxy *x, const char *proto, const struct px_text *t, struct span sql,
+struct rec_ticket px_record_statement(struct pgproxy *x, const char *proto, const struct px_text *t, struct span sql,
     struct span name, const struct pg_bind *bind, bool forwarded)
 {
 	char nm[128];
@@ -53,20 +53,23 @@ int64_t px_record_statement(struct pgproxy *x, const char *proto, const struct p
 	    .epoch = x->view.epoch,
 	    .forwarded = forwarded};
 	bool room = n == 0 || (params != NULL && (!x->params_hashed || hash != NULL));
-	int64_t seq;
+	struct rec_ticket ticket = {0};
 
 	snprintf(nm, sizeof(nm), "%.*s", (int)(name.n < 127 ? name.n : 127), name.n > 0 ? (const char *)name.p : "");
 	if (room)
 		params_fill(x, bind, params, hash, &s.n_params);
 	s.params = params;
 	/* Values that found no room are not left out: without them there is no record, and without that no session. */
-	seq = room ? recorder_add_statement(x->rec, &s, NULL) : recorder_break(x->rec, E_NOMEM);
+	if (room)
+		(void)recorder_add_statement(x->rec, &s, &ticket);
+	else
+		(void)recorder_break(x->rec, E_NOMEM);
 	free(params);
 	free(hash);
 	x->n_statements++;
 	if (forwarded && ((t->facts.flags & SQLF_WRITES) != 0 || x->sync_mode == 'a') && x->sync_mode != 'i')
 		x->need_sync = true;
-	return seq;
+	return ticket;
 }
 
 void px_record_result(struct pgproxy *x, const struct px_exp *e, const char *tag, const char *masked, const char *sqlstate,
@@ -102,9 +105,49 @@ void px_record_kv(struct pgproxy *x, enum rec_type type, const char *k1, const c
 	(void)recorder_add(x->rec, type, kv, n);
 }
 
-void px_record_own(struct pgproxy *x, const char *why, const char *sql)
+struct rec_ticket px_record_own(struct pgproxy *x, const char *why, const char *sql)
 {
-	px_record_kv(x, REC_OWN, "why", why, "sql", sql, NULL, NULL);
+	struct rec_ticket t = {0};
+
+	if (x->rec != NULL)
+		(void)recorder_add_own(x->rec, why, sql, &t);
+	return t;
+}
+
+/* What came of a COPY, and forget it. */
+struct rec_ticket px_record_copy(struct pgproxy *x, const char *direction)
+{
+	uint8_t hash[SHA256_LEN] = {0};
+	char hex[2 * SHA256_LEN + 1], bytes[32];
+	struct rec_kv kv[] = {{"direction", span_str(direction)}, {"bytes", {NULL, 0}}, {"sha256", {NULL, 0}}};
+	struct rec_ticket t = {0};
+
+	if (x->copy_sha != NULL)
+		sha256_end(x->copy_sha, hash);
+	sha256_free(x->copy_sha);
+	x->copy_sha = NULL;
+	hex_encode(span_of(hash, sizeof(hash)), hex);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)x->copy_bytes);
+	x->copy_bytes = 0;
+	kv[1].value = span_str(bytes);
+	kv[2].value = span_str(hex);
+	if (x->rec != NULL)
+		(void)recorder_add_copy(x->rec, kv, sizeof(kv) / sizeof(kv[0]), &t);
+	return t;
+}
+
+struct rec_ticket px_record_release(struct pgproxy *x, struct rec_ticket held, const struct rec_kv *kv, size_t n)
+{
+	struct rec_ticket t = {0};
+
+	if (x->rec != NULL)
+		(void)recorder_add_release(x->rec, held, kv, n, &t);
+	return t;
+}
+
+struct rec_ticket px_pass(const struct pgproxy *x)
+{
+	return x->rec != NULL ? recorder_pass(x->rec) : (struct rec_ticket){0};
 }
 
 void px_record_lost(struct pgproxy *x)
@@ -184,7 +227,7 @@ int px_record_commit(struct pgproxy *x)
 	if (x->rec == NULL || !recorder_dirty(x->rec))
 		return 0;
 	/* Results alone may wait for the next statement or the timer. */
-	if (recorder_err(x->rec) == 0 && buf_len(&x->up_out) == 0 && !x->need_sync) {
+	if (recorder_err(x->rec) == 0 && px_up_len(x->to_up) == 0 && !x->need_sync) {
 		if (x->sync_timer == NULL)
 			x->sync_timer = loop_after(x->p.loop, SYNC_LATER_MS, sync_later, x);
 		return 0;
@@ -203,6 +246,7 @@ void px_record_clear(struct pgproxy *x)
 	x->segment_call = 0;
 	loop_cancel(x->p.loop, x->sync_timer);
 	x->sync_timer = NULL;
+	px_up_recorder(x->to_up, NULL);
 	recorder_free(x->rec);
 	x->rec = NULL;
 	sha256_free(x->copy_sha);
@@ -253,6 +297,7 @@ void px_record_end(struct pgproxy *x, const char *reason)
 	ipc_int(b, "rows", (int64_t)x->n_rows);
 	ipc_bool(b, "busy", x->exp_head != NULL); /* then the monitor cancels what still runs */
 	(void)monclient_call(x->p.mon, NULL, NULL);
+	px_up_recorder(x->to_up, NULL);
 	recorder_free(x->rec);
 	x->rec = NULL;
 }

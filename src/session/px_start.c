@@ -214,6 +214,7 @@ static void session_open(struct pgproxy *x, const struct ipc_msg *m, int *fds, s
 		px_fatal(x, "58000", "the gateway could not open a recording", "", "no recording");
 		return;
 	}
+	px_up_recorder(x->to_up, x->rec);
 	record_start(x);
 	upstream_start(x, m, fds[0], nfds > 2 ? fds[2] : -1);
 	fds[0] = -1;

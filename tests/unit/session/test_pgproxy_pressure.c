@@ -46,7 +46,7 @@ static size_t grown(size_t from)
 
 static size_t waiting(const struct pxlab *l)
 {
-	return buf_len(&l->x->in) + buf_len(&l->x->out) + buf_len(&l->x->up_in) + buf_len(&l->x->up_out);
+	return buf_len(&l->x->in) + buf_len(&l->x->out) + buf_len(&l->x->up_in) + px_up_len(l->x->to_up);
 }
 
 static size_t most; /* of waiting(), while watched */
@@ -202,7 +202,7 @@ Test(pressure, the_last_input_waits_for_room)
 	lab_send(&l);
 	cr_assert(lab_got(&l, 'G', 1));
 	l.t->hold_up = true;
-	while (buf_len(&l.x->up_out) < PX_UP_HIGH || buf_len(&l.x->in) == 0) {
+	while (px_up_len(l.x->to_up) < PX_UP_HIGH || buf_len(&l.x->in) == 0) {
 		put_copy_data(&l.tx, 30);
 		lab_send(&l);
 		lab_spin(&l, 1);
