@@ -127,8 +127,9 @@ static bool may_end_copy(struct px_up *u, struct rec_ticket t, const struct pg_m
 static bool may_pass(struct px_up *u, struct rec_ticket t, const struct pg_msg *m)
 {
 	(void)u;
+	(void)t;
 	(void)m;
-	return t.leave != REC_LEAVE_HELD;
+	return true;
 }
 
 static const struct gate {
@@ -150,7 +151,7 @@ static const struct gate {
 
 static bool has_leave(struct px_up *u, struct rec_ticket t, const struct pg_msg *m)
 {
-	if (u->rec == NULL || !recorder_gave(u->rec, t))
+	if (u->rec == NULL || !recorder_gave(u->rec, t) || t.leave == REC_LEAVE_HELD)
 		return false;
 	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
 		if (gates[i].type == m->type)
