@@ -144,3 +144,14 @@ TESTS += tests/unit/session/test_px_up
 tests_unit_session_test_px_up_SOURCES = tests/unit/session/test_px_up.c
 tests_unit_session_test_px_up_CFLAGS = $(TEST_CFLAGS)
 tests_unit_session_test_px_up_LDADD = src/session/libsession.a $(RECORD_LIBS) $(WIRE_LIBS) $(BASE_LIBS) $(CRITERION_LIBS)
+# every step of recording fails once: the linker puts the test's functions in front of the real ones
+check_PROGRAMS += tests/unit/session/test_px_faults
+TESTS += tests/unit/session/test_px_faults
+tests_unit_session_test_px_faults_SOURCES = tests/unit/session/test_px_faults.c
+tests_unit_session_test_px_faults_CFLAGS = $(PXLAB_CFLAGS)
+tests_unit_session_test_px_faults_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=write -Wl,--wrap=fdatasync -Wl,--wrap=px_record_fd \
+	-Wl,--wrap=recorder_segment_bytes -Wl,--wrap=recorder_add_statement -Wl,--wrap=recorder_add_own \
+	-Wl,--wrap=recorder_add_copy -Wl,--wrap=recorder_add_release -Wl,--wrap=recorder_add_result \
+	-Wl,--wrap=recorder_add -Wl,--wrap=recorder_commit -Wl,--wrap=recorder_rotate -Wl,--wrap=px_record_statement \
+	-Wl,--wrap=px_up_msg -Wl,--wrap=px_up_put -Wl,--wrap=px_up_empty -Wl,--wrap=px_own_extended
+tests_unit_session_test_px_faults_LDADD = $(PXLAB_LIBS)
