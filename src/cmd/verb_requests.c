@@ -11,10 +11,12 @@
 #include "base/mem.h"
 #include "cmd/cli_verbs.h"
 #include "cmd/view.h"
+#include "wire/meaning.h"
 
 #define WATCH_MS  1000
 #define WATCH_MAX 500 /* requests that are followed */
 #define SQL_MAX   (2u * 1024 * 1024)
+#define PARAMS_MAX (4u * 1024 * 1024)
 
 static const struct view_col open_cols[] = {
     {{"id", false, false}, "id", VIEW_TEXT},
@@ -245,6 +247,7 @@ static void on_shown(void *ctx, const struct mp_val *item)
 
 	buf_put_span(&s->sql, mp_span(mp_get(item, "sql")));
 	buf_put_span(&s->sql, mp_span(mp_get(item, "sql_part")));
+	buf_put_span(&s->params, mp_span(mp_get(item, "params_part")));
 	if (mp_get(item, "state") == NULL)
 		return;
 	s->seen = true;
@@ -263,6 +266,17 @@ static void print_part(const char *label, const struct buf *b)
 	view_print_lines(stdout, "    ", buf_span(b));
 }
 
+/* Both are escaped already. */
+static void print_meaning(const struct buf *b)
+{
+	struct span rest = buf_span(b), key, value;
+
+	if (rest.n > 0)
+		printf("meaning\n");
+	while (meaning_next(&rest, &key, &value))
+		printf("    %-27.*s %.*s\n", (int)key.n, (const char *)key.p, (int)value.n, (const char *)value.p);
+}
+
 static void print_shown(const struct shown *s)
 {
 	char label[64];
@@ -271,7 +285,7 @@ static void print_shown(const struct shown *s)
 	(void)snprintf(label, sizeof(label), "statement   %zu bytes", buf_len(&s->sql));
 	print_part(label, &s->sql);
 	print_part("parameters", &s->params);
-	print_part("meaning", &s->meaning);
+	print_meaning(&s->meaning);
 }
 
 static void shown_init(struct shown *s)
@@ -279,7 +293,7 @@ static void shown_init(struct shown *s)
 	*s = (struct shown){.seen = false};
 	buf_init(&s->head, 64 * 1024);
 	buf_init(&s->sql, SQL_MAX);
-	buf_init(&s->params, 256 * 1024);
+	buf_init(&s->params, PARAMS_MAX);
 	buf_init(&s->meaning, 64 * 1024);
 }
 
@@ -308,6 +322,7 @@ int verb_show(struct cli *c, const struct cli_args *a)
 	if (code == 0 && s.seen && c->json) {
 		items = js_array();
 		js_put_span(s.json, "sql", buf_span(&s.sql)); /* all parts */
+		js_put_span(s.json, "params", buf_span(&s.params));
 		js_push(items, s.json);
 		view_print_json("request", items);
 		s.json = NULL;

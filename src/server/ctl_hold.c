@@ -11,10 +11,12 @@
 #include "base/mem.h"
 #include "server/ctl.h"
 #include "server/hold.h"
+#include "wire/pgparam.h"
 
 #define STATEMENT_SHOWN 200
-#define SQL_FIRST       (64u * 1024)
-#define SQL_PART        (96u * 1024)
+#define SHOW_FIRST      (24u * 1024) /* of a text in the first item */
+#define SHOW_PART       (96u * 1024) /* of it in each further one */
+#define PARAMS_SHOWN    (4u * 1024 * 1024)
 #define LIST_MAX        500
 
 /* --- items --- */
@@ -115,47 +117,23 @@ void ctl_requests(struct ctl *c, const struct mp_val *args)
 
 /* --- show --- */
 
-/* $1 = 'text', NULL, or hex for binary values, one per line; all escaped. */
-static void put_params(struct buf *out, struct span packed)
+/* What does not fit into the first item. */
+static void show_rest(struct ctl *c, const char *id, const char *key, struct span s)
 {
-	struct mp_doc *doc = NULL;
-	const struct mp_val *list;
-	char text[1024];
-
-	if (packed.n == 0 || mp_parse(packed, &doc, NULL) != 0)
-		return;
-	list = mp_root(doc);
-	for (size_t i = 0; i < mp_count(list) && buf_len(out) < 32 * 1024; i++) {
-		const struct mp_val *v = mp_at(list, i);
-
-		if (mp_type(v) == MP_STR || (mp_type(v) == MP_BIN && span_is_utf8(mp_span(v)))) {
-			span_escape(mp_span(v), text, sizeof(text));
-			buf_printf(out, "$%zu = '%s'\n", i + 1, text);
-		} else if (mp_type(v) == MP_BIN) {
-			struct span s = mp_span(v);
-
-			hex_encode(span_of(s.p, s.n < 256 ? s.n : 256), text);
-			buf_printf(out, "$%zu = \\x%s%s\n", i + 1, text, s.n > 256 ? "..." : "");
-		} else if (mp_type(v) == MP_INT || mp_type(v) == MP_UINT) {
-			buf_printf(out, "$%zu = %lld\n", i + 1, (long long)mp_i64(v, 0));
-		} else {
-			buf_printf(out, "$%zu = NULL\n", i + 1);
-		}
-	}
-	mp_free(doc);
-}
-
-static void show_rest(struct ctl *c, const struct store_request *r)
-{
-	for (size_t at = SQL_FIRST; at < r->sql.n; at += SQL_PART) {
-		size_t n = r->sql.n - at < SQL_PART ? r->sql.n - at : SQL_PART;
+	for (size_t at = SHOW_FIRST; at < s.n; at += SHOW_PART) {
+		size_t n = s.n - at < SHOW_PART ? s.n - at : SHOW_PART;
 		struct item it;
 
 		item_init(&it);
-		item_str(&it, "id", r->id);
-		item_span(&it, "sql_part", span_of(r->sql.p + at, n));
+		item_str(&it, "id", id);
+		item_span(&it, key, span_of(s.p + at, n));
 		ctl_item(c, &it);
 	}
+}
+
+static struct span first(struct span s)
+{
+	return span_of(s.p, s.n < SHOW_FIRST ? s.n : SHOW_FIRST);
 }
 
 static void show_one(struct ctl *c, const struct store_request *r)
@@ -163,19 +141,23 @@ static void show_one(struct ctl *c, const struct store_request *r)
 	struct buf params;
 	struct item it;
 
-	buf_init(&params, 40 * 1024);
-	put_params(&params, r->params);
+	buf_init(&params, PARAMS_SHOWN);
+	if (pgparam_show(r->params, &params) != 0) {
+		buf_reset(&params);
+		buf_put_str(&params, "the parameters cannot be read: do not approve this\n");
+	}
 	item_init(&it);
 	put_request(&it, c, r);
-	item_str(&it, "meaning", r->meaning);
+	item_span(&it, "meaning", span_str(r->meaning));
 	item_str(&it, "session", r->session);
 	item_int(&it, "decided_us", r->decided_us);
 	item_int(&it, "sql_bytes", (int64_t)r->sql.n);
-	item_span(&it, "sql", span_of(r->sql.p, r->sql.n < SQL_FIRST ? r->sql.n : SQL_FIRST));
-	item_span(&it, "params", buf_span(&params));
+	item_span(&it, "sql", first(r->sql));
+	item_span(&it, "params", first(buf_span(&params)));
 	ctl_item(c, &it);
+	show_rest(c, r->id, "sql_part", r->sql);
+	show_rest(c, r->id, "params_part", buf_span(&params));
 	buf_clear(&params);
-	show_rest(c, r);
 }
 
 /* The request named by the caller, if it may know of it. A request it may not see is not found. */

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/mon.h"
+#include "wire/meaning.h"
+#include "wire/pgparam.h"
 
 #define OPEN ((1u << REQ_PENDING) | (1u << REQ_APPROVED))
 
@@ -76,7 +78,8 @@ struct ask { /* a checked HOLD_NEW */
 	enum sql_class cls;
 	enum hold_mode mode;
 	bool locks;
-	char rule[128], reason[256], settings_text[8192], tx[64], effect[256];
+	char rule[128], reason[256], tx[64], effect[256];
+	char *meaning; /* owned */
 	int64_t effect_rows;
 	uint8_t body[SHA256_LEN], binding[SHA256_LEN];
 	char approvers[256], approval[64];
@@ -96,8 +99,6 @@ static int ask_texts(struct ask *a)
 	if (rc == 0)
 		rc = ipc_get_str(a->m, "reason", a->reason, sizeof(a->reason));
 	if (rc == 0)
-		rc = ipc_get_str(a->m, "settings_text", a->settings_text, sizeof(a->settings_text));
-	if (rc == 0)
 		rc = ipc_get_str(a->m, "tx", a->tx, sizeof(a->tx));
 	ipc_take_str(a->m, "effect", a->effect, sizeof(a->effect));
 	a->effect_rows = ipc_get_int(a->m, "effect_rows", -1);
@@ -106,10 +107,11 @@ static int ask_texts(struct ask *a)
 	return rc == 0 ? hold_mode_parse(mode, &a->mode) : rc;
 }
 
-/* Statement, parameters and settings; the statement's earlier parts came by HOLD_PART. */
+/* Statement, parameters and meaning; the statement's earlier parts came by HOLD_PART. */
 static int ask_bytes(struct ask *a)
 {
-	struct span settings = ipc_get_span(a->m, "settings");
+	struct span meaning = ipc_get_span(a->m, "meaning");
+	uint8_t hash[SHA256_LEN];
 	struct msess *s = a->s;
 	const struct ident *id = &s->peer->id;
 
@@ -122,14 +124,16 @@ static int ask_bytes(struct ask *a)
 	    .login = s->login,
 	    .sql = buf_span(&s->parts),
 	    .params = ipc_get_span(a->m, "params")};
-	if (settings.n != SHA256_LEN || buf_len(&s->parts) == 0 ||
+	if (meaning.n == 0 || meaning.n > MEANING_MAX || span_has_nul(meaning) || buf_len(&s->parts) == 0 ||
 	    a->subject.params.n > HOLD_PARAMS_MAX)
 		return E_FORMAT;
 	if (buf_err(&s->parts) != 0)
 		return buf_err(&s->parts);
 	a->locks = ipc_get_bool(a->m, "locks", false);
 	hold_body(&a->subject, a->body);
-	hold_binding(a->body, settings.p, a->binding);
+	sha256(meaning, hash);
+	hold_binding(a->body, hash, a->binding);
+	a->meaning = xstrndup((const char *)meaning.p, meaning.n);
 	return 0;
 }
 
@@ -252,7 +256,7 @@ static int request_new(struct ask *a, const char *id)
 	    .cls = sql_class_name(a->cls),
 	    .rule = a->rule,
 	    .reason = a->reason,
-	    .meaning = a->settings_text,
+	    .meaning = a->meaning,
 	    .tx = a->tx,
 	    .approval = a->approval,
 	    .approvers = a->approvers,
@@ -334,6 +338,7 @@ int do_hold_new(struct peer *p, const struct ipc_msg *m)
 		answer_fail(p, ipc_id(m), &w, w.code == E_LIMIT ? "54000" : "42501");
 	if (a.s != NULL)
 		buf_clear(&a.s->parts);
+	free(a.meaning);
 	return rc;
 }
 
@@ -383,20 +388,20 @@ static int consume_leaf(void *ctx, const struct store_request *r)
 	return hold_leaf(s->peer->m, r, REQ_CONSUMED, ident_who(&s->peer->id, who, sizeof(who)));
 }
 
-static int consume(struct msess *s, const struct hold *h, struct span settings, struct why *w)
+static int consume(struct msess *s, const struct hold *h, struct span meaning, struct why *w)
 {
 	struct monitor *m = s->peer->m;
 	int64_t now = clock_wall_us();
 	uint8_t binding[SHA256_LEN];
 	int rc;
 
-	hold_binding(h->body, settings.p, binding);
+	hold_binding(h->body, meaning.p, binding);
 	rc = store_request_consume(m->store, h->id, binding, now);
 	if (rc == E_DENIED) { /* approved under other circumstances: it is not the same statement
 				 any more */
-		withdraw(m, h->id, "gateway", "the session's settings changed");
+		withdraw(m, h->id, "gateway", "what the statement means has changed");
 		return why_set(
-		    w, rc, "request %s was approved under other settings: ask again", h->id);
+		    w, rc, "request %s was approved with another meaning: ask again", h->id);
 	}
 	if (rc == E_STATE || rc == E_NOTFOUND || rc == E_EXPIRED)
 		return why_set(
@@ -411,14 +416,14 @@ static int consume(struct msess *s, const struct hold *h, struct span settings, 
 
 int do_hold_consume(struct peer *p, const struct ipc_msg *m)
 {
-	struct span settings = ipc_get_span(m, "settings");
+	struct span meaning = ipc_get_span(m, "meaning");
 	char id[HOLD_ID_LEN + 1];
 	struct hold **at = NULL;
 	struct why w = {0};
 	int rc;
 	struct msess *s = peer_session(p, m, &rc);
 
-	if (rc != 0 || settings.n != SHA256_LEN)
+	if (rc != 0 || meaning.n != SHA256_LEN)
 		return rc != 0 ? rc : E_FORMAT;
 	rc = ipc_get_str(m, "id", id, sizeof(id));
 	if (rc != 0)
@@ -428,7 +433,7 @@ int do_hold_consume(struct peer *p, const struct ipc_msg *m)
 	if (at == NULL)
 		rc = why_set(&w, E_NOTFOUND, "this session has no request %s", id);
 	else
-		rc = consume(s, *at, settings, &w);
+		rc = consume(s, *at, meaning, &w);
 	if (at != NULL)
 		hold_drop(at);
 	if (rc != 0)
@@ -441,7 +446,7 @@ int do_hold_consume(struct peer *p, const struct ipc_msg *m)
 int do_hold_withdraw(struct peer *p, const struct ipc_msg *m)
 {
 	char id[HOLD_ID_LEN + 1];
-	char why[200];
+	char why[400];
 	struct hold **at = NULL;
 	struct why w = {0};
 	int rc;

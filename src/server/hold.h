@@ -16,15 +16,15 @@
 #define HOLD_PENDING_MAX 20    /* undecided requests of one user */
 #define HOLD_AUTO_MS     20000 /* mode auto: how long the session waits */
 
-struct hold_subject { /* everything an approval is bound to but the settings */
+struct hold_subject { /* everything an approval is bound to but its meaning */
 	const char *user, *person, *on_behalf_of, *target, *database, *login;
 	struct span sql, params;
 };
 /* SHA-256 over the length-prefixed parts. */
 void hold_body(const struct hold_subject *s, uint8_t out[SHA256_LEN]);
-/* SHA-256(body ‖ settings). */
+/* SHA-256(body ‖ meaning), meaning: SHA-256 of its lines (wire/meaning.h). */
 void hold_binding(
-    const uint8_t body[SHA256_LEN], const uint8_t settings[SHA256_LEN], uint8_t out[SHA256_LEN]);
+    const uint8_t body[SHA256_LEN], const uint8_t meaning[SHA256_LEN], uint8_t out[SHA256_LEN]);
 
 /* An owned copy of a stored request. */
 struct request {

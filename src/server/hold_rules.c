@@ -39,12 +39,12 @@ void hold_body(const struct hold_subject *s, uint8_t out[SHA256_LEN])
 }
 
 void hold_binding(
-    const uint8_t body[SHA256_LEN], const uint8_t settings[SHA256_LEN], uint8_t out[SHA256_LEN])
+    const uint8_t body[SHA256_LEN], const uint8_t meaning[SHA256_LEN], uint8_t out[SHA256_LEN])
 {
 	uint8_t both[2 * SHA256_LEN];
 
 	memcpy(both, body, SHA256_LEN);
-	memcpy(both + SHA256_LEN, settings, SHA256_LEN);
+	memcpy(both + SHA256_LEN, meaning, SHA256_LEN);
 	sha256(span_of(both, sizeof(both)), out);
 }
 

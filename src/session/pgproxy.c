@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "wire/meaning.h"
 #include "policy/view.h"
 #include "session/px.h"
 
@@ -104,7 +105,10 @@ struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
 	buf_init(&x->up_in, PX_MSG_MAX + 65536);
 	x->to_up = px_up_new(2 * (size_t)PX_MSG_MAX);
 	buf_init(&x->row, PX_MSG_MAX);
-	buf_init(&x->hold.settings_text, 4096);
+	buf_init(&x->hold.meaning, MEANING_MAX);
+	buf_init(&x->hold.asked, MEANING_MAX);
+	buf_init(&x->hold.stmt, 4096);
+	buf_init(&x->hold.bind, PX_MSG_MAX);
 	buf_init(&x->hold.params, PX_MSG_MAX);
 	buf_init(&x->hold.sql, PX_MSG_MAX);
 	px_guard_init(x);
@@ -445,9 +449,6 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	buf_clear(&x->up_in);
 	px_up_free(x->to_up);
 	buf_clear(&x->row);
-	buf_clear(&x->hold.settings_text);
-	buf_clear(&x->hold.params);
-	buf_clear(&x->hold.sql);
 	buf_clear(&x->guard.kept);
 	free(x);
 }

@@ -163,10 +163,10 @@ enum px_wait {
 	WAIT_NONE,
 	WAIT_DRAIN,     /* the queue must be empty before the message at the front is looked at again */
 	WAIT_CATALOG,   /* own queries load the catalogue */
-	WAIT_SETTINGS,  /* own query reads the settings (hold) */
+	WAIT_SETTINGS,  /* own query reads what the statement means (hold) */
 	WAIT_MONITOR,   /* a call to the monitor */
 	WAIT_DECISION,  /* an operator */
-	WAIT_RESETTINGS,/* settings again before release */
+	WAIT_RESETTINGS,/* the same again before release */
 	WAIT_CONSUME,   /* monitor marks the approval used */
 	WAIT_GUARD,     /* a write that is counted runs, or is undone (px_guard.c) */
 };
@@ -181,17 +181,25 @@ struct px_hold {
 	struct rec_ticket leave; /* release: to send it */
 	char approvers[128];
 	char id[24];
-	char by[128], why[200];
+	char by[128], why[400];
 	char effect[PX_EFFECT_MAX]; /* what it does, for the approver; "" = not measured */
 	int64_t effect_rows;     /* -1 unknown */
 	int64_t approved_rows;   /* beside `release`: what was approved; it may change a tenth more; -1 = was not measured */
-	uint8_t settings[SHA256_LEN];
-	struct buf settings_text;
+	struct buf meaning;      /* wire/meaning.h, as read last */
+	struct buf asked;        /* as it was when the monitor was asked */
+	unsigned n_lines;
+	bool too_much;           /* more than a person can be shown */
+	struct buf stmt;         /* extended: name of the prepared statement */
+	struct buf bind;         /* extended: formats and values of the parameters */
+	struct pg_bind params_of;/* into bind */
+	bool other_stmt;         /* that name may mean another one than was bound */
+	uint32_t *declared, *types; /* of the parameters, 0 = not known: by the client; as the server has them */
+	size_t n_types;
 	uint32_t call;
 	int64_t since_us;
 	struct loop_timer *timer;
 	struct px_text *text;
-	struct buf sql, params;
+	struct buf sql, params;  /* params: wire/pgparam.h */
 };
 
 /* A statement that is to be held; everything is borrowed during the call. */
@@ -199,6 +207,9 @@ struct px_hold_ask {
 	struct px_text *text;
 	struct span sql;            /* the exact bytes */
 	const struct pg_bind *bind; /* of the portal; NULL: the message at the front is a Query */
+	const uint32_t *types;      /* parameter types as Parse declared them, 0 = not */
+	size_t n_types;
+	bool other_stmt;            /* the name of the statement may mean another one by now */
 	const char *effect;         /* "changes 1 204 of 10 000 rows of orders; rolled back", "unknown: lock wait"; NULL: not measured */
 	int64_t effect_rows;        /* -1 unknown */
 };
@@ -261,6 +272,8 @@ struct pgproxy {
 	int64_t max_rows;
 	char login[128], db[128];
 	bool login_mapped;
+
+	char server[160];        /* which server it is, as it says (px_meaning.c) */
 
 	/* upstream */
 	struct pgup *up;
@@ -461,6 +474,11 @@ void px_guard_commit_error(struct pgproxy *x, const struct px_exp *e, struct spa
 void px_guard_check(struct pgproxy *x);       /* after each message: has it ended? */
 bool px_guard_sync(struct pgproxy *x);        /* the client's Sync is about to be forwarded; true: nothing may follow it */
 bool px_guard_ready(struct pgproxy *x);       /* that Sync, or a Query in its place, is answered; true: the client hears it later */
+
+/* px_meaning.c */
+void px_meaning_server(struct pgproxy *x); /* before the welcome: asks the server which one it is */
+void px_meaning_read(struct pgproxy *x);   /* of what is held, into hold.meaning; hold.failed, hold.too_much */
+void px_meaning_types(struct pgproxy *x, struct span body); /* ParameterDescription of what is held */
 
 /* px_record.c */
 /* sql: the exact bytes (t's own may be another text of the same shape). forwarded false: the ticket is of a statement that

@@ -73,6 +73,8 @@ static void on_param_types(struct pgproxy *x, const struct pg_msg *m)
 {
 	if (x->exp_head == NULL || x->exp_head->kind != EXP_DESCRIBE || !x->exp_head->stmt_target)
 		unexpected(x, m);
+	else if (x->exp_head->own)
+		px_meaning_types(x, m->body);
 	else
 		pass(x, m);
 }
@@ -325,7 +327,7 @@ static void on_error(struct pgproxy *x, const struct pg_msg *m)
 	if (e->poison) {
 		buf_put_span(&x->out, buf_span(&e->local));
 		e->poison = false;
-	} else if (e->own && !e->tell && e->kind != EXP_DESCRIBE) {
+	} else if (e->own && !e->tell && (e->kind != EXP_DESCRIBE || e->done != NULL)) {
 		error_own(x, e, m->body);
 		return;
 	} else {

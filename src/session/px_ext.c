@@ -307,6 +307,7 @@ void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_por
 static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool release)
 {
 	struct px_text *t = p->text;
+	const struct px_stmt *s;
 	struct pg_bind b = {0};
 
 	if (t->by_name && unsettled(x, px_names_settled(x)))
@@ -321,7 +322,9 @@ static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool
 		return PX_GO;
 	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
 		return refuse_later(x, "55000", "the policy has changed since the portal was bound", "bind it again");
-	px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .effect_rows = -1});
+	s = px_stmt_find(x, b.stmt);
+	px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .types = p->types,
+			     .n_types = p->n_types, .other_stmt = s == NULL || s->text != t, .effect_rows = -1});
 	return PX_LATER;
 }
 

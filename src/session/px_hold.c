@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A statement that waits for an operator, in the live session. Steps: drain what is in flight → read from the server
- * the settings that give the statement its meaning → ask the monitor → wait → read the settings again → have the
+ * what the statement means there (px_meaning.c) → ask the monitor → wait → read it again → have the
  * approval consumed → forward. Any difference, cancel, disconnect, or loss of the monitor withdraws; a statement
  * that does not go has the effect of a server error. The message itself stays at the front of the client's input.
  */
@@ -11,23 +11,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "session/px.h"
+#include "wire/meaning.h"
+#include "wire/pgparam.h"
 
-#define PART_MAX (64u * 1024)
+#define PART_MAX (64u * 1024) /* of a statement in one message */
+#define REST_MAX (16u * 1024) /* of it beside parameters and meaning */
 #define PARAMS_MAX (64u * 1024)
-
-static const char settings_sql[] =
-    "SELECT pg_catalog.concat_ws(E'\\n', "
-    "pg_catalog.concat('current_user=', current_user), pg_catalog.concat('session_user=', session_user), "
-    "pg_catalog.concat('schemas=', pg_catalog.array_to_string(pg_catalog.current_schemas(true), ',')), "
-    "pg_catalog.concat('search_path=', pg_catalog.current_setting('search_path')), "
-    "pg_catalog.concat('TimeZone=', pg_catalog.current_setting('TimeZone')), "
-    "pg_catalog.concat('DateStyle=', pg_catalog.current_setting('DateStyle')), "
-    "pg_catalog.concat('IntervalStyle=', pg_catalog.current_setting('IntervalStyle')), "
-    "pg_catalog.concat('row_security=', pg_catalog.current_setting('row_security')), "
-    "pg_catalog.concat('session_replication_role=', pg_catalog.current_setting('session_replication_role')), "
-    "pg_catalog.concat('standard_conforming_strings=', pg_catalog.current_setting('standard_conforming_strings')), "
-    "pg_catalog.concat('client_encoding=', pg_catalog.current_setting('client_encoding')), "
-    "pg_catalog.concat('check_function_bodies=', pg_catalog.current_setting('check_function_bodies')))";
 
 enum outcome { OUTCOME_PENDING, OUTCOME_DENIED, OUTCOME_EXPIRED, OUTCOME_WITHDRAWN, OUTCOME_CANCELED };
 
@@ -51,12 +40,17 @@ void px_hold_clear(struct pgproxy *x)
 	if (h->call != 0)
 		monclient_forget(x->p.mon, h->call);
 	px_text_unref(h->text);
-	buf_reset(&h->settings_text);
-	buf_trim(&h->settings_text, 0);
-	buf_reset(&h->sql);
-	buf_trim(&h->sql, 0);
-	buf_reset(&h->params);
-	buf_trim(&h->params, 0);
+	buf_clear(&h->meaning);
+	buf_clear(&h->asked);
+	buf_clear(&h->stmt);
+	buf_clear(&h->bind);
+	buf_clear(&h->sql);
+	buf_clear(&h->params);
+	free(h->declared);
+	free(h->types);
+	h->declared = h->types = NULL;
+	h->n_types = 0;
+	h->params_of = (struct pg_bind){0};
 	h->timer = NULL;
 	h->call = 0;
 	h->text = NULL;
@@ -163,52 +157,42 @@ static void hold_withdrawn(struct pgproxy *x, const char *why)
 	hold_outcome(x, OUTCOME_WITHDRAWN, "run the statement again to ask anew");
 }
 
-/* ---- settings ---- */
+/* ---- what it means ---- */
 
-static int settings_row(struct pgproxy *x, struct pg_row *row)
-{
-	struct pg_value v;
-
-	if (!pg_row_next(row, &v) || v.null || pg_row_end(row) != 0)
-		return E_FORMAT;
-	buf_reset(&x->hold.settings_text);
-	buf_put_span(&x->hold.settings_text, v.data);
-	return buf_err(&x->hold.settings_text);
-}
-
-static void settings_done(struct pgproxy *x, const char *sqlstate)
-{
-	if (sqlstate[0] != '\0')
-		x->hold.failed = true;
-}
-
-static void settings_read(struct pgproxy *x, enum px_wait wait)
+static void meaning_read(struct pgproxy *x, enum px_wait wait)
 {
 	x->wait = wait;
-	buf_reset(&x->hold.settings_text);
-	(void)px_own_extended(x, "settings for approval", settings_sql, settings_row, settings_done, false);
+	px_meaning_read(x);
+	if (x->hold.too_much)
+		px_hold_drained(x); /* nothing was asked */
 	px_flush(x);
 }
 
 /* ---- asking ---- */
 
-static void params_encode(const struct pg_bind *bind, struct buf *out)
+/* The values are packed when their types are known: the server tells those that the client left open. */
+static void params_keep(struct px_hold *h, const struct px_hold_ask *a)
 {
-	struct pg_param_iter it;
-	struct pg_param p;
+	const struct pg_bind *b = a->bind;
+	struct span all;
 
-	mp_put_array(out, bind != NULL ? bind->n_params : 0);
-	if (bind == NULL)
+	if (b == NULL)
 		return;
-	pg_bind_params(bind, &it);
-	while (pg_param_next(&it, &p)) {
-		mp_put_array(out, 2);
-		mp_put_i64(out, p.format);
-		if (p.value.null)
-			mp_put_nil(out);
-		else
-			mp_put_bin(out, p.value.data);
-	}
+	buf_put_span(&h->bind, b->formats);
+	buf_put_span(&h->bind, b->params);
+	buf_put_span(&h->stmt, b->stmt);
+	h->other_stmt = a->other_stmt;
+	all = buf_span(&h->bind);
+	h->params_of = (struct pg_bind){.n_formats = b->n_formats, .n_params = b->n_params};
+	if (buf_err(&h->bind) != 0)
+		return;
+	h->params_of.formats = span_of(all.p, b->formats.n);
+	h->params_of.params = span_of(all.n > 0 ? all.p + b->formats.n : NULL, b->params.n);
+	h->declared = xcalloc(b->n_params + 1u, sizeof(*h->declared));
+	h->types = xcalloc(b->n_params + 1u, sizeof(*h->types));
+	h->n_types = b->n_params;
+	for (size_t i = 0; i < h->n_types && i < a->n_types; i++)
+		h->declared[i] = h->types[i] = a->types[i];
 }
 
 void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
@@ -235,12 +219,12 @@ void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 	(void)str_copy(h->effect, sizeof(h->effect), a->effect != NULL ? a->effect : "");
 	h->effect_rows = a->effect_rows;
 	buf_put_span(&h->sql, a->sql);
-	params_encode(bind, &h->params);
+	params_keep(h, a);
 	h->held = px_record_statement(x, bind != NULL ? "execute" : "query", a->text, a->sql,
 	    bind != NULL ? bind->stmt : span_str(""), bind, false);
 	x->hold_seq = h->held.seq;
 	x->need_sync = true;
-	if (buf_err(&h->sql) != 0 || buf_len(&h->params) > PARAMS_MAX) {
+	if (buf_err(&h->sql) != 0 || buf_len(&h->bind) > PARAMS_MAX || buf_err(&h->bind) != 0) {
 		hold_refuse(x, "54000", "the parameters are too large to be shown for approval (64 KiB)", "", "no");
 		return;
 	}
@@ -248,7 +232,7 @@ void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 		hold_refuse(x, "25P02", "current transaction is aborted, commands ignored until end of transaction block", "", "no");
 		return;
 	}
-	settings_read(x, WAIT_SETTINGS);
+	meaning_read(x, WAIT_SETTINGS);
 }
 
 static const char *mode_of(const struct pgproxy *x)
@@ -296,8 +280,9 @@ static void consume_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t 
 
 static void consume(struct pgproxy *x)
 {
+	uint8_t hash[SHA256_LEN];
 	struct buf *b;
-	char msg[400];
+	char msg[640];
 
 	if (x->client_eof) {
 		px_end(x, "client closed while a statement was held");
@@ -313,7 +298,8 @@ static void consume(struct pgproxy *x)
 	b = monclient_begin(x->p.mon, IPC_HOLD_CONSUME);
 	ipc_str(b, "sid", x->sid);
 	ipc_str(b, "id", x->hold.id);
-	ipc_bin(b, "settings", span_of(x->hold.settings, SHA256_LEN));
+	sha256(buf_span(&x->hold.meaning), hash);
+	ipc_bin(b, "meaning", span_of(hash, sizeof(hash)));
 	x->hold.call = monclient_call(x->p.mon, consume_answer, x);
 	px_flush(x);
 	px_wake(x);
@@ -366,7 +352,7 @@ static void release(struct pgproxy *x)
 		loop_cancel(x->p.loop, x->hold.timer);
 	x->hold.timer = NULL;
 	decision_record(x, "approved");
-	settings_read(x, WAIT_RESETTINGS);
+	meaning_read(x, WAIT_RESETTINGS);
 }
 
 static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds)
@@ -409,13 +395,14 @@ static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds
 
 static void ask_parts(struct pgproxy *x, struct span *rest)
 {
-	while (rest->n > PART_MAX) {
+	while (rest->n > REST_MAX) {
 		struct buf *b = monclient_begin(x->p.mon, IPC_HOLD_PART);
+		size_t n = rest->n < PART_MAX ? rest->n - 1 : PART_MAX; /* something is left for the request itself */
 
 		ipc_str(b, "sid", x->sid);
-		ipc_bin(b, "part", span_of(rest->p, PART_MAX));
+		ipc_bin(b, "part", span_of(rest->p, n));
 		(void)monclient_call(x->p.mon, NULL, NULL);
-		*rest = span_of(rest->p + PART_MAX, rest->n - PART_MAX);
+		*rest = span_of(rest->p + n, rest->n - n);
 	}
 }
 
@@ -434,8 +421,7 @@ static void ask(struct pgproxy *x)
 	ipc_str(b, "class", sql_class_name(h->text->j.cls));
 	ipc_str(b, "rule", h->text->j.rule);
 	ipc_str(b, "reason", h->text->j.reason);
-	ipc_bin(b, "settings", span_of(h->settings, SHA256_LEN));
-	ipc_str(b, "settings_text", buf_cstr(&h->settings_text));
+	ipc_bin(b, "meaning", buf_span(&h->meaning));
 	ipc_str(b, "tx", x->status == 'T' || x->ext_open ? "in transaction" : "");
 	ipc_bool(b, "locks", x->tx_wrote && (x->status == 'T' || x->ext_open));
 	ipc_str(b, "mode", mode_of(x));
@@ -444,27 +430,37 @@ static void ask(struct pgproxy *x)
 	h->call = monclient_call(x->p.mon, ask_answer, x);
 }
 
-/* The queue is empty: own settings queries have answered. */
-void px_hold_drained(struct pgproxy *x)
+/* The meaning could not be read, or not be shown. */
+static void meaning_failed(struct pgproxy *x)
 {
 	struct px_hold *h = &x->hold;
-	uint8_t now[SHA256_LEN];
 
-	if (h->failed || buf_len(&h->settings_text) == 0) {
-		/* The server has failed the transaction already (and skips to Sync inside a batch): only tell. */
+	px_hold_withdraw(x, "what the statement means could not be read");
+	if (h->failed) { /* the server has failed the transaction already (and skips to Sync inside a batch): only tell */
 		h->failed = false;
-		px_hold_withdraw(x, "the settings could not be read");
 		x->ext_failed = x->ext_open;
-		hold_refuse(x, "58000", "refused: the gateway could not read the settings that give the statement its meaning",
+		hold_refuse(x, "58000", "refused: the gateway could not read what the statement means on this server",
 		    "try again; the transaction has failed", "yes");
 		return;
 	}
-	sha256(buf_span(&h->settings_text), now);
-	if (x->wait == WAIT_SETTINGS) {
-		memcpy(h->settings, now, sizeof(now));
+	hold_refuse(x, "54000", "refused: what the statement means is too much to be shown for approval",
+	    "name fewer relations or functions at once", "no");
+}
+
+/* The queue is empty: own queries have answered. */
+void px_hold_drained(struct pgproxy *x)
+{
+	struct px_hold *h = &x->hold;
+	char what[sizeof(h->why)];
+
+	if (h->failed || h->too_much || buf_err(&h->meaning) != 0 || buf_len(&h->meaning) == 0) {
+		meaning_failed(x);
+	} else if (x->wait == WAIT_SETTINGS) {
+		buf_put_span(&h->asked, buf_span(&h->meaning));
+		pgparam_put(&h->params, h->extended ? &h->params_of : NULL, h->types, h->n_types);
 		ask(x);
-	} else if (memcmp(now, h->settings, sizeof(now)) != 0) {
-		hold_withdrawn(x, "settings changed while it waited");
+	} else if (meaning_differs(buf_span(&h->asked), buf_span(&h->meaning), what, sizeof(what))) {
+		hold_withdrawn(x, what);
 	} else {
 		consume(x);
 	}

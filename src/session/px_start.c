@@ -390,6 +390,7 @@ void px_start_ready(struct pgproxy *x)
 {
 	if (x->phase == PX_PREPARE && x->catalog_epoch == 0 && !x->catalog_failed) {
 		backend_register(x);
+		px_meaning_server(x);
 		px_catalog_load(x);
 		px_flush(x);
 		return;

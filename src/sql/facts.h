@@ -58,6 +58,8 @@ struct sql_facts {
 			      * behind a dot (o.total): without such a column the server calls a function; operators; types
 			      * as "::name", always bare: a cast or a CHECK may call one */
 	const char **funcs;
+	size_t n_execs;      /* names of prepared statements that it executes, wherever the EXECUTE stands, no duplicates */
+	const char **execs;
 	void *mem;           /* private: owns everything above */
 };
 

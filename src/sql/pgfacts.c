@@ -105,7 +105,8 @@ static void fill_names(struct pgwalk *w, struct sql_facts *f)
 
 	f->rels = arena_alloc(w->mem, (w->rels.n + 1) * sizeof(struct sql_rel));
 	f->funcs = arena_alloc(w->mem, (w->funcs.n + 1) * sizeof(char *));
-	if (f->rels == NULL || f->funcs == NULL) {
+	f->execs = arena_alloc(w->mem, (w->execs.n + 1) * sizeof(char *));
+	if (f->rels == NULL || f->funcs == NULL || f->execs == NULL) {
 		w->failed = true;
 		return;
 	}
@@ -126,6 +127,8 @@ static void fill_names(struct pgwalk *w, struct sql_facts *f)
 		f->funcs[n++] = s;
 	}
 	f->n_funcs = n;
+	for (i = w->execs.first; i != NULL; i = i->next)
+		f->execs[f->n_execs++] = i->name;
 }
 
 /* The whole message is as strict as its strictest statement. */

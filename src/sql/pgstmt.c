@@ -74,6 +74,7 @@ bool pgstmt_execute(struct pgwalk *w, const struct pgnode *n)
 	struct sql_prepared p = {.cls = SQL_UNPARSABLE};
 
 	pgwalk_name(w, n, name);
+	pgwalk_exec(w, name);
 	w->stmt->flags |= SQLF_BY_NAME;
 	if (!find_prepared(w, name, &p)) {
 		pgwalk_raise(w, SQL_OPAQUE, "EXECUTE of a statement prepared elsewhere");

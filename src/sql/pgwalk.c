@@ -202,6 +202,11 @@ void pgwalk_func(struct pgwalk *w, const char *schema, const char *name)
 	nameset_add(w, &w->funcs, schema, name, false);
 }
 
+void pgwalk_exec(struct pgwalk *w, const char *name)
+{
+	nameset_add(w, &w->execs, NULL, name, false);
+}
+
 /* ---- walking ---- */
 
 bool pgwalk_is_temp(const struct pgnode *rangevar)

@@ -35,7 +35,7 @@ struct prepared {
 struct pgwalk {
 	struct arena *mem;
 	const struct sql_context *cx;
-	struct nameset rels, funcs;
+	struct nameset rels, funcs, execs;
 	struct prepared *prepared;
 	size_t n_prepared;
 	/* The statement at hand. */
@@ -65,6 +65,7 @@ const char *pgwalk_shown(struct pgwalk *w, const char *name);
 /* Record a relation or function; schema "" or NULL is unqualified. */
 void pgwalk_rel(struct pgwalk *w, const char *schema, const char *name, bool written);
 void pgwalk_func(struct pgwalk *w, const char *schema, const char *name);
+void pgwalk_exec(struct pgwalk *w, const char *name);
 
 /* Everything below n (and n itself). */
 void pgwalk_tree(struct pgwalk *w, const struct pgnode *n);

@@ -32,10 +32,10 @@ enum ipc_type {
 	IPC_SEGMENT = 18,    /* sid → fds [recording] () : next segment */
 	IPC_SESSION_END = 19,/* sid reason:str seq bytes hash statements:int rows:int → () */
 	IPC_HOLD_PART = 20,  /* sid part:bin → () : statement bytes ahead of IPC_HOLD_NEW when over 64 KiB, in order */
-	IPC_HOLD_NEW = 21,   /* sid sql:bin (rest of it) params:bin (msgpack array) class rule reason settings:bin(sha256)
-	                      * settings_text:str tx:str locks:bool mode:str(auto|wait|reject) effect:str effect_rows:int →
+	IPC_HOLD_NEW = 21,   /* sid sql:bin (rest of it) params:bin (wire/pgparam.h) class rule reason meaning:bin
+	                      * (wire/meaning.h) tx:str locks:bool mode:str(auto|wait|reject) effect:str effect_rows:int →
 	                      * (id state:"pending"|"approved" wait_ms approvers quorum by why effect_rows:int) */
-	IPC_HOLD_CONSUME = 22,  /* sid id settings:bin → () or FAIL: approved → consumed, exactly once */
+	IPC_HOLD_CONSUME = 22,  /* sid id meaning:bin(sha256) → () or FAIL: approved → consumed, exactly once */
 	IPC_HOLD_WITHDRAW = 23, /* sid id why:str → () */
 	IPC_EXEC = 24,       /* line:bin pty:bool term:str cols rows → fds [in, out, err] or [pty], + [db] for sql;
 	                      * (exec:int sql_target:str verb:str sid_hint:str); in = write end, out/err = read ends */

@@ -513,8 +513,7 @@ static const char *held(struct client *x)
 	ipc_str(b, "class", "bulk");
 	ipc_str(b, "rule", "base:env=prod/bulk");
 	ipc_str(b, "reason", "DELETE without a proven bound");
-	ipc_bin(b, "settings", span_str("0123456789abcdef0123456789abcdef"));
-	ipc_str(b, "settings_text", "current_user=app_ro");
+	ipc_bin(b, "meaning", span_str("database\torders\n"));
 	ipc_str(b, "tx", "idle");
 	ipc_bool(b, "locks", false);
 	ipc_str(b, "mode", "reject");

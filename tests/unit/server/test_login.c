@@ -479,8 +479,7 @@ static const char *hold_of(struct client *c, const char *sid)
 	ipc_str(b, "class", "bulk");
 	ipc_str(b, "rule", "class bulk");
 	ipc_str(b, "reason", "DELETE without WHERE");
-	ipc_bin(b, "settings", span_of("0123456789abcdef0123456789abcdef", 32));
-	ipc_str(b, "settings_text", "");
+	ipc_bin(b, "meaning", span_str("database\torders\n"));
 	ipc_str(b, "tx", "");
 	ipc_str(b, "mode", "reject");
 	cr_assert_eq(client_call(c), IPC_OK, "%s", client_str(c, "text"));

@@ -197,7 +197,7 @@ static void put_random(struct client *c, struct buf *b)
 {
 	static const char *const keys[] = {"sid", "name", "target", "login", "database", "app",
 	    "id", "pid", "key", "seq", "bytes", "hash", "reason", "statements", "rows", "part",
-	    "sql", "params", "class", "rule", "settings", "settings_text", "tx", "mode", "line",
+	    "sql", "params", "class", "rule", "meaning", "effect", "effect_rows", "tx", "mode", "line",
 	    "term", "cols", "port", "exec", "why"};
 	static const char *const words[] = {"orders-prod", "app_ro", "orders", "", "bulk", "wait",
 	    "reject", "auto", "sessions", "%s%n", "../../x", "\x1b[2J"};
@@ -206,7 +206,7 @@ static void put_random(struct client *c, struct buf *b)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		if (strcmp(keys[i], "sid") == 0 && dice(8) != 0)
 			ipc_str(b, keys[i], c->sid);
-		else if ((strcmp(keys[i], "hash") == 0 || strcmp(keys[i], "settings") == 0) &&
+		else if ((strcmp(keys[i], "hash") == 0 || strcmp(keys[i], "meaning") == 0) &&
 			 dice(8) != 0)
 			ipc_bin(b, keys[i], span_of(blob, sizeof(blob)));
 		else if (dice(3) == 0)
