@@ -22,7 +22,7 @@
 #include "tests/support/pxwire.h"
 
 #define RING 64
-#define RING_TEXT 8192
+#define RING_TEXT 32768
 
 const char *lab_ring(struct span s)
 {

@@ -164,7 +164,7 @@ size_t lab_sent(const struct pxlab *l, uint8_t type, const char *bytes);
 /* Those that left when the recording was synced to its end. */
 size_t lab_sent_synced(const struct pxlab *l, uint8_t type, const char *bytes);
 
-/* A copy in the ring, cut at 8 KiB; bytes behind a NUL are there, too. */
+/* A copy in the ring, cut at 32 KiB; bytes behind a NUL are there, too. */
 const char *lab_ring(struct span s);
 
 #endif
