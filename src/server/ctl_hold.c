@@ -39,15 +39,39 @@ static bool may_see(const struct ctl *c, const struct store_request *r)
 	       ident_right(c->id, conf, "watch") || ident_right(c->id, conf, "audit");
 }
 
+/* One line: white space folded, and where it is cut, how long it is. What stands behind a thousand spaces is not hidden. */
+static void fold(struct span sql, char *out, size_t cap)
+{
+	char all[STATEMENT_SHOWN * 2];
+	size_t n = 0, i = 0, at;
+
+	while (i < sql.n && n < STATEMENT_SHOWN) {
+		bool space = strchr(" \t\r\n\f\v", sql.p[i]) != NULL && sql.p[i] != '\0';
+
+		if (!space)
+			all[n++] = (char)sql.p[i];
+		else if (n > 0 && all[n - 1] != ' ')
+			all[n++] = ' ';
+		i++;
+	}
+	while (i < sql.n && i > 0 && (sql.p[i] & 0xc0) == 0x80 && n > 0) { /* not inside a character */
+		i--;
+		n--;
+	}
+	at = span_escape(span_of(all, n), out, cap - 40);
+	if (i < sql.n)
+		(void)snprintf(out + at, cap - at, "\xe2\x80\xa6 (%zu bytes)", sql.n);
+}
+
 static void put_request(struct item *it, const struct ctl *c, const struct store_request *r)
 {
 	int64_t now = clock_wall_us();
 	char who[2 * NAME_CAP + 16];
-	char line[STATEMENT_SHOWN + 1], rows[24] = "?";
+	char line[STATEMENT_SHOWN * 4 + 44], rows[24] = "?";
 
 	snprintf(who, sizeof(who), r->on_behalf_of[0] != '\0' ? "%s for %s" : "%s", r->user,
 	    r->on_behalf_of);
-	span_escape(r->sql, line, sizeof(line));
+	fold(r->sql, line, sizeof(line));
 	item_str(it, "id", r->id);
 	item_str(it, "state", req_state_name(r->state));
 	item_str(it, "user", r->user);
@@ -230,7 +254,15 @@ static int decision_failed(const struct store_request *r, int rc, struct why *w)
 	return why_set(w, rc, "the state store failed: %s", err_str(rc));
 }
 
-static int approve(struct ctl *c, const struct store_request *r, const char *why,
+static int count(void *ctx, const struct store_approval *a)
+{
+	(void)a;
+	++*(int *)ctx;
+	return 0;
+}
+
+/* n: approvals that count now. */
+static int approve(struct ctl *c, const struct store_request *r, const char *why, int *n,
     bool *now_approved, struct why *w)
 {
 	const struct ident *id = c->id;
@@ -248,6 +280,8 @@ static int approve(struct ctl *c, const struct store_request *r, const char *why
 	    .ca_fp = id->ca_fp};
 	int rc = hold_may_decide(mon_conf(c->m), id, r, w);
 
+	if (rc == 0) /* only who may still approve is counted beside this one */
+		rc = hold_recheck(c->m, r, w);
 	if (rc != 0)
 		return rc;
 	rc = store_request_approve(c->m->store, r->id, &yes, now_approved);
@@ -265,7 +299,10 @@ static int approve(struct ctl *c, const struct store_request *r, const char *why
 		return why_set(w, rc, "the approval cannot be logged: %s %s", r->id,
 		    undo == 0 ? "is denied" : "may not be used");
 	}
-	return 0;
+	*n = 0;
+	return store_approval_list(c->m->store, r->id, count, n) == 0
+		   ? 0
+		   : why_set(w, E_INTERNAL, "the state store failed");
 }
 
 void ctl_approve(struct ctl *c, const struct mp_val *args)
@@ -274,25 +311,26 @@ void ctl_approve(struct ctl *c, const struct mp_val *args)
 	struct why w = {0};
 	char why[256], text[512];
 	struct request *q;
+	int n = 0;
 
 	if (!ctl_arg_why(c, args, why, sizeof(why)))
 		return;
 	q = requested(c, args);
 	if (q == NULL)
 		return;
-	if (approve(c, &q->r, why, &now_approved, &w) != 0) {
+	if (approve(c, &q->r, why, &n, &now_approved, &w) != 0) {
 		log_info("approval-refused", "request", q->r.id, "by", c->id->user, "why", w.text);
 		ctl_fail(c, &w);
 		request_free(q);
 		return;
 	}
-	put_decision(c, &q->r, now_approved ? REQ_APPROVED : REQ_PENDING, q->r.approvals + 1);
+	put_decision(c, &q->r, now_approved ? REQ_APPROVED : REQ_PENDING, n);
 	if (now_approved) {
 		hold_decided(c->m, q->r.id, REQ_APPROVED, c->id->user, why);
 		snprintf(text, sizeof(text), "approved %s: %s may run this one statement on %s now",
 		    q->r.id, q->r.user, q->r.target);
 	} else {
-		snprintf(text, sizeof(text), "approval %d of %d for %s", q->r.approvals + 1,
+		snprintf(text, sizeof(text), "approval %d of %d for %s", n,
 		    q->r.quorum, q->r.id);
 	}
 	ctl_end(c, CTL_OK, text, "");

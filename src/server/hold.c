@@ -36,6 +36,14 @@ static struct hold **hold_find(struct msess *s, const char *id)
 	return *at != NULL ? at : NULL;
 }
 
+/* The session cannot use it any more. Only what was refused with an id may be used by a later one.
+ */
+static bool dies_with_session(const struct hold *h)
+{
+	return h->mode == HOLD_WAIT ||
+	       (h->mode == HOLD_AUTO && clock_mono_us() - h->since_us < HOLD_AUTO_MS * 1000);
+}
+
 /* --- messages --- */
 
 void hold_decided(
@@ -170,13 +178,24 @@ static int ask_policy(struct ask *a, struct why *w)
 }
 
 struct known { /* what the store has of this user */
-	const uint8_t *binding;
-	const char *on_behalf_of;
+	const struct ask *a;
 	char id[HOLD_ID_LEN + 1];
 	char by[NAME_CAP], why[256];
 	int64_t effect_rows; /* of the request with the same binding */
 	size_t pending;
+	char near[500]; /* an approved request for the same text that means something else */
 };
+
+/* Does another session wait for it now? Then it is that one's. */
+static bool waits_elsewhere(const struct ask *a, const char *id)
+{
+	for (const struct peer *p = a->s->peer->m->peers; p != NULL; p = p->next)
+		for (const struct msess *s = p->sessions; s != NULL; s = s->next)
+			for (const struct hold *h = s->holds; h != NULL; h = h->next)
+				if (s != a->s && strcmp(h->id, id) == 0 && dies_with_session(h))
+					return true;
+	return false;
+}
 
 static int note_id(void *ctx, const struct store_request *r)
 {
@@ -189,14 +208,37 @@ static int note_id(void *ctx, const struct store_request *r)
 	return 0;
 }
 
+/* The same text, approved, and yet another statement: in what? */
+static void note_near(struct known *k, const struct store_request *r)
+{
+	const struct hold_subject *s = &k->a->subject;
+	char what[360];
+
+	if (k->near[0] != '\0' || !r->outlives || r->deadline_us <= clock_wall_us() || strcmp(r->person, s->person) != 0 ||
+	    strcmp(r->target, s->target) != 0 || !span_eq(r->sql, s->sql))
+		return;
+	if (strcmp(r->login, s->login) != 0)
+		(void)snprintf(what, sizeof(what), "the login was %.100s, is %.100s", r->login, s->login);
+	else if (strcmp(r->database, s->database) != 0)
+		(void)snprintf(what, sizeof(what), "the database was %.100s, is %.100s", r->database, s->database);
+	else if (!pgparam_differs(r->params, s->params, what, sizeof(what)) &&
+		 !meaning_differs(span_str(r->meaning), span_str(k->a->meaning), what, sizeof(what)))
+		return;
+	(void)snprintf(k->near, sizeof(k->near), "request %s, approved by %.60s, is not for this: %s", r->id, r->decided_by, what);
+}
+
 static int note_pending(void *ctx, const struct store_request *r)
 {
 	struct known *k = ctx;
 
-	if (r->state != REQ_PENDING || strcmp(r->on_behalf_of, k->on_behalf_of) != 0)
+	if (strcmp(r->on_behalf_of, k->a->subject.on_behalf_of) != 0)
+		return 0;
+	if (r->state == REQ_APPROVED)
+		note_near(k, r);
+	if (r->state != REQ_PENDING)
 		return 0;
 	k->pending++;
-	if (r->outlives && memcmp(r->binding, k->binding, SHA256_LEN) == 0) {
+	if (r->outlives && memcmp(r->binding, k->a->binding, SHA256_LEN) == 0 && !waits_elsewhere(k->a, r->id)) {
 		(void)str_copy(k->id, sizeof(k->id), r->id);
 		k->effect_rows = r->effect_rows;
 	}
@@ -235,6 +277,7 @@ static void answer_hold(struct ask *a, const struct known *k, const char *state)
 	ipc_str(b, "by", k->by);
 	ipc_str(b, "why", k->why);
 	ipc_int(b, "effect_rows", k->effect_rows);
+	ipc_str(b, "near", k->near);
 	ok_send(p, NULL, 0);
 }
 
@@ -276,45 +319,67 @@ static int request_new(struct ask *a, const char *id)
 	return store_request_add(m->store, &r);
 }
 
-static int hold_new(struct ask *a, struct why *w)
+/* An approval that is there already and may be used: k->id; else k->id stays "". */
+static int find_approved(struct ask *a, struct known *k, struct why *w)
 {
 	struct monitor *m = a->s->peer->m;
-	struct store_request_filter mine = {.user = a->subject.user, .open_only = true};
-	struct known k = {.binding = a->binding, .on_behalf_of = a->subject.on_behalf_of};
-	int rc = store_request_find(m->store, a->binding, clock_wall_us(), note_id, &k);
+	int rc = store_request_find(m->store, a->binding, clock_wall_us(), note_id, k);
+	struct request *q;
 
-	if (rc == 0) { /* approved earlier, not used yet */
-		attach(a, k.id);
-		answer_hold(a, &k, "approved");
-		return 0;
-	}
 	if (rc == E_NOTFOUND)
-		rc = store_request_list(m->store, &mine, note_pending, &k);
-	if (rc < 0)
-		return why_set(w, rc, "the state store failed: %s", err_str(rc));
-	if (k.id[0] != '\0') { /* asked again while it is pending */
-		attach(a, k.id);
-		answer_hold(a, &k, "pending");
 		return 0;
-	}
-	if (k.pending >= HOLD_PENDING_MAX) {
+	q = rc == 0 ? request_get(m->store, k->id, w) : NULL;
+	if (q == NULL)
+		return rc == 0 ? w->code : why_set(w, rc, "the state store failed: %s", err_str(rc));
+	if (waits_elsewhere(a, k->id) || hold_recheck(m, &q->r, w) != 0)
+		*k = (struct known){.a = a};
+	request_free(q);
+	return 0;
+}
+
+static int hold_ask(struct ask *a, struct known *k, struct why *w)
+{
+	struct monitor *m = a->s->peer->m;
+	int rc;
+
+	if (k->pending >= HOLD_PENDING_MAX) {
 		why_set(
-		    w, E_LIMIT, "you have %zu undecided requests, which is the limit", k.pending);
+		    w, E_LIMIT, "you have %zu undecided requests, which is the limit", k->pending);
 		why_hint(
 		    w, "wait for a decision: ssh %s requests --mine", mon_conf(m)->gateway.name);
 		return E_LIMIT;
 	}
-	random_id(k.id, HOLD_ID_LEN);
-	k.effect_rows = a->effect_rows;
-	rc = request_new(a, k.id);
+	random_id(k->id, HOLD_ID_LEN);
+	k->effect_rows = a->effect_rows;
+	rc = request_new(a, k->id);
 	if (rc != 0)
 		return why_set(w, rc, "the state store failed: %s", err_str(rc));
-	log_info("hold", "sid", a->s->sid, "request", k.id, "user", a->subject.user,
+	log_info("hold", "sid", a->s->sid, "request", k->id, "user", a->subject.user,
 	    "for", ident_for(&a->s->peer->id), "target",
 	    a->s->target, "class", sql_class_name(a->cls), "rule", a->rule, "approvers",
 	    a->approvers);
+	return 0;
+}
+
+static int hold_new(struct ask *a, struct why *w)
+{
+	struct monitor *m = a->s->peer->m;
+	struct store_request_filter mine = {.user = a->subject.user, .open_only = true};
+	struct known k = {.a = a};
+	bool approved;
+	int rc = find_approved(a, &k, w);
+
+	if (rc != 0)
+		return rc;
+	approved = k.id[0] != '\0'; /* earlier, not used yet */
+	rc = approved ? 0 : store_request_list(m->store, &mine, note_pending, &k);
+	if (rc < 0)
+		return why_set(w, rc, "the state store failed: %s", err_str(rc));
+	rc = k.id[0] == '\0' ? hold_ask(a, &k, w) : 0; /* else asked again while it is pending */
+	if (rc != 0)
+		return rc;
 	attach(a, k.id);
-	answer_hold(a, &k, "pending");
+	answer_hold(a, &k, approved ? "approved" : "pending");
 	return 0;
 }
 
@@ -388,13 +453,29 @@ static int consume_leaf(void *ctx, const struct store_request *r)
 	return hold_leaf(s->peer->m, r, REQ_CONSUMED, ident_who(&s->peer->id, who, sizeof(who)));
 }
 
+/* Whoever asked and whoever approved, as they are now. */
+static int still_stands(struct msess *s, const struct hold *h, struct why *w)
+{
+	struct request *q = request_get(s->peer->m->store, h->id, w);
+	int rc = q == NULL ? w->code : who_stands(s->peer->m, &s->peer->id, w);
+
+	if (rc == 0 && s->peer->kill_timer != NULL)
+		rc = why_set(w, E_DENIED, "this connection is being ended");
+	if (rc == 0)
+		rc = hold_recheck(s->peer->m, &q->r, w);
+	request_free(q);
+	return rc;
+}
+
 static int consume(struct msess *s, const struct hold *h, struct span meaning, struct why *w)
 {
 	struct monitor *m = s->peer->m;
 	int64_t now = clock_wall_us();
 	uint8_t binding[SHA256_LEN];
-	int rc;
+	int rc = still_stands(s, h, w);
 
+	if (rc != 0)
+		return rc;
 	hold_binding(h->body, meaning.p, binding);
 	rc = store_request_consume(m->store, h->id, binding, now);
 	if (rc == E_DENIED) { /* approved under other circumstances: it is not the same statement
@@ -469,14 +550,6 @@ int do_hold_withdraw(struct peer *p, const struct ipc_msg *m)
 	hold_drop(at);
 	answer_ok(p, ipc_id(m));
 	return 0;
-}
-
-/* The session cannot use it any more. Only what was refused with an id may be used by a later one.
- */
-static bool dies_with_session(const struct hold *h)
-{
-	return h->mode == HOLD_WAIT ||
-	       (h->mode == HOLD_AUTO && clock_mono_us() - h->since_us < HOLD_AUTO_MS * 1000);
 }
 
 void holds_session_gone(struct msess *s)

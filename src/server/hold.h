@@ -16,6 +16,7 @@
 #define HOLD_PENDING_MAX 20    /* undecided requests of one user */
 #define HOLD_AUTO_MS     20000 /* mode auto: how long the session waits */
 
+struct monitor;
 struct hold_subject { /* everything an approval is bound to but its meaning */
 	const char *user, *person, *on_behalf_of, *target, *database, *login;
 	struct span sql, params;
@@ -40,5 +41,9 @@ struct request *request_get(struct store *s, const char *id, struct why *w);
  * requester, machines and bare uids never may. */
 int hold_may_decide(const struct conf *c, const struct ident *id, const struct store_request *r,
     struct why *w) MUST_CHECK;
+
+/* Which of a request's approvals still stand? Those that do not are dropped; an approved request without enough of them is
+ * withdrawn. 0: it is as it was; E_DENIED with why: withdrawn; other errors: it may not be used now. r is a copy of the caller's. */
+int hold_recheck(struct monitor *m, const struct store_request *r, struct why *w) MUST_CHECK;
 
 #endif

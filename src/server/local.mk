@@ -17,7 +17,7 @@ src_server_libserver_a_SOURCES += src/server/monitor.c src/server/monitor.h src/
 	src/server/login.h src/server/mon_idp.c src/server/mon_weblogin.c src/server/mon_web.c src/server/ctl_host.c \
 	src/server/mon_target.c src/server/mon_reload.c src/server/mon_view.c src/server/mon_cred.c src/server/mon_connect.c \
 	src/server/mon_session.c src/server/mon_seal.c src/server/mon_log.c src/server/hold.c src/server/hold.h \
-	src/server/hold_rules.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
+	src/server/hold_rules.c src/server/hold_stand.c src/server/spawn.c src/server/cmdline.c src/server/cmdline.h src/server/chan.c \
 	src/server/chan.h src/server/child.c src/server/child.h src/server/reaper.c src/server/reaper.h \
 	src/server/verbs.c src/server/verbs.h src/server/ctl.c src/server/ctl.h src/server/ctl_who.c src/server/ctl_config.c \
 	src/server/ctl_cert.c src/server/ctl_delegate.c src/server/ctl_enroll.c src/server/ctl_hold.c src/server/ctl_sess.c src/server/ctl_admin.c src/server/ctl_revoke.c src/server/ctl_certs.c

@@ -190,6 +190,9 @@ int who_regroup(struct monitor *m, struct ident *id, struct why *w) MUST_CHECK;
 int who_person(struct monitor *m, const char *user, struct conf_list *groups, char person[NAME_CAP], struct why *w) MUST_CHECK;
 /* Fill an identity of which only the name is left (its session ended): as wide as it could be now. Nobody any more: no groups. */
 void who_named(struct monitor *m, const char *user, const char *on_behalf_of, struct ident *id);
+/* Is it in good standing: neither its certificate, key and authority nor it or who it acts for revoked, forgotten or locked?
+ * E_DENIED with why. */
+int who_stands(struct monitor *m, const struct ident *id, struct why *w) MUST_CHECK;
 /* After a revocation or a lock: live connections that are no longer in good standing end, also those of agents whose person, or
  * whose person's certificate or key, is hit. How many. */
 int who_end_unfit(struct monitor *m);
@@ -396,6 +399,7 @@ int mon_log_read(struct monitor *m, const char *sid, const char *who, const char
 void holds_session_gone(struct msess *s); /* withdraws what waits */
 void holds_tick(struct monitor *m);       /* expiry */
 void holds_rejudge(struct monitor *m);    /* after a reload: never loosened */
+void holds_recheck(struct monitor *m);    /* after a lock, a revocation or a reload: approvals that fell with it */
 void holds_forget(struct monitor *m, const char *user); /* the name may become somebody else's */
 void hold_decided(
     struct monitor *m, const char *id, enum req_state st, const char *by, const char *why);

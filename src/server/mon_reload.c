@@ -136,6 +136,7 @@ void mon_rejudge_user(struct monitor *m, const char *user)
 	for (struct peer *p = m->peers; p != NULL; p = p->next)
 		if (strcmp(p->id.user, user) == 0 || strcmp(p->id.on_behalf_of, user) == 0)
 			peer_rejudge(p);
+	holds_recheck(m);
 }
 
 static int epoch_switch(struct monitor *m, struct conf *c, struct buf *errs)
@@ -153,6 +154,7 @@ static int epoch_switch(struct monitor *m, struct conf *c, struct buf *errs)
 	for (struct peer *p = m->peers; p != NULL; p = p->next)
 		peer_rejudge(p);
 	holds_rejudge(m);
+	holds_recheck(m);
 	epoch_unref(was);
 	if (m->fetcher != NULL)
 		idp_configure(m);

@@ -342,6 +342,19 @@ static int standing_now(struct monitor *m, const struct ident *id)
 	return rc != STORE_GOOD ? rc : standing_extended(m, id);
 }
 
+int who_stands(struct monitor *m, const struct ident *id, struct why *w)
+{
+	int rc = standing_now(m, id);
+
+	if (rc == STORE_GOOD)
+		return 0;
+	return why_set(w, E_DENIED,
+	    rc == STORE_LOCKED ? "%s is locked"
+	    : rc > 0           ? "the certificate, its key or its authority was revoked (%s)"
+			       : "whether %s is revoked cannot be told",
+	    id->user);
+}
+
 /* Also what was proven but not adopted yet: it would slip through between the two. */
 static int standing_of_peer(const struct peer *p)
 {
@@ -369,5 +382,6 @@ int who_end_unfit(struct monitor *m)
 		    "28000");
 		n += p->state != PEER_PRE;
 	}
+	holds_recheck(m);
 	return n;
 }

@@ -183,6 +183,7 @@ struct px_hold {
 	char id[24];
 	char by[128], why[400];
 	char effect[PX_EFFECT_MAX]; /* what it does, for the approver; "" = not measured */
+	char near[500];          /* an approval of the same text that is not for this, and why; "" = none */
 	int64_t effect_rows;     /* -1 unknown */
 	int64_t approved_rows;   /* beside `release`: what was approved; it may change a tenth more; -1 = was not measured */
 	struct buf meaning;      /* wire/meaning.h, as read last */

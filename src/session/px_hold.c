@@ -56,7 +56,7 @@ void px_hold_clear(struct pgproxy *x)
 	h->text = NULL;
 	h->held = h->leave = (struct rec_ticket){0};
 	h->active = h->waits = h->failed = false;
-	h->id[0] = h->by[0] = h->why[0] = h->effect[0] = '\0';
+	h->id[0] = h->by[0] = h->why[0] = h->effect[0] = h->near[0] = '\0';
 	h->effect_rows = h->approved_rows = -1;
 }
 
@@ -108,12 +108,13 @@ static struct rec_ticket consumed_record(struct pgproxy *x)
 static void hold_outcome(struct pgproxy *x, enum outcome o, const char *hint)
 {
 	const struct px_hold *h = &x->hold;
-	char msg[600] = "";
+	char msg[900] = "";
 
 	decision_record(x, outcomes[o].state);
 	switch (o) {
 	case OUTCOME_PENDING:
-		snprintf(msg, sizeof(msg), "pending: request %s needs approval from %s", h->id, h->approvers);
+		snprintf(msg, sizeof(msg), "pending: request %s needs approval from %s%s%s", h->id, h->approvers,
+		    h->near[0] != '\0' ? "; " : "", h->near);
 		break;
 	case OUTCOME_DENIED:
 		snprintf(msg, sizeof(msg), "denied: request %s was denied by %s: \"%s\"", h->id, h->by, h->why);
@@ -337,6 +338,8 @@ static void wait_begin(struct pgproxy *x, int64_t wait_ms, int quorum)
 	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s%s%s)", x->hold.id, quorum,
 	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason,
 	    x->hold.effect[0] != '\0' ? "; " : "", x->hold.effect);
+	if (x->hold.near[0] != '\0')
+		notice(x, x->hold.near, "");
 	snprintf(hint, sizeof(hint), "waiting up to %lld %s%s; Ctrl-C withdraws. Approver: ssh %s approve %s",
 	    (long long)(wait_ms / (minutes ? 60000 : 1000)), minutes ? "min" : "s",
 	    leaves ? ", after that run it again once approved" : "", x->p.gateway, x->hold.id);
@@ -380,6 +383,7 @@ static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds
 	ipc_take_str(m, "by", h->by, sizeof(h->by));
 	ipc_take_str(m, "why", h->why, sizeof(h->why));
 	h->approved_rows = ipc_get_int(m, "effect_rows", -1);
+	ipc_take_str(m, "near", h->near, sizeof(h->near));
 	if (strcmp(state, "approved") == 0) {
 		release(x);
 	} else {

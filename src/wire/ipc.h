@@ -34,7 +34,7 @@ enum ipc_type {
 	IPC_HOLD_PART = 20,  /* sid part:bin → () : statement bytes ahead of IPC_HOLD_NEW when over 64 KiB, in order */
 	IPC_HOLD_NEW = 21,   /* sid sql:bin (rest of it) params:bin (wire/pgparam.h) class rule reason meaning:bin
 	                      * (wire/meaning.h) tx:str locks:bool mode:str(auto|wait|reject) effect:str effect_rows:int →
-	                      * (id state:"pending"|"approved" wait_ms approvers quorum by why effect_rows:int) */
+	                      * (id state:"pending"|"approved" wait_ms approvers quorum by why near effect_rows:int) */
 	IPC_HOLD_CONSUME = 22,  /* sid id meaning:bin(sha256) → () or FAIL: approved → consumed, exactly once */
 	IPC_HOLD_WITHDRAW = 23, /* sid id why:str → () */
 	IPC_EXEC = 24,       /* line:bin pty:bool term:str cols rows → fds [in, out, err] or [pty], + [db] for sql;
