@@ -443,6 +443,7 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	px_portals_clear(x);
 	px_cache_free(x);
 	px_catalog_clear(x);
+	free(x->opaque_views);
 	buf_clear(&x->in);
 	buf_clear(&x->out);
 	buf_clear(&x->options);

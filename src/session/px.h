@@ -75,6 +75,7 @@ struct px_text {
 	bool late;               /* the server resolves its names at Execute, not at Bind: any utility statement */
 	struct judgement j;
 	uint32_t view_seq, catalog_epoch;
+	bool catalog_stale;      /* its facts were made while the catalogue was known to be behind */
 	bool touches;            /* mentions a relation with sensitive or unknown columns: scrub error texts */
 	bool has_lineage;
 	uint32_t lineage_epoch;
@@ -317,8 +318,9 @@ struct pgproxy {
 	/* catalogue */
 	struct px_rel *rels;
 	size_t n_rels, cap_rels, n_catalog_cols;
-	char **user_funcs;
-	size_t n_user_funcs;
+	struct px_known *known;  /* px_known.c */
+	uint32_t *opaque_views;  /* found by their definitions, which are not read inside a transaction */
+	size_t n_opaque_views;
 	uint32_t catalog_epoch;
 	bool catalog_stale, views_stale, catalog_loading, catalog_failed;
 	int64_t catalog_us;
@@ -441,9 +443,13 @@ struct catalog px_catalog(struct pgproxy *x);
 /* Kind of a column by origin: >= 0 a pii_kind (0 clean), -1 unknown; source filled "table.column". distrust: what is
  * known of a view may not be true any more. */
 int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool distrust, char *source, size_t cap);
-/* Does any of the text's relations hold sensitive or unknown columns? opaque: a view that runs more than a read. */
-bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f, bool *opaque, const char **which);
-bool px_catalog_shadowed(struct pgproxy *x, const struct sql_facts *f, const char **which);
+/* Does any of the text's relations hold sensitive or unknown columns? */
+bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f);
+
+/* px_known.c */
+/* What the facts of a statement may ask, as of now. */
+const struct sql_known *px_known(struct pgproxy *x);
+void px_known_clear(struct pgproxy *x);
 
 /* px_life.c */
 void px_notes_emit(struct pgproxy *x, bool at_end); /* what may be shown now; at_end: ReadyForQuery is about to follow */

@@ -159,8 +159,9 @@ static bool prepared_class(void *ctx, const char *name, struct sql_prepared *out
 
 static void text_facts(struct pgproxy *x, struct px_text *t)
 {
-	struct sql_context cx = {.prepared = prepared_class, .ctx = x};
+	struct sql_context cx = {.prepared = prepared_class, .ctx = x, .known = px_known(x)};
 
+	t->catalog_stale = x->catalog_stale;
 	cx.dump_client = strncmp(x->app, "pg_dump", 7) == 0;
 	sql_facts_clear(&t->facts);
 	pgsql_facts(span_of(t->sql, t->n_sql), &cx, &t->facts);
@@ -180,22 +181,6 @@ static struct px_text *text_new(struct pgproxy *x, struct span key, struct span 
 	t->by_name = (t->facts.flags & SQLF_BY_NAME) != 0;
 	t->late = t->by_name || (t->facts.flags & SQLF_UTILITY) != 0;
 	return t;
-}
-
-static void judge_raise(struct pgproxy *x, struct px_text *t, const char *reason)
-{
-	struct sql_facts f = t->facts;
-	struct sql_stmt one = {.cls = SQL_OPAQUE, .len = (uint32_t)t->n_sql};
-
-	if (sql_class_level(f.cls) >= sql_class_level(SQL_OPAQUE))
-		return;
-	(void)str_copy(one.reason, sizeof(one.reason), reason);
-	(void)str_copy(one.tag, sizeof(one.tag), f.n_stmts > 0 ? f.stmts[0].tag : "");
-	(void)str_copy(f.reason, sizeof(f.reason), reason);
-	f.cls = SQL_OPAQUE;
-	f.stmts = &one;
-	f.n_stmts = 1;
-	policy_judge(&x->view, &f, &t->j);
 }
 
 /* A write whose source is masked for this role would be read back clear, here or in another session: it waits for an
@@ -240,14 +225,12 @@ static bool text_speaks_for_others(const struct px_text *t)
 
 void px_text_judge(struct pgproxy *x, struct px_text *t)
 {
-	const char *which = "";
-	char reason[128];
-	bool opaque = false;
+	bool same = t->catalog_epoch == x->catalog_epoch && t->catalog_stale == x->catalog_stale;
 
-	if (t->judged && !t->by_name && t->view_seq == x->view_seq && t->catalog_epoch == x->catalog_epoch)
+	if (t->judged && !t->by_name && t->view_seq == x->view_seq && same)
 		return;
-	if (t->judged && t->by_name)
-		text_facts(x, t); /* the name may mean something else by now */
+	if (t->judged && (t->by_name || !same))
+		text_facts(x, t); /* names may mean something else by now */
 	t->judged = true;
 	t->view_seq = x->view_seq;
 	if (t->catalog_epoch != x->catalog_epoch) {
@@ -259,19 +242,7 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 		t->catalog_epoch = x->catalog_epoch;
 	}
 	policy_judge(&x->view, &t->facts, &t->j);
-	t->touches = px_catalog_touches(x, &t->facts, &opaque, &which) || text_speaks_for_others(t);
-	if (opaque) {
-		snprintf(reason, sizeof(reason), "%s runs code of this database behind the statement", which);
-		judge_raise(x, t, reason);
-	}
-	if (px_catalog_shadowed(x, &t->facts, &which)) {
-		if (strncmp(which, "::", 2) == 0)
-			snprintf(reason, sizeof(reason), "type %s runs code of this database", which + 2);
-		else
-			snprintf(reason, sizeof(reason), "%s %s is defined in this database as well",
-			    strpbrk(which, "abcdefghijklmnopqrstuvwxyz_") != NULL ? "function" : "operator", which);
-		judge_raise(x, t, reason);
-	}
+	t->touches = px_catalog_touches(x, &t->facts) || text_speaks_for_others(t);
 	judge_masked_write(x, t);
 }
 

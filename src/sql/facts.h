@@ -104,7 +104,8 @@ enum sql_code {
 /* Answers from the catalogue. Names as the parser gives them; schema NULL: found by the search path. */
 struct sql_known {
 	void *ctx;
-	/* false: no such relation is known. */
+	bool complete; /* as of now, and what is not found is not there */
+	/* false: no such relation is known. What it points to is good until the next question. */
 	bool (*table)(void *ctx, const char *schema, const char *name, struct sql_table *out);
 	enum sql_code (*code)(void *ctx, enum sql_code_kind kind, const char *schema, const char *name);
 };

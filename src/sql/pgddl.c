@@ -11,6 +11,13 @@
 
 /* ---- creating ---- */
 
+/* Of the temporary schema, by name or as the catalogue has it: changes of such an object itself end with the session.
+ * Its rows are another matter: a view there has those of other tables. */
+static bool is_local(const struct pgwalk *w, const struct pgnode *rel)
+{
+	return pgwalk_is_temp(rel) || pgrows_is_temp(w, rel);
+}
+
 /* Temporary by key word or by name; others change the schema. */
 static bool create(
     struct pgwalk *w, const struct pgnode *n, const struct pgnode *rel, const char *what)
@@ -25,6 +32,11 @@ static bool create(
 
 bool pgddl_create(struct pgwalk *w, const struct pgnode *n)
 {
+	const struct pgnode *p;
+
+	for (p = pgnode_first(pgnode_field(n, "inhRelations")); p != NULL; p = p->next)
+		if (!pgrows_is_temp(w, p))
+			pgwalk_raise(w, SQL_SCHEMA, "CREATE TABLE ... INHERITS adds rows to another table");
 	return create(w, n, pgnode_field(n, "relation"), "CREATE TABLE");
 }
 
@@ -41,7 +53,12 @@ bool pgddl_sequence(struct pgwalk *w, const struct pgnode *n)
 
 bool pgddl_index(struct pgwalk *w, const struct pgnode *n)
 {
-	return create(w, n, pgnode_field(n, "relation"), "CREATE INDEX");
+	pgwalk_flag(w, n, SQLF_CATALOG);
+	if (is_local(w, pgnode_field(n, "relation")))
+		pgwalk_raise(w, SQL_SESSION, "CREATE INDEX on a temporary table");
+	else
+		pgwalk_raise(w, SQL_SCHEMA, "CREATE INDEX changes the schema");
+	return false;
 }
 
 /* The work is in the INTO clause, which SELECT INTO has too. */
@@ -118,6 +135,24 @@ static void alter_command(struct pgwalk *w, const struct pgnode *cmd, const char
 			    w, alterations[i].cls, "ALTER %s %s", word, alterations[i].why);
 }
 
+/* Changes that stay inside the table. */
+static bool stays_inside(const struct pgnode *cmds)
+{
+	static const char *const subtypes[] = {"AT_AddColumn", "AT_AddConstraint", "AT_AddIndex", "AT_AlterColumnType",
+	    "AT_ColumnDefault", "AT_DropColumn", "AT_DropConstraint", "AT_DropNotNull", "AT_SetNotNull", "AT_SetOptions",
+	    "AT_SetStatistics", "AT_SetStorage", "AT_ValidateConstraint"};
+	const struct pgnode *c;
+	size_t i, n = sizeof(subtypes) / sizeof(subtypes[0]);
+
+	for (c = pgnode_first(cmds); c != NULL; c = c->next) {
+		for (i = 0; i < n && strcmp(subtypes[i], pgnode_field_str(c, "subtype")) != 0; i++)
+			;
+		if (i == n)
+			return false;
+	}
+	return true;
+}
+
 bool pgddl_alter_table(struct pgwalk *w, const struct pgnode *n)
 {
 	const char *word = object_word(w, pgnode_field_str(n, "objtype"));
@@ -125,7 +160,7 @@ bool pgddl_alter_table(struct pgwalk *w, const struct pgnode *n)
 
 	pgwalk_tag(w, n, "ALTER %s", word);
 	pgwalk_flag(w, n, SQLF_CATALOG);
-	if (pgwalk_is_temp(pgnode_field(n, "relation"))) {
+	if (is_local(w, pgnode_field(n, "relation")) && stays_inside(pgnode_field(n, "cmds"))) {
 		pgwalk_raise(w, SQL_SESSION, "ALTER %s of a temporary table", word);
 		return false;
 	}
@@ -142,7 +177,7 @@ bool pgddl_rename(struct pgwalk *w, const struct pgnode *n)
 	pgwalk_flag(w, n, SQLF_CATALOG);
 	if (strcmp(type, "OBJECT_ROLE") == 0)
 		pgwalk_raise(w, SQL_PRIVILEGE, "ALTER ROLE renames a role");
-	else if (pgwalk_is_temp(pgnode_field(n, "relation")))
+	else if (is_local(w, pgnode_field(n, "relation")))
 		pgwalk_raise(w, SQL_SESSION, "RENAME of a temporary table");
 	else
 		pgwalk_raise(
@@ -231,6 +266,7 @@ static const struct pgnode *object_name(const struct pgnode *o)
 bool pgddl_drop(struct pgwalk *w, const struct pgnode *n)
 {
 	const char *type = pgnode_field_str(n, "removeType"), *word = object_word(w, type);
+	bool cascades = strcmp(pgnode_field_str(n, "behavior"), "DROP_CASCADE") == 0;
 	const struct pgnode *o;
 
 	pgwalk_tag(w, n, "DROP %s", word);
@@ -245,7 +281,7 @@ bool pgddl_drop(struct pgwalk *w, const struct pgnode *n)
 		schema = schema != NULL ? schema : "";
 		if (is_relation_type(type) && !w->planned)
 			pgwalk_rel(w, schema, name, true);
-		if (is_relation_type(type) && strcmp(schema, "pg_temp") == 0)
+		if (is_relation_type(type) && strcmp(schema, "pg_temp") == 0 && !cascades)
 			pgwalk_raise(w, SQL_SESSION, "DROP of a temporary object");
 		else if (first != NULL && (strcmp(schema, "pg_catalog") == 0 ||
 					      strcmp(schema, "information_schema") == 0))
@@ -260,6 +296,7 @@ bool pgddl_drop(struct pgwalk *w, const struct pgnode *n)
 
 bool pgddl_truncate(struct pgwalk *w, const struct pgnode *n)
 {
+	bool cascades = strcmp(pgnode_field_str(n, "behavior"), "DROP_CASCADE") == 0;
 	const struct pgnode *r;
 
 	for (r = pgnode_first(pgnode_field(n, "relations")); r != NULL; r = r->next) {
@@ -268,7 +305,7 @@ bool pgddl_truncate(struct pgwalk *w, const struct pgnode *n)
 
 		if (!w->planned)
 			pgwalk_rel(w, schema, name, true);
-		if (pgwalk_is_temp(r))
+		if (is_local(w, r) && !cascades)
 			pgwalk_raise(w, SQL_SESSION, "TRUNCATE of a temporary table");
 		else if (pgwalk_is_catalog(schema, name))
 			pgwalk_raise(w, SQL_PRIVILEGE, "TRUNCATE of the system catalogue");

@@ -133,13 +133,14 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 	const struct pgnode *list = pgnode_field(n, "funcname");
 	const char *schema, *name;
 	const struct pgfunc *f;
+	enum sql_code code;
 	bool built_in;
 
 	if (!split_name(list, &schema, &name)) {
 		pgwalk_raise_call(w, SQL_OPAQUE, "calls a function without a name");
 		return false;
 	}
-	pgwalk_func(w, schema, name);
+	code = pgwalk_func(w, SQL_CODE_FUNCTION, schema, name);
 	built_in = schema[0] == '\0' || strcmp(schema, "pg_catalog") == 0;
 	if (built_in && strcmp(name, "set_config") == 0) {
 		call_set_config(w, n);
@@ -147,10 +148,12 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 	}
 	if (built_in && strcmp(name, "ts_rewrite") == 0 && pgnode_len(pgnode_field(n, "args")) == 3)
 		return false; /* the form without a query text */
+	w->fills |= strstr(name, "_populate_record") != NULL;
 	f = pgfunc_find(schema, name);
 	if (f == NULL) {
-		pgwalk_raise_call(w, SQL_OPAQUE,
-		    "calls %s(), which is not a known read-only function", pgwalk_shown(w, name));
+		if (code == SQL_CODE_NONE)
+			pgwalk_raise_call(w, SQL_OPAQUE,
+			    "calls %s(), which is not a known read-only function", pgwalk_shown(w, name));
 		return false;
 	}
 	w->stmt->flags |= w->bodies == 0 ? f->flags & SQLF_NOTIFY : 0;
@@ -171,7 +174,7 @@ static void attribute(struct pgwalk *w, const char *name)
 {
 	const struct pgfunc *f = pgfunc_find("", name);
 
-	pgwalk_func(w, NULL, name);
+	(void)pgwalk_func(w, SQL_CODE_FUNCTION, NULL, name);
 	if (f != NULL && f->cls > SQL_READ)
 		pgwalk_raise_call(w, f->cls, "%s %s", name, f->why);
 }
@@ -198,15 +201,20 @@ bool pgexpr_indirection(struct pgwalk *w, const struct pgnode *n)
 static void check_operator(struct pgwalk *w, const struct pgnode *list)
 {
 	const char *schema, *name;
+	enum sql_code code;
 
 	if (list == NULL)
 		return;
-	if (!split_name(list, &schema, &name) || !pgfunc_is_operator(schema, name))
+	if (!split_name(list, &schema, &name)) {
+		pgwalk_raise_call(w, SQL_OPAQUE, "uses an operator without a name");
+		return;
+	}
+	if (strcmp(schema, "pg_catalog") == 0 && pgfunc_is_operator(schema, name))
+		return;
+	code = pgwalk_func(w, SQL_CODE_OPERATOR, schema, name); /* the database may have one of its own */
+	if (code == SQL_CODE_NONE && !pgfunc_is_operator(schema, name))
 		pgwalk_raise_call(w, SQL_OPAQUE,
-		    "uses the operator %s, which is not a built-in one",
-		    pgwalk_shown(w, name != NULL ? name : "?"));
-	else if (schema[0] == '\0') /* the database may have one of its own */
-		pgwalk_func(w, NULL, name);
+		    "uses the operator %s, which is not a built-in one", pgwalk_shown(w, name));
 }
 
 bool pgexpr_operator(struct pgwalk *w, const struct pgnode *n)
@@ -219,7 +227,7 @@ bool pgexpr_operator(struct pgwalk *w, const struct pgnode *n)
 		static const char *const ranges[] = {"<", "<=", ">", ">="};
 
 		for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-			pgwalk_func(w, NULL, ranges[i]);
+			(void)pgwalk_func(w, SQL_CODE_OPERATOR, NULL, ranges[i]);
 	}
 	return false;
 }
@@ -228,20 +236,17 @@ bool pgexpr_operator(struct pgwalk *w, const struct pgnode *n)
 bool pgexpr_equal(struct pgwalk *w, const struct pgnode *n)
 {
 	if (pgnode_field(n, "arg") != NULL || pgnode_field(n, "usingClause") != NULL || pgnode_field_bool(n, "isNatural"))
-		pgwalk_func(w, NULL, "=");
+		(void)pgwalk_func(w, SQL_CODE_OPERATOR, NULL, "=");
 	return false;
 }
 
 /* A type's input function, casts and CHECKs run by its name. */
 bool pgexpr_type(struct pgwalk *w, const struct pgnode *n)
 {
-	char name[80];
 	const char *schema, *last;
 
-	if (split_name(pgnode_field(n, "names"), &schema, &last) && strcmp(schema, "pg_catalog") != 0) {
-		(void)snprintf(name, sizeof(name), "::%s", last);
-		pgwalk_func(w, NULL, name);
-	}
+	if (split_name(pgnode_field(n, "names"), &schema, &last) && strcmp(schema, "pg_catalog") != 0)
+		(void)pgwalk_func(w, SQL_CODE_TYPE, schema, last);
 	return false;
 }
 
@@ -255,7 +260,7 @@ bool pgexpr_sublink(struct pgwalk *w, const struct pgnode *n)
 {
 	check_operator(w, pgnode_field(n, "operName"));
 	if (pgnode_field(n, "operName") == NULL && pgnode_field(n, "testexpr") != NULL)
-		pgwalk_func(w, NULL, "=");
+		(void)pgwalk_func(w, SQL_CODE_OPERATOR, NULL, "=");
 	return false;
 }
 
@@ -330,10 +335,13 @@ bool pgexpr_relation(struct pgwalk *w, const struct pgnode *n)
 		   *name = pgnode_field_str(n, "relname");
 	bool target = is_target(w, n),
 	     temp = strcmp(pgnode_field_str(n, "relpersistence"), "t") == 0;
+	struct sql_table t;
 
 	if (w->with && schema[0] == '\0' && !target && is_cte(n, name))
 		return true;
 	pgwalk_rel(w, schema, name, target);
+	if (!target && pgrows_known(w, n, &t) && (t.code & SQL_ON_READ) != 0)
+		pgwalk_raise_call(w, SQL_OPAQUE, "%s", t.code_why);
 	if (target && !temp && pgwalk_is_catalog(schema, name))
 		pgwalk_raise(
 		    w, SQL_PRIVILEGE, "changes the system catalogue %s", pgwalk_shown(w, name));

@@ -73,6 +73,17 @@ static void remember_prepared(struct pgwalk *w)
 	w->prepared = p;
 }
 
+/* jsonb_populate_record(o, '{...}') makes a row of whatever type o has, and so runs what guards that type. */
+static void check_filled(struct pgwalk *w)
+{
+	const struct nameset_item *i;
+
+	for (i = w->rels.first; w->fills && i != NULL; i = i->next)
+		if (pgwalk_code(w, SQL_CODE_TYPE, i->schema, i->name) == SQL_CODE_OPAQUE)
+			pgwalk_raise_call(w, SQL_OPAQUE, "rows of type %s run what is not proven to be harmless",
+			    pgwalk_shown(w, i->name));
+}
+
 static void walk_statement(struct pgwalk *w, const struct pgnode *n, struct sql_stmt *s)
 {
 	const struct pgkind *k = pgkind_find(pgnode_kind(n));
@@ -80,13 +91,14 @@ static void walk_statement(struct pgwalk *w, const struct pgnode *n, struct sql_
 	s->cls = SQL_READ;
 	w->stmt = s;
 	w->root = n;
-	w->planned = w->lasting = false;
+	w->planned = w->lasting = w->fills = false;
 	if (k == NULL || k->tag == NULL) {
 		s->cls = SQL_UNPARSABLE;
 		(void)snprintf(s->reason, sizeof(s->reason), "a statement of an unknown kind");
 	} else {
 		pgwalk_tree(w, n);
 	}
+	check_filled(w);
 	/* Rows above a limit are undone; what the limit alone keeps small is not. */
 	if (w->lasting && (s->flags & SQLF_MEASURE) != 0)
 		pgwalk_raise(w, SQL_BULK, "%s of rows that no unique key names, with effects that last", s->tag);

@@ -28,8 +28,6 @@ bool pgrows_is_temp(const struct pgwalk *w, const struct pgnode *rel)
 {
 	struct sql_table t;
 
-	if (w->cx == NULL || w->cx->known == NULL)
-		return pgwalk_is_temp(rel);
 	return pgrows_known(w, rel, &t) && t.temp;
 }
 
@@ -172,6 +170,18 @@ static bool is_local(struct pgwalk *w, const struct sql_table *t)
 	return true;
 }
 
+/* Nobody knows what the name means at this place: an earlier statement may have changed that, or the catalogue could not
+ * be read. */
+static bool is_unseen(struct pgwalk *w, bool known)
+{
+	const struct sql_known *k = w->cx != NULL ? w->cx->known : NULL;
+
+	if (known || k == NULL || (!w->renamed && k->complete))
+		return false;
+	pgwalk_raise(w, SQL_OPAQUE, "writes to a table that the gateway cannot look at here");
+	return true;
+}
+
 /* ON CONFLICT DO UPDATE changes as many rows as are given. */
 static void upsert(struct pgwalk *w, const struct pgnode *n, const struct sql_table *t, uint32_t rows)
 {
@@ -193,6 +203,8 @@ bool pgrows_insert(struct pgwalk *w, const struct pgnode *n)
 	bool known = pgrows_known(w, rel, &t);
 
 	if (is_local(w, &t))
+		return false;
+	if (is_unseen(w, known))
 		return false;
 	behind(w, &t, SQL_ON_INSERT, NULL);
 	upsert(w, n, &t, rows);
@@ -221,6 +233,8 @@ static void change(struct pgwalk *w, const struct pgnode *n, const char *verb, c
 	uint32_t rows;
 
 	if (is_local(w, &t))
+		return;
+	if (is_unseen(w, known))
 		return;
 	behind(w, &t, on, pgnode_field(n, "targetList"));
 	if (t.children && pgnode_field_bool(rel, "inh"))

@@ -288,7 +288,9 @@ void pgsetting_judge(const char *name, const char *value, enum pgsetting_how how
 	if (how == PGSET_VALUE) {
 		judge_value(e, value, out);
 	} else if (how == PGSET_RESET) {
-		if (e->rule != R_CLASS) /* the session began with the pinned value */
+		/* The session began with the pinned value, and with the identity that the gateway logged in with: DISCARD ALL
+		 * goes back to it as well. */
+		if (e->rule != R_CLASS || strcmp(e->name, "role") == 0 || strcmp(e->name, "session_authorization") == 0)
 			*out = (struct pgsetting){SQL_SESSION, SQLF_SESSION_SET | SQLF_CATALOG, ""};
 	} else if (e->rule == R_PIN) {
 		out->why = "changes how later sessions read statements";

@@ -197,9 +197,23 @@ void pgwalk_rel(struct pgwalk *w, const char *schema, const char *name, bool wri
 	nameset_add(w, &w->rels, schema, name, written);
 }
 
-void pgwalk_func(struct pgwalk *w, const char *schema, const char *name)
+enum sql_code pgwalk_func(struct pgwalk *w, enum sql_code_kind kind, const char *schema, const char *name)
 {
-	nameset_add(w, &w->funcs, schema, name, false);
+	static const char *const words[] = {
+	    [SQL_CODE_FUNCTION] = "function", [SQL_CODE_OPERATOR] = "operator", [SQL_CODE_TYPE] = "type"};
+	enum sql_code code = pgwalk_code(w, kind, schema, name);
+	char type[80];
+
+	if (kind == SQL_CODE_TYPE) {
+		(void)snprintf(type, sizeof(type), "::%s", name);
+		nameset_add(w, &w->funcs, NULL, type, false);
+	} else {
+		nameset_add(w, &w->funcs, schema, name, false);
+	}
+	if (code == SQL_CODE_OPAQUE)
+		pgwalk_raise_call(w, SQL_OPAQUE, "%s %s of this database runs what is not proven to be harmless",
+		    words[kind], pgwalk_shown(w, name));
+	return code;
 }
 
 void pgwalk_exec(struct pgwalk *w, const char *name)

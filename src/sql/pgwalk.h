@@ -44,6 +44,7 @@ struct pgwalk {
 	bool with;    /* the text has CTEs: a name may not be a relation */
 	bool planned; /* EXPLAIN without ANALYZE: planned, not executed */
 	bool later;   /* a function's body: runs some other time, only what nobody may do counts */
+	bool fills;   /* makes rows of whatever type an argument has */
 	bool lasting; /* calls something that a rollback does not undo and that a limit of rows keeps small */
 	bool renamed; /* an earlier statement of the message may have changed what names mean */
 	int bodies;   /* bodies inside bodies */
@@ -64,7 +65,9 @@ void pgwalk_name(struct pgwalk *w, const struct pgnode *n, const char *name);
 const char *pgwalk_shown(struct pgwalk *w, const char *name);
 /* Record a relation or function; schema "" or NULL is unqualified. */
 void pgwalk_rel(struct pgwalk *w, const char *schema, const char *name, bool written);
-void pgwalk_func(struct pgwalk *w, const char *schema, const char *name);
+/* Record a name that the server looks up among functions (operators, types), and raise when the database's own of that
+ * name are not proven. The answer tells what they are. */
+enum sql_code pgwalk_func(struct pgwalk *w, enum sql_code_kind kind, const char *schema, const char *name);
 void pgwalk_exec(struct pgwalk *w, const char *name);
 
 /* Everything below n (and n itself). */
@@ -93,7 +96,7 @@ void pgrows_proven(struct pgwalk *w, const struct pgnode *n, uint32_t rows, uint
 bool pgrows_repeats(struct pgwalk *w, const struct pgnode *n);
 /* What the catalogue knows of the relation; false: nothing. */
 bool pgrows_known(const struct pgwalk *w, const struct pgnode *rel, struct sql_table *out);
-/* Is the relation a table of this session only? By name alone when there is no catalogue. */
+/* Is the relation known to be a table of this session only? */
 bool pgrows_is_temp(const struct pgwalk *w, const struct pgnode *rel);
 /* pgstmt.c: statements that only sessions know. */
 pgwalk_fn pgstmt_explain, pgstmt_prepare,

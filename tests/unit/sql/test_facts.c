@@ -383,7 +383,7 @@ Test(facts, settings)
 		enum sql_class cls;
 	} cases[] = {
 		{"WORK_MEM", "1", PGSET_VALUE, SQL_SESSION}, {"role", "x", PGSET_VALUE, SQL_PRIVILEGE},
-		{"role", NULL, PGSET_RESET, SQL_PRIVILEGE}, {"log_statement", NULL, PGSET_VALUE, SQL_AUDIT},
+		{"role", NULL, PGSET_RESET, SQL_SESSION}, {"log_statement", NULL, PGSET_VALUE, SQL_AUDIT},
 		{"Log_Statement", NULL, PGSET_RESET, SQL_AUDIT}, {"pgaudit.log", "none", PGSET_VALUE, SQL_AUDIT},
 		{"client_encoding", "UTF8", PGSET_VALUE, SQL_SESSION}, {"client_encoding", "Unicode", PGSET_VALUE, SQL_SESSION},
 		{"client_encoding", "utf8 ", PGSET_VALUE, SQL_SESSION}, {"client_encoding", "sjis", PGSET_VALUE, SQL_AUDIT},
