@@ -236,7 +236,21 @@ static void loop_body(struct proof *p)
 	semicolon(p);
 }
 
-/* FOR i IN [REVERSE] a .. b [BY c] LOOP, FOR r IN query LOOP. The lexer gives ".." as two dots. */
+/* The ".." that begins at or in this token, NULL when there is none: the lexer takes the dots for punctuation or for
+ * parts of a number. */
+static const uint8_t *two_dots(const struct proof *p)
+{
+	const uint8_t *at = p->t.text.p, *end = p->l.c.end;
+
+	if (p->t.type != PGL_NUMBER && !is_punct(p, '.'))
+		return NULL;
+	for (; at < p->t.text.p + p->t.text.n; at++)
+		if (at[0] == '.' && at + 1 < end && at[1] == '.')
+			return at;
+	return NULL;
+}
+
+/* FOR i IN [REVERSE] a .. b [BY c] LOOP, FOR r IN query LOOP. */
 static void for_source(struct proof *p)
 {
 	static const char *const loop[] = {"loop", NULL};
@@ -256,22 +270,20 @@ static void for_source(struct proof *p)
 	}
 	from = p->t.text.p;
 	while (p->t.type != PGL_END && !is_word(p, "loop") && !is_punct(p, ';')) {
-		bool dot = is_punct(p, '.'), number = p->t.type == PGL_NUMBER;
-		const uint8_t *at = p->t.text.p, *tail = at + p->t.text.n;
+		const uint8_t *dots = two_dots(p);
 
-		next(p);
-		if (number && tail - at > 1 && tail[-1] == '.' && is_punct(p, '.')) { /* "1." "." */
-			piece(p, "SELECT ", from, tail - 1, NULL, NULL);
-			next(p);
-			from = p->t.text.p;
-		} else if (dot && is_punct(p, '.')) {
-			piece(p, "SELECT ", from, at, NULL, NULL);
-			next(p);
-			from = p->t.text.p;
+		if (dots != NULL) {
+			piece(p, "SELECT ", from, dots, NULL, NULL);
+			from = dots + 2;
+			do
+				next(p);
+			while (p->t.type != PGL_END && p->t.text.p < from);
 		} else if (is_word(p, "by")) {
 			piece(p, "SELECT ", from, p->t.text.p, NULL, NULL);
 			next(p);
 			from = p->t.text.p;
+		} else {
+			next(p);
 		}
 	}
 	if (!p->failed)

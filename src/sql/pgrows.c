@@ -323,8 +323,7 @@ static bool is_small(const struct pgnode *e, bool absent)
 
 	if (e == NULL)
 		return absent;
-	/* In the tree a zero is an empty object. */
-	return pgnode_is(e, "A_Const") && i != NULL && pgnode_field_int(i, "ival") <= LOCK_LIMIT;
+	return pgnode_is(e, "A_Const") && i != NULL && pgnode_int(i) <= LOCK_LIMIT;
 }
 
 static bool lock_is_limited(const struct pgnode *s)
