@@ -67,6 +67,8 @@ struct px_text {
 	uint64_t hash;
 	uint8_t *key;            /* what the cache finds it by: the text, or its shape */
 	size_t n_key;
+	uint32_t *types;         /* of parameters, as the client declared them */
+	size_t n_types;
 	uint8_t *sql;            /* the text, or the first one of its shape */
 	size_t n_sql;
 	struct sql_facts facts;
@@ -387,6 +389,8 @@ int px_own_extended(struct pgproxy *x, const char *why, const char *sql,
 /* px_text.c */
 /* One reference for the caller. share: texts that differ only in compared integers may share it. */
 struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share);
+/* The same of a text whose parameters have these types (oids as Parse has them). */
+struct px_text *px_text_get_typed(struct pgproxy *x, struct span sql, struct span types);
 void px_text_ref(struct px_text *t);
 void px_text_unref(struct px_text *t);
 void px_text_judge(struct pgproxy *x, struct px_text *t);   /* under the current epochs */
@@ -450,6 +454,8 @@ bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f);
 /* What the facts of a statement may ask, as of now. */
 const struct sql_known *px_known(struct pgproxy *x);
 void px_known_clear(struct pgproxy *x);
+/* May a value of the type run code of this database when it is handed over? */
+bool px_known_type_runs(struct pgproxy *x, uint32_t oid);
 
 /* px_life.c */
 void px_notes_emit(struct pgproxy *x, bool at_end); /* what may be shown now; at_end: ReadyForQuery is about to follow */

@@ -68,7 +68,5 @@ void px_hang_add(struct pgproxy *x, const struct px_hang *h);
 void px_known_sort(struct pgproxy *x);                           /* all rows are in */
 /* Does the database have a function, or an operator made of code in a confined language, of that name? */
 bool px_code_named(struct pgproxy *x, const char *name);
-/* The same for a row type or a type that runs code. */
-bool px_type_armed(struct pgproxy *x, uint32_t oid);
 
 #endif

@@ -82,7 +82,7 @@ enum px_taken px_on_parse(struct pgproxy *x, const struct pg_msg *m)
 	if (pg_read_parse(m->body, &p) != 0)
 		return px_end(x, "malformed Parse"), PX_TAKEN;
 	taken = p.name.n > 0 && px_stmt_find(x, p.name) != NULL;
-	t = px_text_get(x, p.sql, false);
+	t = px_text_get_typed(x, p.sql, span_of(p.types.p, (size_t)p.n_types * 4));
 	if (t->j.verdict == VERDICT_DENY || taken) {
 		if (refusal_waits(x) || (taken && unsettled(x, px_stmt_settled(x, p.name)))) {
 			px_text_unref(t);

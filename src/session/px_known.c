@@ -184,9 +184,11 @@ static struct px_code *code_by_oid(struct px_known *k, char what, uint32_t oid)
 	return NULL;
 }
 
-bool px_type_armed(struct pgproxy *x, uint32_t oid)
+bool px_known_type_runs(struct pgproxy *x, uint32_t oid)
 {
-	return code_by_oid(known_of(x), 'y', oid) != NULL;
+	if (oid < FIRST_USER_OID)
+		return false;
+	return !px_known(x)->complete || code_by_oid(x->known, 'y', oid) != NULL;
 }
 
 static bool is_native(const struct px_code *c)

@@ -38,6 +38,7 @@ void px_text_unref(struct px_text *t)
 	if (t->has_lineage)
 		lineage_clear(&t->lineage);
 	px_plan_free(t->plan);
+	free(t->types);
 	free(t->key);
 	free(t->sql);
 	free(t);
@@ -157,18 +158,32 @@ static bool prepared_class(void *ctx, const char *name, struct sql_prepared *out
 	return true;
 }
 
+/* A parameter's type runs code when its value arrives. */
+static bool types_run(struct pgproxy *x, const struct px_text *t)
+{
+	for (size_t i = 0; i < t->n_types; i++)
+		if (px_known_type_runs(x, t->types[i]))
+			return true;
+	return false;
+}
+
 static void text_facts(struct pgproxy *x, struct px_text *t)
 {
-	struct sql_context cx = {.prepared = prepared_class, .ctx = x, .known = px_known(x)};
+	struct sql_context cx = {.prepared = prepared_class, .ctx = x, .known = px_known(x), .param_types = t->types,
+	    .n_param_types = t->n_types};
 
+	if (types_run(x, t))
+		cx.param_runs = "the type of a parameter runs code of this database";
 	t->catalog_stale = x->catalog_stale;
 	cx.dump_client = strncmp(x->app, "pg_dump", 7) == 0;
 	sql_facts_clear(&t->facts);
 	pgsql_facts(span_of(t->sql, t->n_sql), &cx, &t->facts);
 }
 
-static struct px_text *text_new(struct pgproxy *x, struct span key, struct span sql, uint64_t hash)
+static struct px_text *text_new(struct pgproxy *x, struct span key, struct span sql, struct span types, uint64_t hash)
 {
+	struct cur c = cur_of(types);
+
 	struct px_text *t = xcalloc(1, sizeof(*t));
 
 	t->refs = 1;
@@ -177,6 +192,9 @@ static struct px_text *text_new(struct pgproxy *x, struct span key, struct span 
 	t->n_key = key.n;
 	t->sql = bytes_dup(sql);
 	t->n_sql = sql.n;
+	t->types = xcalloc(types.n / 4 + 1, sizeof(*t->types));
+	for (t->n_types = 0; t->n_types < types.n / 4; t->n_types++)
+		t->types[t->n_types] = cur_u32be(&c);
 	text_facts(x, t);
 	t->by_name = (t->facts.flags & SQLF_BY_NAME) != 0;
 	t->late = t->by_name || (t->facts.flags & SQLF_UTILITY) != 0;
@@ -261,9 +279,9 @@ static struct px_text *cache_find(struct pgproxy *x, struct span key, uint64_t h
 	return NULL;
 }
 
-static struct px_text *cache_add(struct pgproxy *x, struct span key, struct span sql, uint64_t hash)
+static struct px_text *cache_add(struct pgproxy *x, struct span key, struct span sql, struct span types, uint64_t hash)
 {
-	struct px_text *t = text_new(x, key, sql, hash);
+	struct px_text *t = text_new(x, key, sql, types, hash);
 	size_t bucket = hash % CACHE_BUCKETS;
 
 	if (x->n_cache >= CACHE_MAX)
@@ -274,32 +292,57 @@ static struct px_text *cache_add(struct pgproxy *x, struct span key, struct span
 	return t;
 }
 
+static struct px_text *text_find(struct pgproxy *x, struct span key, struct span sql, struct span types, bool shaped)
+{
+	uint64_t hash = text_hash(key);
+	struct px_text *t = cache_find(x, key, hash, shaped);
+
+	if (t == NULL) {
+		t = cache_add(x, key, sql, types, hash);
+		t->shaped = shaped;
+	}
+	px_text_ref(t);
+	return t;
+}
+
 struct px_text *px_text_get(struct pgproxy *x, struct span sql, bool share)
 {
 	uint8_t shape[SHAPE_MAX];
-	struct span key = sql;
 	struct px_text *t;
-	uint64_t hash;
-	bool shaped;
 	size_t n = 0;
 
 	if (sql.n > CACHE_TEXT_MAX) {
-		t = text_new(x, span_of(NULL, 0), sql, 0);
-	} else {
-		shaped = share && text_shape(sql, shape, &n);
-		if (shaped)
-			key = span_of(shape, n);
-		hash = text_hash(key);
-		t = cache_find(x, key, hash, shaped);
-		if (t == NULL) {
-			t = cache_add(x, key, sql, hash);
-			t->shaped = shaped;
-		}
+		t = text_new(x, span_of(NULL, 0), sql, span_of(NULL, 0), 0);
+	} else if (share && text_shape(sql, shape, &n)) {
+		t = text_find(x, span_of(shape, n), sql, span_of(NULL, 0), true);
 		/* A number gives SET its meaning, and PREPARE lends its text to later messages. */
-		if (shaped && (t->facts.flags & SQLF_UTILITY) != 0)
+		if ((t->facts.flags & SQLF_UTILITY) != 0) {
+			px_text_unref(t);
 			return px_text_get(x, sql, false);
-		px_text_ref(t);
+		}
+	} else {
+		t = text_find(x, sql, sql, span_of(NULL, 0), false);
 	}
+	px_text_judge(x, t);
+	return t;
+}
+
+struct px_text *px_text_get_typed(struct pgproxy *x, struct span sql, struct span types)
+{
+	struct px_text *t;
+	struct buf key;
+
+	if (types.n == 0)
+		return px_text_get(x, sql, false);
+	buf_init(&key, 2 * CACHE_TEXT_MAX);
+	buf_put(&key, sql.p, sql.n);
+	buf_put_u8(&key, 0); /* which no text holds */
+	buf_put(&key, types.p, types.n);
+	if (buf_err(&key) != 0 || buf_len(&key) > CACHE_TEXT_MAX)
+		t = text_new(x, span_of(NULL, 0), sql, types, 0);
+	else
+		t = text_find(x, buf_span(&key), sql, types, false);
+	buf_clear(&key);
 	px_text_judge(x, t);
 	return t;
 }

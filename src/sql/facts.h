@@ -105,6 +105,9 @@ enum sql_code {
 struct sql_known {
 	void *ctx;
 	bool complete; /* as of now, and what is not found is not there */
+	/* The caller counts the rows of every table that a statement changes, not only those of its command tag: what
+	 * foreign keys carry on can be measured. */
+	bool counts_all;
 	/* false: no such relation is known. What it points to is good until the next question. */
 	bool (*table)(void *ctx, const char *schema, const char *name, struct sql_table *out);
 	enum sql_code (*code)(void *ctx, enum sql_code_kind kind, const char *schema, const char *name);
@@ -130,6 +133,11 @@ struct sql_context {
 	/* NULL: nothing is known of the database. Then no key is proven, temporary is a name only, and functions that are
 	 * not built in are opaque. */
 	const struct sql_known *known;
+	/* Types of the parameters as the client declared them, 0 = left to the server; fewer than there are parameters is
+	 * fine. param_runs: what is said of a type among them that runs code of this database, or NULL. */
+	const uint32_t *param_types;
+	size_t n_param_types;
+	const char *param_runs;
 };
 
 /* Caps on what is looked at; over a cap is SQL_UNPARSABLE with a reason. */

@@ -11,6 +11,7 @@
 #define MAX_DEPTH 50
 #define MAX_EQUAL 32         /* columns of an AND list that are compared with values */
 #define MAX_ROWS  1000000u
+#define FIRST_USER_TYPE 16384u
 
 struct equal {
 	const char *col;
@@ -26,6 +27,7 @@ struct fixed {
 struct bound {
 	const char *table, *alias; /* of the relation; alias "" without one */
 	const struct sql_table *known;
+	const struct sql_context *cx;
 	bool by_name; /* what is called a key is one */
 	int depth;
 };
@@ -78,22 +80,38 @@ static bool type_keeps(const struct pgnode *type)
 	return false;
 }
 
-/* A value that is in the text or comes with it. */
-static bool is_given(const struct pgnode *e)
+/* The same of the type that the client gave a parameter. */
+static bool param_keeps(const struct bound *b, const struct pgnode *e)
 {
-	while (pgnode_is(e, "TypeCast") && type_keeps(pgnode_field(e, "typeName")))
+	static const uint32_t lossy[] = {700 /* float4 */, 701 /* float8 */, 1184 /* timestamptz */};
+	int64_t n = pgnode_field_int(e, "number");
+	uint32_t type = b->cx != NULL && n >= 1 && (uint64_t)n <= b->cx->n_param_types ? b->cx->param_types[n - 1] : 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(lossy) / sizeof(lossy[0]); i++)
+		if (type == lossy[i])
+			return false;
+	return type < FIRST_USER_TYPE;
+}
+
+/* A value that is in the text or comes with it. */
+static bool is_given(const struct bound *b, const struct pgnode *e)
+{
+	bool cast = false;
+
+	for (; pgnode_is(e, "TypeCast") && type_keeps(pgnode_field(e, "typeName")); cast = true)
 		e = pgnode_field(e, "arg");
-	return pgnode_is(e, "A_Const") || pgnode_is(e, "ParamRef");
+	return pgnode_is(e, "A_Const") || (pgnode_is(e, "ParamRef") && (cast || param_keeps(b, e)));
 }
 
 /* The number of values in a list of given ones, 0 when it is none. */
-static uint32_t count_given(const struct pgnode *list)
+static uint32_t count_given(const struct bound *b, const struct pgnode *list)
 {
 	const struct pgnode *v;
 	size_t n = pgnode_len(list);
 
 	for (v = pgnode_first(list); v != NULL; v = v->next)
-		if (!is_given(v))
+		if (!is_given(b, v))
 			return 0;
 	return n < MAX_ROWS ? (uint32_t)n : 0;
 }
@@ -118,9 +136,9 @@ static void fix_equal(struct bound *b, struct fixed *f, const struct pgnode *l, 
 			fix_equal(b, f, x, y);
 		return;
 	}
-	if (is_given(r))
+	if (is_given(b, r))
 		fix(b, f, l, 1);
-	else if (is_given(l))
+	else if (is_given(b, l))
 		fix(b, f, r, 1);
 }
 
@@ -132,7 +150,7 @@ static void fix_rows(struct bound *b, struct fixed *f, const struct pgnode *l, c
 	size_t n = pgnode_len(list);
 
 	for (row = pgnode_first(list); row != NULL; row = row->next)
-		if (!pgnode_is(row, "RowExpr") || count_given(pgnode_field(row, "args")) == 0)
+		if (!pgnode_is(row, "RowExpr") || count_given(b, pgnode_field(row, "args")) == 0)
 			return;
 	for (col = pgnode_first(pgnode_field(l, "args")); col != NULL && n < MAX_ROWS; col = col->next)
 		fix(b, f, col, (uint32_t)n);
@@ -150,9 +168,9 @@ static void fix_one(struct bound *b, struct fixed *f, const struct pgnode *e)
 	else if (strcmp(kind, "AEXPR_IN") == 0 && pgnode_is(l, "RowExpr"))
 		fix_rows(b, f, l, r);
 	else if (strcmp(kind, "AEXPR_IN") == 0)
-		fix(b, f, l, count_given(r));
+		fix(b, f, l, count_given(b, r));
 	else if (strcmp(kind, "AEXPR_OP_ANY") == 0 && pgnode_is(r, "A_ArrayExpr"))
-		fix(b, f, l, count_given(pgnode_field(r, "elements")));
+		fix(b, f, l, count_given(b, pgnode_field(r, "elements")));
 }
 
 /* Rows that the fixed columns of one key leave, 0 when one is not fixed. */
@@ -300,12 +318,13 @@ bool pgbound_looks_at(const struct pgnode *rel, const struct pgnode *expr)
 	return false;
 }
 
-enum pgbound pgbound_of(
-    const struct pgnode *rel, const struct pgnode *where, const struct sql_table *table, uint32_t *rows)
+enum pgbound pgbound_of(const struct pgnode *rel, const struct pgnode *where, const struct sql_table *table,
+    const struct sql_context *cx, uint32_t *rows)
 {
 	struct bound b = bound_of(rel, table);
 	const struct fixed none = {.n = 0};
 
+	b.cx = cx;
 	*rows = 1;
 	if (pgnode_is(where, "CurrentOfExpr"))
 		return PGBOUND_PROVEN;

@@ -14,9 +14,10 @@ enum pgbound {
 	PGBOUND_PROVEN,  /* *rows at most */
 };
 
-/* rel: the range variable; where: its predicate or NULL; table: what is known of it, or NULL. */
-enum pgbound pgbound_of(
-    const struct pgnode *rel, const struct pgnode *where, const struct sql_table *table, uint32_t *rows);
+/* rel: the range variable; where: its predicate or NULL; table: what is known of it, or NULL; cx: for the types of
+ * parameters, may be NULL. */
+enum pgbound pgbound_of(const struct pgnode *rel, const struct pgnode *where, const struct sql_table *table,
+    const struct sql_context *cx, uint32_t *rows);
 
 /* Where nothing is known of keys: is a column that is called like one (id, order_id, uuid) compared as a key would be? */
 bool pgbound_called_key(const struct pgnode *rel, const struct pgnode *where);

@@ -99,6 +99,8 @@ static void walk_statement(struct pgwalk *w, const struct pgnode *n, struct sql_
 		pgwalk_tree(w, n);
 	}
 	check_filled(w);
+	if (w->cx != NULL && w->cx->param_runs != NULL)
+		pgwalk_raise_call(w, SQL_OPAQUE, "%s", w->cx->param_runs);
 	/* Rows above a limit are undone; what the limit alone keeps small is not. */
 	if (w->lasting && (s->flags & SQLF_MEASURE) != 0)
 		pgwalk_raise(w, SQL_BULK, "%s of rows that no unique key names, with effects that last", s->tag);

@@ -150,15 +150,26 @@ static bool moves_others(const struct sql_table *t, const struct pgnode *targets
 	return false;
 }
 
-/* What the write sets off besides. */
-static void behind(struct pgwalk *w, const struct sql_table *t, unsigned on, const struct pgnode *targets)
+/* Rows of other tables, which the tag does not count. */
+static void carried_on(struct pgwalk *w, const struct pgnode *n, const char *why)
+{
+	const struct sql_known *k = pgwalk_known(w);
+
+	if (k != NULL && k->counts_all)
+		pgrows_open(w, n, why);
+	else
+		pgwalk_raise(w, SQL_BULK, "%s", why);
+}
+
+/* What the write n sets off besides. */
+static void behind(struct pgwalk *w, const struct pgnode *n, const struct sql_table *t, unsigned on, const struct pgnode *targets)
 {
 	if ((t->code & on) != 0)
 		pgwalk_raise(w, SQL_OPAQUE, "%s", t->code_why);
 	if ((t->cascade & on) != 0)
-		pgwalk_raise(w, SQL_BULK, "%s", t->cascade_why);
+		carried_on(w, n, t->cascade_why);
 	if ((on & SQL_ON_UPDATE) != 0 && moves_others(t, targets))
-		pgwalk_raise(w, SQL_BULK, "the new key is carried into other tables, any number of rows");
+		carried_on(w, n, "the new key is carried into other tables, any number of rows");
 }
 
 /* Changes to a temporary table concern this session only. */
@@ -189,7 +200,7 @@ static void upsert(struct pgwalk *w, const struct pgnode *n, const struct sql_ta
 
 	if (strcmp(pgnode_field_str(c, "action"), "ONCONFLICT_UPDATE") != 0)
 		return;
-	behind(w, t, SQL_ON_UPDATE, set);
+	behind(w, n, t, SQL_ON_UPDATE, set);
 	if (has_set(w, set))
 		pgwalk_raise(w, SQL_BULK, "INSERT ... ON CONFLICT with a set of rows in SET");
 	pgrows_proven(w, n, rows, 0);
@@ -206,7 +217,7 @@ bool pgrows_insert(struct pgwalk *w, const struct pgnode *n)
 		return false;
 	if (is_unseen(w, known))
 		return false;
-	behind(w, &t, SQL_ON_INSERT, NULL);
+	behind(w, n, &t, SQL_ON_INSERT, NULL);
 	upsert(w, n, &t, rows);
 	if (rows > 0)
 		pgwalk_raise(w, SQL_WRITE, "INSERT of listed rows");
@@ -236,14 +247,14 @@ static void change(struct pgwalk *w, const struct pgnode *n, const char *verb, c
 		return;
 	if (is_unseen(w, known))
 		return;
-	behind(w, &t, on, pgnode_field(n, "targetList"));
+	behind(w, n, &t, on, pgnode_field(n, "targetList"));
 	if (t.children && pgnode_field_bool(rel, "inh"))
 		t.n_keys = 0;
 	if (pgnode_len(pgnode_field(n, joined)) > 0) {
 		pgwalk_raise(w, SQL_BULK, "%s of rows chosen by a join", verb);
 		return;
 	}
-	switch (pgbound_of(rel, where, known ? &t : NULL, &rows)) {
+	switch (pgbound_of(rel, where, known ? &t : NULL, w->cx, &rows)) {
 	case PGBOUND_PROVEN:
 		pgwalk_raise(w, SQL_WRITE, "%s of rows named by a unique key", verb);
 		pgrows_proven(w, n, rows, 0);
@@ -309,7 +320,7 @@ bool pgrows_copy(struct pgwalk *w, const struct pgnode *n)
 	(void)pgrows_known(w, pgnode_field(n, "relation"), &t);
 	if (is_local(w, &t))
 		return false;
-	behind(w, &t, SQL_ON_INSERT, NULL);
+	behind(w, n, &t, SQL_ON_INSERT, NULL);
 	pgwalk_raise(w, SQL_BULK, "COPY FROM STDIN writes any number of rows");
 	return false;
 }
@@ -351,7 +362,7 @@ static enum pgbound lock_bound(const struct pgwalk *w, const struct pgnode *s)
 		return PGBOUND_PROVEN;
 	if (t.children && pgnode_field_bool(rel, "inh"))
 		t.n_keys = 0;
-	return pgbound_of(rel, where, &t, &rows);
+	return pgbound_of(rel, where, &t, w->cx, &rows);
 }
 
 bool pgrows_lock(struct pgwalk *w, const struct pgnode *n)

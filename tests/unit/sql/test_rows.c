@@ -273,6 +273,56 @@ Test(rows, numbers_that_are_proven)
 	rows_of("select * from orders where id = 1 for update", 0, 0);
 }
 
+/* A parameter's type may make the server convert the column, and with loss. */
+Test(rows, types_of_parameters)
+{
+	static const struct {
+		uint32_t type;
+		enum want want;
+	} t[] = {{0, PROVEN}, {20, PROVEN}, {21, PROVEN}, {23, PROVEN}, {25, PROVEN}, {1043, PROVEN}, {1700, PROVEN}, {2950, PROVEN},
+	    {1114, PROVEN}, {705, PROVEN}, {700, OPEN}, {701, OPEN}, {1184, OPEN}, {16384, OPEN}, {70000, OPEN}};
+	const struct sql_known known = {.complete = true, .table = table, .code = code};
+	struct sql_facts f;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const uint32_t types[] = {23, t[i].type};
+		const struct sql_context cx = {.known = &known, .param_types = types, .n_param_types = 2};
+
+		pgsql_facts(span_str("update orders set a = $1 where id = $2"), &cx, &f);
+		cr_expect_eq(got(&f), t[i].want, "%u", t[i].type);
+		sql_facts_clear(&f);
+		pgsql_facts(span_str("update orders set a = $2 where id = $1"), &cx, &f);
+		cr_expect_eq(got(&f), PROVEN, "%u", t[i].type);
+		sql_facts_clear(&f);
+		pgsql_facts(span_str("delete from orders where id = $2::int or id = $3"), &cx, &f);
+		cr_expect_eq(got(&f), PROVEN, "%u", t[i].type);
+		sql_facts_clear(&f);
+	}
+	pgsql_facts(span_str("select $1"), &(struct sql_context){.known = &known, .param_runs = "runs"}, &f);
+	cr_expect_eq(f.cls, SQL_OPAQUE);
+	cr_expect_str_eq(f.reason, "runs");
+	sql_facts_clear(&f);
+}
+
+/* Who counts all tables may run what foreign keys carry on. */
+Test(rows, what_foreign_keys_carry_on)
+{
+	static const char *const sql[] = {"delete from heads where id = 5", "update orders set id = 7 where id = 5",
+	    "insert into orders values (1) on conflict (id) do update set id = 9", "delete from heads where a = 1"};
+	const struct sql_known known = {.complete = true, .counts_all = true, .table = table, .code = code};
+	const struct sql_context cx = {.known = &known};
+	struct sql_facts f;
+
+	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
+		pgsql_facts(span_str(sql[i]), &cx, &f);
+		cr_expect_eq(got(&f), OPEN, "%s: %s", sql[i], f.reason);
+		sql_facts_clear(&f);
+	}
+	pgsql_facts(span_str("with d as (delete from heads where id = 5) select 1"), &cx, &f);
+	cr_expect_eq(got(&f), BULK, "%s", f.reason);
+	sql_facts_clear(&f);
+}
+
 /* Conditions nested deeper than is looked at prove nothing. */
 Test(rows, depth)
 {
