@@ -89,7 +89,7 @@ static bool catalog_relation(void *ctx, const char *schema, const char *name, st
 
 	if (r == NULL)
 		return false;
-	*out = (struct catalog_rel){r->trusted, r->n_cols, r->cols};
+	*out = (struct catalog_rel){r->trusted, r->n_cols, r->cols, r->schema};
 	return true;
 }
 

@@ -215,12 +215,13 @@ static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 	for (size_t i = 0; i < t->facts.n_stmts; i++) {
 		const struct lineage_stmt *ls = px_lineage_of(x, t, i);
 
-		if (ls == NULL || ls->written.what == LINEAGE_CLEAN ||
-		    (ls->written.what == LINEAGE_UNKNOWN && !stores(&t->facts.stmts[i])))
+		if (ls == NULL || (ls->written.what == LINEAGE_CLEAN && !ls->rows) ||
+		    (ls->written.what == LINEAGE_UNKNOWN && !ls->rows && !stores(&t->facts.stmts[i])))
 			continue;
 		t->j.verdict = VERDICT_HOLD;
-		(void)str_copy(t->j.rule, sizeof(t->j.rule), "mask/write");
-		(void)snprintf(t->j.reason, sizeof(t->j.reason), "%s writes %s where it would be readable", t->facts.stmts[i].tag,
+		(void)str_copy(t->j.rule, sizeof(t->j.rule), ls->rows ? "mask/rows" : "mask/write");
+		(void)snprintf(t->j.reason, sizeof(t->j.reason), ls->rows ? "%s: the number or order of its rows would tell %s" :
+		    "%s writes %s where it would be readable", t->facts.stmts[i].tag,
 		    ls->written.what == LINEAGE_SENSITIVE ? "masked data" : "data of unproven origin");
 		(void)str_copy(t->j.hint, sizeof(t->j.hint), "masked data may be copied with an operator's approval only");
 		return;

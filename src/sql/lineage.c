@@ -11,6 +11,25 @@
 #include "sql/lineage_int.h"
 #include "sql/pgfuncs.h"
 
+/* A whole query of the statement: what its rows tell leaves with them. */
+static struct lcols query_columns(struct lin *l, const struct pgnode *q)
+{
+	struct lcols cols = lin_query_apart(l, q, NULL, NULL);
+
+	if (cols.told != NULL && (cols.told->what == LINEAGE_SENSITIVE || l->touched)) {
+		lin_note_write(l, *cols.told);
+		l->rows = true;
+	}
+	if (!lin_all_seen(q)) {
+		const struct lval v = lval_lost("a part of the statement that is not understood");
+
+		lin_note_write(l, v);
+		l->rows = l->rows || l->touched;
+		cols = lcols_open(lval_mix(lcols_whole(&cols), v));
+	}
+	return cols;
+}
+
 /* Statements that send no rows and store nothing but constants. */
 static const char *const quiet[] = {
 	"TransactionStmt", "VariableSetStmt", "DeallocateStmt", "ClosePortalStmt", "DiscardStmt",
@@ -67,9 +86,9 @@ static bool option_is_off(const struct pgnode *arg)
 static struct lval explain_runs(struct lin *l, const struct pgnode *q)
 {
 	if (is_query(q))
-		(void)lin_query(l, q, NULL, NULL);
+		(void)query_columns(l, q);
 	else
-		lin_note_write(l, lval_unknown("a statement that is not followed"));
+		lin_note_write(l, lval_lost("a statement that is not followed"));
 	return lval_unknown("EXPLAIN ANALYZE");
 }
 
@@ -105,7 +124,7 @@ static struct lcols explain_columns(struct lin *l, const struct pgnode *n)
 {
 	struct lcols cols = {0};
 
-	lcols_add(l, &cols, "QUERY PLAN", explain_val(l, n), true);
+	lcols_add(l, &cols, "QUERY PLAN", explain_val(l, n));
 	return cols;
 }
 
@@ -116,11 +135,11 @@ static struct lcols show_columns(struct lin *l, const struct pgnode *n)
 	struct lcols cols = {0};
 
 	if (span_is_nocase(span_str(name), "all")) {
-		lcols_add(l, &cols, "name", lval_clean, true);
-		lcols_add(l, &cols, "setting", unknown, true);
-		lcols_add(l, &cols, "description", lval_clean, true);
+		lcols_add(l, &cols, "name", lval_clean);
+		lcols_add(l, &cols, "setting", unknown);
+		lcols_add(l, &cols, "description", lval_clean);
 	} else {
-		lcols_add(l, &cols, name, lin_setting_plain(name) ? lval_clean : unknown, true);
+		lcols_add(l, &cols, name, lin_setting_plain(name) ? lval_clean : unknown);
 	}
 	return cols;
 }
@@ -129,24 +148,25 @@ static struct lcols show_columns(struct lin *l, const struct pgnode *n)
 static struct lcols copy_columns(struct lin *l, const struct pgnode *n)
 {
 	const struct pgnode *names = pgnode_field(n, "attlist");
+	struct lrel rel = {0};
 	struct lcols all, cols = {0};
 
 	if (pgnode_field_bool(n, "is_from"))
 		return cols;
 	if (pgnode_field(n, "query") != NULL)
-		return lin_query(l, pgnode_field(n, "query"), NULL, NULL);
-	all = lin_table(l, NULL, pgnode_field(n, "relation"));
+		return query_columns(l, pgnode_field(n, "query"));
+	all = lin_table(l, NULL, pgnode_field(n, "relation"), &rel);
 	if (names == NULL)
 		return all;
 	for (const struct pgnode *a = pgnode_first(names); a != NULL; a = a->next) {
-		struct lval v = all.open ? all.rest : lval_unknown("a name that is no column here");
+		struct lval v = all.open ? all.rest : lval_lost("a name that is no column here");
 
 		for (size_t i = 0; i < all.n; i++) {
 			if (all.c[i]->name != NULL && pgnode_str(a) != NULL &&
 			    strcmp(all.c[i]->name, pgnode_str(a)) == 0)
 				v = all.c[i]->v;
 		}
-		lcols_add(l, &cols, pgnode_str(a), v, false);
+		lcols_add(l, &cols, pgnode_str(a), v);
 	}
 	return cols;
 }
@@ -154,10 +174,10 @@ static struct lcols copy_columns(struct lin *l, const struct pgnode *n)
 /* CREATE TABLE AS, SELECT INTO, CREATE VIEW: every column becomes a new one whose name is all that is known. */
 static struct lcols store_columns(struct lin *l, const struct pgnode *q)
 {
-	struct lcols cols = lcols_open(lval_unknown("a statement that is not followed"));
+	struct lcols cols = lcols_open(lval_lost("a statement that is not followed"));
 
 	if (is_query(q))
-		cols = lin_query(l, q, NULL, NULL);
+		cols = query_columns(l, q);
 	lin_note_write(l, lcols_whole(&cols));
 	return (struct lcols){0};
 }
@@ -166,10 +186,10 @@ static struct lcols store_columns(struct lin *l, const struct pgnode *q)
 static struct lcols named_columns(struct lin *l, const struct pgnode *n, unsigned flags)
 {
 	const struct pgnode *q = pgnode_field(n, "query");
-	struct lcols cols = lcols_open(lval_unknown("a statement that is not followed"));
+	struct lcols cols = lcols_open(lval_lost("a statement that is not followed"));
 
 	if (is_query(q))
-		cols = lin_query(l, q, NULL, NULL);
+		cols = query_columns(l, q);
 	else
 		lin_note_write(l, cols.rest);
 	return flags & LINEAGE_INNER ? cols : (struct lcols){0};
@@ -178,10 +198,10 @@ static struct lcols named_columns(struct lin *l, const struct pgnode *n, unsigne
 /* The columns of the statement's result; open: not known. */
 static struct lcols statement_columns(struct lin *l, const struct pgnode *n, unsigned flags)
 {
-	const struct lval unknown = lval_unknown("a statement that is not followed");
+	const struct lval unknown = lval_lost("a statement that is not followed");
 
 	if (is_query(n))
-		return is_select_into(n) ? store_columns(l, n) : lin_query(l, n, NULL, NULL);
+		return is_select_into(n) ? store_columns(l, n) : query_columns(l, n);
 	if (pgnode_is(n, "CreateTableAsStmt"))
 		return store_columns(l, pgnode_field(n, "query"));
 	if (pgnode_is(n, "ViewStmt"))
@@ -221,21 +241,34 @@ struct result_mem {
 	size_t n;
 };
 
-static void statement_out(
-    struct lin *l, const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
+static void columns_out(const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
 {
-	if (l->failed)
-		return;
-	column_out(&l->written, &out->written);
-	if (cols->open)
-		return;
-	out->known = true;
 	out->n_cols = cols->n;
 	if (cols->n == 0)
 		return;
 	*mem = out->cols = xcalloc(cols->n, sizeof(*out->cols));
 	for (size_t i = 0; i < cols->n; i++)
 		column_out(&cols->c[i]->v, &out->cols[i]);
+}
+
+static void statement_out(
+    struct lin *l, const struct lcols *cols, struct lineage_stmt *out, struct lineage_col **mem)
+{
+	if (l->failed) { /* nothing is known, so anything may be told */
+		out->rows = l->touched;
+		return;
+	}
+	column_out(&l->written, &out->written);
+	out->rows = l->rows;
+	out->known = !cols->open;
+	out->partly = cols->open && cols->placed;
+	if (out->partly) {
+		out->head = cols->head;
+		out->tail = cols->n - cols->head;
+		column_out(&cols->rest, &out->rest);
+	}
+	if (out->known || out->partly)
+		columns_out(cols, out, mem);
 }
 
 void pgsql_lineage_tree(
@@ -256,6 +289,7 @@ void pgsql_lineage_tree(
 		struct lcols cols;
 
 		arena_init(&l.mem, LIN_ARENA_MAX);
+		lin_forget_seen(pgtree_stmt(t, i, NULL, NULL));
 		cols = statement_columns(&l, pgtree_stmt(t, i, NULL, NULL), flags);
 		statement_out(&l, &cols, &m->stmts[i], &m->cols[i]);
 		arena_clear(&l.mem);

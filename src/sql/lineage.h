@@ -26,6 +26,14 @@ struct lineage_stmt {
 	/* What the statement puts where no mask waits for it: a column that is not sensitive, a table it creates, a
 	 * function that may keep its arguments. CLEAN: nothing but clean values. UNKNOWN when not followed. */
 	struct lineage_col written;
+	/* ... or what the presence, number, order or groups of its rows tell (not by the condition of a search): masks of
+	 * its columns would not hide that. written says what. */
+	bool rows;
+	/* With known == false: are the columns at least known as head many from the front (cols), others like rest, and
+	 * tail many at the end (cols + head)? Then n_cols is head + tail. */
+	bool partly;
+	size_t head, tail;
+	struct lineage_col rest;
 };
 
 struct lineage_result {
@@ -44,6 +52,7 @@ struct catalog_rel {
 	               * false: every column is UNKNOWN (a view that was not followed) */
 	size_t n_cols;
 	const struct catalog_col *cols;
+	const char *schema; /* where it lies; NULL: not known */
 };
 
 /* Find a relation as the server's search path would. schema may be NULL. Returns true and fills *out (borrowed

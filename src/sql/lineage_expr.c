@@ -2,8 +2,8 @@
  *
  * The lineage of an expression: what its value may tell. Everything that goes in taints what comes
  * out, predicates included (a boolean in the select list answers questions about the column). A
- * node that is not in the tables here is UNKNOWN. Node kinds: parsenodes.h and primnodes.h of
- * PostgreSQL 15.
+ * node that is not in the tables here is not understood. Node kinds: parsenodes.h and primnodes.h of
+ * PostgreSQL 15. Calls are in lineage_call.c.
  */
 #include "sql/lineage_int.h"
 #include "sql/pgfuncs.h"
@@ -17,113 +17,9 @@ struct lval lin_exprs(struct lin *l, struct lscope *s, const struct pgnode *list
 	return lval_derive(v);
 }
 
-/* ---- functions ---- */
-
-void lin_func_name(const struct pgnode *call, const char **schema, const char **name)
+struct lval lin_value(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	const struct pgnode *f = pgnode_first(pgnode_field(call, "funcname"));
-
-	*schema = "";
-	*name = pgnode_str(f) != NULL ? pgnode_str(f) : "";
-	if (f != NULL && f->next != NULL) {
-		*schema = *name;
-		*name = pgnode_str(f->next) != NULL ? pgnode_str(f->next) : "";
-	}
-	if (f != NULL && f->next != NULL && f->next->next != NULL)
-		*schema = "?"; /* database.schema.function: not one that we know */
-}
-
-static bool is_builtin(struct lin *l, const char *schema, const char *name)
-{
-	const char *in = schema[0] != '\0' ? schema : NULL;
-
-	if (!pgfunc_is_read(schema, name))
-		return false;
-	return l->cat->shadowed == NULL || !l->cat->shadowed(l->cat->ctx, in, name);
-}
-
-bool lin_func_pure(struct lin *l, const char *schema, const char *name)
-{
-	return is_builtin(l, schema, name) && !lin_func_reads_state(name);
-}
-
-/* current_setting('server_version'): a setting that cannot be made to hold a value of a table. */
-static bool reads_plain_setting(
-    struct lin *l, const char *schema, const char *name, const struct pgnode *args)
-{
-	const char *setting = pgnode_const_str(pgnode_first(args));
-
-	return strcmp(name, "current_setting") == 0 && is_builtin(l, schema, name) &&
-	       setting != NULL && lin_setting_plain(setting);
-}
-
-/* PARTITION BY, ORDER BY and frame of a window: ranks tell the order. */
-static struct lval window_def(struct lin *l, struct lscope *s, const struct pgnode *w)
-{
-	static const char *const lists[] = {"partitionClause", "orderClause"};
-	static const char *const parts[] = {"startOffset", "endOffset"};
-	struct lval v = lval_clean;
-
-	for (size_t i = 0; i < 2; i++)
-		v = lval_mix(v, lin_exprs(l, s, pgnode_field(w, lists[i])));
-	for (size_t i = 0; i < 2; i++)
-		v = lval_mix(v, lin_expr(l, s, pgnode_field(w, parts[i])));
-	return lval_derive(v);
-}
-
-static struct lval window(struct lin *l, struct lscope *s, const struct pgnode *over)
-{
-	struct lval v;
-
-	if (over == NULL)
-		return lval_clean;
-	v = window_def(l, s, over);
-	if (pgnode_field(over, "name") == NULL && pgnode_field(over, "refname") == NULL)
-		return v;
-	for (const struct pgnode *w = pgnode_first(s->windows); w != NULL; w = w->next)
-		v = lval_mix(
-		    v, window_def(l, s, w)); /* any of them: they may build on each other */
-	return v;
-}
-
-/* repeat('x,', ascii(email)): split into rows it is a number. */
-static void note_size(struct lin *l, struct lscope *s, const char *name, const struct pgnode *args)
-{
-	const struct pgnode *a = pgnode_first(args);
-
-	if (a == NULL || !lin_func_sizes(name))
-		return;
-	for (a = a->next; a != NULL; a = a->next) {
-		struct lval v = lin_expr(l, s, a);
-
-		if (v.what == LINEAGE_SENSITIVE)
-			lin_note_write(l, v);
-	}
-}
-
-static struct lval func_call(struct lin *l, struct lscope *s, const struct pgnode *n)
-{
-	const struct pgnode *args = pgnode_field(n, "args");
-	const char *schema, *name;
-	struct lval v, around;
-
-	lin_func_name(n, &schema, &name);
-	v = lin_exprs(l, s, args);
-	around = lval_mix(
-	    lin_expr(l, s, pgnode_field(n, "agg_filter")), window(l, s, pgnode_field(n, "over")));
-	if (strcmp(name, "count") == 0 && lin_func_pure(l, schema, name))
-		return lval_derive(around);
-	v = lval_mix(v, lval_mix(around, lin_exprs(l, s, pgnode_field(n, "agg_order"))));
-	if (v.what == LINEAGE_SENSITIVE) {
-		note_size(l, s, name, args);
-		if (!lin_func_pure(l, schema, name) || /* pg_notify, set_config, setval: it may keep it */
-		    lin_func_tells(name))
-			lin_note_write(l, v);
-		return lval_derive(v);
-	}
-	if (!lin_func_pure(l, schema, name) && !reads_plain_setting(l, schema, name, args))
-		return lval_unknown("a function that is not known to use only its arguments");
-	return v;
+	return lval_settle(lin_expr(l, s, n));
 }
 
 /* ---- operators ---- */
@@ -146,112 +42,118 @@ static struct lval a_expr(struct lin *l, struct lscope *s, const struct pgnode *
 	return lval_derive(v);
 }
 
-/* ---- sublinks ---- */
-
-/* Conjuncts of a sublink's WHERE other than comparing for equality: finding a row by a key is no
- * oracle beyond what the statement's own WHERE is. */
-static struct lval quals_val(struct lin *l, struct lscope *s, const struct pgnode *q)
+/* That a value is there shows in its mask, too. */
+static struct lval null_test(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	struct lval v = lval_clean;
+	struct lval v = lin_value(l, s, pgnode_field(n, "arg"));
 
-	if (pgnode_is(q, "BoolExpr") && strcmp(pgnode_field_str(q, "boolop"), "AND_EXPR") == 0) {
-		for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args")); a != NULL;
-		     a = a->next)
-			v = lval_mix(v, quals_val(l, s, a));
-		return v;
-	}
-	if (pgnode_is(q, "A_Expr") && strcmp(pgnode_field_str(q, "kind"), "AEXPR_OP") == 0) {
-		const char *op = pgnode_str(pgnode_first(pgnode_field(q, "name")));
-
-		if (op != NULL && strcmp(op, "=") == 0)
-			return lval_clean;
-	}
-	return lin_expr(l, s, q);
+	return v.what == LINEAGE_SENSITIVE && v.whole ? lval_vary() : lval_derive(v);
 }
 
-/* Conditions of the joins below a FROM item. */
-static struct lval joins_val(struct lin *l, struct lscope *s, const struct pgnode *item)
+/* Casts that keep the whole value in another form. */
+static bool cast_keeps(const struct pgnode *type)
 {
-	struct lval v;
+	static const char *const whole[] = {"text", "varchar", "citext", "int4", "int8", "numeric", "uuid"};
+	const char *name = pgnode_str(pgnode_last(pgnode_field(type, "names")));
 
-	if (!pgnode_is(item, "JoinExpr") || !lin_enter(l))
-		return lval_clean;
-	v = lval_mix(joins_val(l, s, pgnode_field(item, "larg")),
-	    joins_val(l, s, pgnode_field(item, "rarg")));
-	v = lval_mix(v, lin_expr(l, s, pgnode_field(item, "quals")));
-	lin_leave(l);
+	if (name == NULL || pgnode_len(pgnode_field(type, "typmods")) > 0 || pgnode_len(pgnode_field(type, "arrayBounds")) > 0)
+		return false;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		if (strcmp(name, whole[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct lval cast(struct lin *l, struct lscope *s, const struct pgnode *n)
+{
+	struct lval in = lin_expr(l, s, pgnode_field(n, "arg")), v = lval_derive(in);
+
+	v.whole = in.whole && cast_keeps(pgnode_field(n, "typeName"));
 	return v;
 }
 
-/* What a sublink's row selection tells when only that some row exists is shown. */
-static struct lval selection_val(struct lin *l, struct lscope *s, const struct pgnode *q, bool all)
+static struct lval collate(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	struct lscope k = {.outer = s, .ctes = s->ctes};
-	const struct pgnode *where = pgnode_field(q, "whereClause");
-	struct lval v = lval_clean;
+	struct lval in = lin_expr(l, s, pgnode_field(n, "arg")), v = lval_derive(in);
 
-	if (pgnode_field(q, "larg") != NULL) /* set operation */
-		return lval_mix(selection_val(l, s, pgnode_field(q, "larg"), all),
-		    selection_val(l, s, pgnode_field(q, "rarg"), all));
-	if (pgnode_field(q, "withClause") != NULL)
-		return all ? lval_unknown("WITH in a sublink") : lval_clean;
-	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
-	     f = f->next)
-		lin_from_item(l, &k, f);
-	if (!all)
-		return quals_val(l, &k, where);
-	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
-	     f = f->next)
-		v = lval_mix(v, joins_val(l, &k, f));
-	v = lval_mix(v, lin_expr(l, &k, where));
-	return lval_mix(v, lin_expr(l, &k, pgnode_field(q, "havingClause")));
+	v.whole = in.whole;
+	return v;
+}
+
+/* ---- sublinks ---- */
+
+/* The one value of a subquery. By itself it is one for the whole level, unless it depends on the level's rows. */
+static struct lval scalar(struct lin *l, const struct lcols *cols, bool correlated)
+{
+	struct lval v = !cols->open && cols->n == 1 ? cols->c[0]->v : lcols_whole(cols);
+
+	if (v.what != LINEAGE_SENSITIVE) {
+		v.whole = false;
+		v.clear = correlated;
+		v.src = correlated ? LIN_SRC_MANY : LIN_SRC_NONE;
+	} else {
+		v.src = correlated ? lin_new_src(l) : LIN_SRC_NONE;
+	}
+	return v;
+}
+
+static struct lval sublink_val(struct lin *l, struct lscope *s, const struct pgnode *n, const struct lcols *cols, bool correlated)
+{
+	const char *type = pgnode_field_str(n, "subLinkType");
+	struct lval test = lin_expr(l, s, pgnode_field(n, "testexpr")), v;
+
+	if (strcmp(type, "EXISTS_SUBLINK") == 0)
+		return correlated ? lval_vary() : lval_clean;
+	v = scalar(l, cols, correlated);
+	if (strcmp(type, "EXPR_SUBLINK") == 0)
+		return v;
+	v = lval_derive(lval_mix(test, v));
+	if (strcmp(type, "ANY_SUBLINK") == 0 || strcmp(type, "ALL_SUBLINK") == 0 ||
+	    strcmp(type, "ROWCOMPARE_SUBLINK") == 0 || strcmp(type, "ARRAY_SUBLINK") == 0)
+		return v;
+	return lval_mix(v, lval_lost("a kind of subquery that is not followed"));
 }
 
 static struct lval sublink(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	const char *type = pgnode_field_str(n, "subLinkType");
-	const struct pgnode *q = pgnode_field(n, "subselect");
-	struct lval test = lin_expr(l, s, pgnode_field(n, "testexpr"));
-	struct lcols cols = lin_query(l, q, s, s->ctes);
-	struct lval v = lcols_whole(&cols);
+	unsigned before = l->lowest;
+	struct lcols cols;
+	struct lval v;
+	bool correlated;
 
-	if (strcmp(type, "EXISTS_SUBLINK") == 0)
-		return lval_derive(selection_val(l, s, q, true));
-	if (strcmp(type, "EXPR_SUBLINK") == 0) {
-		if (!cols.open && cols.n == 1)
-			v = cols.c[0]->v; /* the plain value */
-		return v.what == LINEAGE_CLEAN
-			   ? lval_derive(lval_mix(v, selection_val(l, s, q, false)))
-			   : v;
+	l->lowest = UINT32_MAX;
+	cols = lin_query_apart(l, pgnode_field(n, "subselect"), s, s->ctes);
+	correlated = l->lowest <= s->level;
+	if (before < l->lowest)
+		l->lowest = before;
+	v = sublink_val(l, s, n, &cols, correlated);
+	if (cols.told != NULL)
+		v = lval_derive(lval_mix(v, *cols.told));
+	else if (cols.picked != NULL) {
+		v.many_picks = v.many_picks || v.pick != NULL;
+		v.pick = cols.picked;
 	}
-	if (strcmp(type, "ANY_SUBLINK") == 0 || strcmp(type, "ALL_SUBLINK") == 0 ||
-	    strcmp(type, "ROWCOMPARE_SUBLINK") == 0 || strcmp(type, "ARRAY_SUBLINK") == 0)
-		return lval_derive(lval_mix(test, v));
-	return lval_mix(lval_derive(lval_mix(test, v)),
-	    lval_unknown("a kind of subquery that is not followed"));
+	return v;
 }
 
 /* (x).field, x[1]: of a row that is a relation of FROM, just that column. */
 static struct lval indirection(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	const struct pgnode *arg = pgnode_field(n, "arg"),
-			    *ind = pgnode_first(pgnode_field(n, "indirection"));
-	struct lval v = lval_derive(lin_expr(l, s, arg));
-	struct lrel *r = lin_row_of(l, s, arg);
+	const struct pgnode *ind = pgnode_first(pgnode_field(n, "indirection"));
+	struct lcol *c = lin_column_of(l, s, n);
+	struct lval v = lval_derive(lin_expr(l, s, pgnode_field(n, "arg")));
 
-	if (r != NULL && ind != NULL && ind->next == NULL && pgnode_is(ind, "String") &&
-	    !r->cols.open) {
-		for (size_t i = 0; i < r->cols.n; i++) {
-			const char *name = r->cols.c[i]->name;
-
-			if (name != NULL && strcmp(name, pgnode_str(ind)) == 0)
-				return r->cols.c[i]->v;
-		}
-	}
+	lin_seen(ind);
+	if (c != NULL)
+		return c->v;
 	for (; ind != NULL; ind = ind->next) {
+		lin_seen(ind);
 		if (pgnode_is(ind, "A_Indices"))
 			v = lval_mix(v, lval_mix(lin_expr(l, s, pgnode_field(ind, "lidx")),
 					    lin_expr(l, s, pgnode_field(ind, "uidx"))));
+		else if (!pgnode_is(ind, "String") && !pgnode_is(ind, "A_Star"))
+			v = lval_mix(v, lval_lost("a part that is not understood"));
 	}
 	return lval_derive(v);
 }
@@ -284,35 +186,43 @@ static struct lval fold(struct lin *l, struct lscope *s, const struct pgnode *n)
 	return lval_derive(v);
 }
 
+/* GROUPING(x) says which grouping set a row is of; it never looks at x. */
+static struct lval grouping(struct lin *l, struct lscope *s, const struct pgnode *n)
+{
+	(void)lin_exprs(l, s, pgnode_field(n, "args"));
+	return lval_vary();
+}
+
 static const struct {
 	const char *kind;
 	struct lval (*val)(struct lin *l, struct lscope *s, const struct pgnode *n);
 } kinds[] = {
     {"ColumnRef", lin_column_ref},
     {"A_Const", clean},
-    {"FuncCall", func_call},
+    {"FuncCall", lin_func_call},
     {"A_Expr", a_expr},
-    {"TypeCast", fold},
+    {"TypeCast", cast},
     {"BoolExpr", fold},
     {"ParamRef", clean},
     {"SubLink", sublink},
     {"CaseExpr", fold},
     {"CaseWhen", fold},
     {"CoalesceExpr", fold},
-    {"NullTest", fold},
+    {"NullTest", null_test},
     {"BooleanTest", fold},
     {"MinMaxExpr", fold},
     {"A_Indirection", indirection},
+    {"A_Indices", fold},
     {"A_ArrayExpr", fold},
     {"RowExpr", fold},
     {"List", fold},
     {"SortBy", fold},
     {"SQLValueFunction", clean},
-    {"CollateClause", fold},
+    {"CollateClause", collate},
     {"NamedArgExpr", fold},
     {"XmlExpr", fold},
     {"XmlSerialize", fold},
-    {"GroupingFunc", clean},
+    {"GroupingFunc", grouping},
     {"SetToDefault", clean},
     {"ResTarget", fold},
     {"MultiAssignRef", fold},
@@ -321,11 +231,12 @@ static const struct {
     {"Integer", clean},
     {"Float", clean},
     {"Boolean", clean},
+    {"BitString", clean},
 };
 
 struct lval lin_expr(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
-	struct lval v = lval_unknown("an expression that is not understood");
+	struct lval v = lval_lost("an expression that is not understood");
 	const char *kind = pgnode_kind(n);
 
 	if (n != NULL && n->type == PGN_LIST)
@@ -334,9 +245,10 @@ struct lval lin_expr(struct lin *l, struct lscope *s, const struct pgnode *n)
 			     n->child == NULL)) /* absent, or a null in a list */
 		return lval_clean;
 	if (!lin_enter(l))
-		return lval_unknown("too large to follow");
+		return lval_lost("too large to follow");
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kind, kinds[i].kind) == 0) {
+			lin_seen(n);
 			v = kinds[i].val(l, s, n);
 			break;
 		}

@@ -76,9 +76,47 @@ static const char *const state_functions[] = {
 	"pg_ls_*", "pg_logical_*", "xpath_table", "crosstab*", "connectby",
 };
 
-/* Others see the argument where no mask waits: pg_locks, random(), the number of rows, the clock. */
+/* Others see the argument where no mask waits: pg_locks, random(), the clock. */
 static const char *const telling_functions[] = {
-	"pg_advisory_*", "pg_try_advisory_*", "setseed", "generate_series", "pg_sleep*",
+	"pg_advisory_*", "pg_try_advisory_*", "setseed", "pg_sleep*",
+};
+
+/* Built-ins that may give more than one row (pg_proc.proretset). */
+static const char *const set_functions[] = {
+	"aclexplode", "generate_series", "generate_subscripts", "json_array_elements", "json_array_elements_text",
+	"json_each", "json_each_text", "json_object_keys", "json_populate_recordset", "json_to_recordset",
+	"jsonb_array_elements", "jsonb_array_elements_text", "jsonb_each", "jsonb_each_text", "jsonb_object_keys",
+	"jsonb_path_query", "jsonb_path_query_tz", "jsonb_populate_recordset", "jsonb_to_recordset",
+	"pg_available_extension_versions", "pg_available_extensions", "pg_config", "pg_cursor",
+	"pg_event_trigger_ddl_commands", "pg_event_trigger_dropped_objects", "pg_extension_update_paths",
+	"pg_get_backend_memory_contexts", "pg_get_catalog_foreign_keys", "pg_get_keywords",
+	"pg_get_multixact_members", "pg_get_publication_tables", "pg_get_replication_slots",
+	"pg_get_shmem_allocations", "pg_get_wal_resource_managers", "pg_hba_file_rules", "pg_ident_file_mappings",
+	"pg_listening_channels", "pg_lock_status", "pg_logical_*", "pg_ls_*", "pg_mcv_list_items",
+	"pg_options_to_table", "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_statement",
+	"pg_prepared_xact", "pg_show_*", "pg_snapshot_xip", "pg_stat_get_*", "pg_tablespace_databases",
+	"pg_timezone_abbrevs", "pg_timezone_names", "regexp_matches", "regexp_split_to_table", "string_to_table",
+	"ts_debug", "ts_parse", "ts_stat", "ts_token_type", "txid_snapshot_xip", "unnest", "xpath_table",
+	"crosstab*", "connectby", "dblink*",
+};
+
+/* Aggregates and window functions: of a constant they still make another value for each group (pg_proc.prokind). */
+static const char *const group_functions[] = {
+	"any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count",
+	"covar_pop", "covar_samp", "cume_dist", "dense_rank", "every", "first_value", "json_agg", "json_object_agg",
+	"jsonb_agg", "jsonb_object_agg", "lag", "last_value", "lead", "max", "min", "mode", "nth_value", "ntile",
+	"percent_rank", "percentile_cont", "percentile_disc", "range_agg", "range_intersect_agg", "rank",
+	"row_number", "stddev", "stddev_pop", "stddev_samp", "string_agg", "sum", "var_pop", "var_samp", "variance",
+	"xmlagg", "regr_*",
+};
+
+/* Built-ins that give another value for each row, or read what the statement may change. */
+static const char *const fresh_functions[] = {
+	"clock_timestamp", "gen_random_uuid", "lastval", "nextval", "currval", "random", "random_normal",
+	"timeofday", "setseed", "setval", "pg_nextoid", "uuid_generate_*", "gen_random_bytes", "txid_current",
+	"pg_current_xact_id", "statement_timestamp", "pg_current_wal_lsn", "pg_current_wal_insert_lsn",
+	"pg_try_advisory_*", "pg_advisory_*", "set_config", "current_setting", "uuidv4", "uuidv7", "pg_stat_get_*",
+	"pg_backend_memory_*", "lo_get", "loread",
 };
 
 /* Settings that take any text a session gives them; those with a dot are anybody's. */
@@ -92,20 +130,50 @@ static const char *const free_settings[] = {
 static const struct {
 	const char *name, *columns;
 } func_columns[] = {
-	{"generate_series", "="}, {"generate_subscripts", "="}, {"unnest", "="},
-	{"regexp_split_to_table", "="}, {"regexp_matches", "="}, {"string_to_table", "="},
-	{"json_array_elements", "value"}, {"jsonb_array_elements", "value"},
-	{"json_array_elements_text", "value"}, {"jsonb_array_elements_text", "value"},
-	{"json_object_keys", "="}, {"jsonb_object_keys", "="}, {"json_each", "key value"},
-	{"jsonb_each", "key value"}, {"json_each_text", "key value"},
-	{"jsonb_each_text", "key value"}, {"jsonb_path_query", "="},
-	{"jsonb_path_query_tz", "="},
-	{"aclexplode", "grantor grantee privilege_type is_grantable"},
-	{"pg_options_to_table", "option_name option_value"},
+	{"generate_series", "="}, {"generate_subscripts", "="}, {"unnest", "="}, {"regexp_split_to_table", "="},
+	{"regexp_matches", "="}, {"string_to_table", "="}, {"json_object_keys", "="}, {"jsonb_object_keys", "="},
+	{"jsonb_path_query", "="}, {"jsonb_path_query_tz", "="}, {"pg_snapshot_xip", "="},
+	{"txid_snapshot_xip", "="}, {"pg_tablespace_databases", "="}, {"current_database", "="},
+	{"current_schema", "="}, {"current_schemas", "="}, {"now", "="}, {"version", "="}, {"lower", "="},
+	{"upper", "="}, {"length", "="}, {"abs", "="}, {"random", "="}, {"string_to_array", "="},
+	{"regexp_match", "="}, {"concat", "="}, {"format", "="}, {"to_date", "="}, {"to_timestamp", "="},
+	{"to_char", "="}, {"date_trunc", "="}, {"current_setting", "="}, {"pg_backend_pid", "="},
+	{"pg_get_userbyid", "="}, {"pg_get_viewdef", "="}, {"pg_get_constraintdef", "="}, {"pg_get_indexdef", "="},
+	{"pg_get_expr", "="}, {"obj_description", "="}, {"col_description", "="}, {"pg_relation_size", "="},
+	{"pg_total_relation_size", "="}, {"pg_size_pretty", "="}, {"has_table_privilege", "="},
+	{"pg_table_is_visible", "="}, {"clock_timestamp", "="}, {"jsonb_build_object", "="},
+	{"json_build_object", "="}, {"jsonb_build_array", "="}, {"to_json", "="}, {"to_jsonb", "="},
+	{"row_to_json", "="}, {"array_to_string", "="}, {"split_part", "="}, {"substr", "="}, {"substring", "="},
+	{"replace", "="}, {"ascii", "="}, {"chr", "="},
+	{"aclexplode", "grantor grantee privilege_type is_grantable"}, {"json_array_elements", "value"},
+	{"json_array_elements_text", "value"}, {"json_each", "key value"}, {"json_each_text", "key value"},
+	{"jsonb_array_elements", "value"}, {"jsonb_array_elements_text", "value"}, {"jsonb_each", "key value"},
+	{"jsonb_each_text", "key value"},
+	{"pg_available_extension_versions", "name version superuser trusted relocatable schema requires comment"},
+	{"pg_available_extensions", "name default_version comment"}, {"pg_config", "name setting"},
+	{"pg_control_init", "max_data_alignment database_block_size blocks_per_segment wal_block_size bytes_per_wal_segment max_identifier_length max_index_columns max_toast_chunk_size large_object_chunk_size float8_pass_by_value data_page_checksum_version"},
+	{"pg_control_recovery", "min_recovery_end_lsn min_recovery_end_timeline backup_start_lsn backup_end_lsn end_of_backup_record_required"},
+	{"pg_control_system", "pg_control_version catalog_version_no system_identifier pg_control_last_modified"},
+	{"pg_cursor", "name statement is_holdable is_binary is_scrollable creation_time"},
+	{"pg_extension_update_paths", "source target path"},
+	{"pg_get_catalog_foreign_keys", "fktable fkcols pktable pkcols is_array is_opt"},
+	{"pg_get_keywords", "word catcode barelabel catdesc baredesc"}, {"pg_get_multixact_members", "xid mode"},
+	{"pg_get_object_address", "classid objid objsubid"},
+	{"pg_get_shmem_allocations", "name off size allocated_size"},
+	{"pg_get_wal_resource_managers", "rm_id rm_name rm_builtin"},
+	{"pg_identify_object", "type schema name identity"},
+	{"pg_identify_object_as_address", "type object_names object_args"},
+	{"pg_last_committed_xact", "xid timestamp roident"},
+	{"pg_mcv_list_items", "index values nulls frequency base_frequency"},
+	{"pg_options_to_table", "option_name option_value"}, {"pg_partition_ancestors", "relid"},
 	{"pg_partition_tree", "relid parentrelid isleaf level"},
-	{"pg_partition_ancestors", "relid"}, {"current_database", "="}, {"current_schema", "="},
-	{"now", "="}, {"version", "="}, {"lower", "="}, {"upper", "="}, {"length", "="},
-	{"abs", "="}, {"random", "="},
+	{"pg_prepared_xact", "transaction gid prepared ownerid dbid"},
+	{"pg_sequence_parameters", "start_value minimum_value maximum_value increment cycle_option cache_size data_type"},
+	{"pg_timezone_abbrevs", "abbrev utc_offset is_dst"}, {"pg_timezone_names", "name abbrev utc_offset is_dst"},
+	{"pg_walfile_name_offset", "file_name file_offset"},
+	{"pg_xact_commit_timestamp_origin", "timestamp roident"},
+	{"ts_debug", "alias description token dictionaries dictionary lexemes"}, {"ts_parse", "tokid token"},
+	{"ts_stat", "word ndoc nentry"}, {"ts_token_type", "tokid alias description"},
 };
 
 static bool matches(const char *entry, const char *name)
@@ -152,7 +220,7 @@ static void raise_column(struct lin *l, struct lcols *cols, const char *name)
 	if (name == NULL)
 		cols->rest = lval_mix(cols->rest, v);
 	else if (!seen)
-		lcols_add(l, cols, name, lval_mix(cols->rest, v), false);
+		lcols_add(l, cols, name, lval_mix(cols->rest, v));
 }
 
 void lin_system_columns(struct lin *l, const char *schema, const char *name, struct lcols *cols)
@@ -164,33 +232,40 @@ void lin_system_columns(struct lin *l, const char *schema, const char *name, str
 	}
 }
 
-bool lin_func_reads_state(const char *name)
+static bool in_list(const char *const *list, size_t n, const char *name)
 {
-	for (size_t i = 0; i < sizeof(state_functions) / sizeof(state_functions[0]); i++) {
-		if (matches(state_functions[i], name))
+	for (size_t i = 0; i < n; i++) {
+		if (matches(list[i], name))
 			return true;
 	}
 	return false;
 }
 
-bool lin_func_sizes(const char *name)
-{
-	static const char *const sizing[] = {"repeat", "array_fill", "lpad", "rpad"};
+#define IN_LIST(list, name) in_list(list, sizeof(list) / sizeof((list)[0]), name)
 
-	for (size_t i = 0; i < sizeof(sizing) / sizeof(sizing[0]); i++) {
-		if (strcmp(sizing[i], name) == 0)
-			return true;
-	}
-	return false;
+bool lin_func_reads_state(const char *name)
+{
+	return IN_LIST(state_functions, name);
 }
 
 bool lin_func_tells(const char *name)
 {
-	for (size_t i = 0; i < sizeof(telling_functions) / sizeof(telling_functions[0]); i++) {
-		if (matches(telling_functions[i], name))
-			return true;
-	}
-	return false;
+	return IN_LIST(telling_functions, name);
+}
+
+bool lin_func_fresh(const char *name)
+{
+	return IN_LIST(fresh_functions, name);
+}
+
+bool lin_func_groups(const char *name)
+{
+	return IN_LIST(group_functions, name);
+}
+
+bool lin_func_sets(const char *name)
+{
+	return IN_LIST(set_functions, name);
 }
 
 bool lin_setting_plain(const char *name)

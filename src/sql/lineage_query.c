@@ -1,42 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Queries: what columns a SELECT, VALUES or set operation gives, and WITH. Row selection
- * (WHERE, HAVING, LIMIT) does not taint results, except through equality (see lineage_from.c).
+ * Queries: what columns a SELECT, VALUES or set operation gives, and what its rows tell.
  */
 #include <stdio.h>
 
 #include "sql/lineage_int.h"
 
+#define RANGES_MAX 1u /* conditions of one query that compare parts of sensitive values: one bit for each row */
+#define EQUALS_MAX 4u /* conditions that find whole values */
+
 /* ---- select lists ---- */
+
+/* Behind columns at places not known there is more: what stands before them keeps its place, what follows is counted
+ * from the end. */
+static void add_open(struct lin *l, struct lcols *out, const struct lcols *from)
+{
+	struct lval more = lcols_whole(from);
+
+	if (out->open) {
+		more = lval_mix(more, out->rest);
+		for (size_t i = out->head; i < out->n; i++)
+			more = lval_mix(more, out->c[i]->v);
+		out->n = out->head;
+	} else {
+		out->head = out->n;
+		out->placed = true;
+	}
+	out->open = true;
+	out->rest = lval_derive(more);
+	(void)l;
+}
 
 static void add_all(struct lin *l, struct lcols *out, const struct lcols *from)
 {
 	if (from->open) {
-		*out = lcols_open(lval_mix(lcols_whole(out), lcols_whole(from)));
+		add_open(l, out, from);
 		return;
 	}
-	for (size_t i = 0; i < from->n && !out->open; i++) {
-		lcols_add(l, out, from->c[i]->name, from->c[i]->v, from->c[i]->made);
-		lcols_mixed(out, from->c[i]->mixed);
-	}
-}
-
-/* Does the expression take clear columns as well, or the place of the row? */
-static bool is_mixed(struct lin *l, struct lscope *s, const struct pgnode *val)
-{
-	const struct pgnode *n = val;
-
-	while (n != NULL) {
-		bool inner = n->key != NULL && strcmp(n->key, "subselect") == 0;
-		struct lcol *c = lin_column_of(l, s, n);
-
-		if (c != NULL && (c->mixed || c->v.what != LINEAGE_SENSITIVE))
-			return true;
-		if (pgnode_is(n, "FuncCall") && pgnode_field(n, "over") != NULL)
-			return true;
-		n = pgnode_walk(val, n, inner);
-	}
-	return false;
+	for (size_t i = 0; i < from->n; i++)
+		lcols_add(l, out, from->c[i]->name, from->c[i]->v);
 }
 
 /* *, t.*, s.t.*, (row).* */
@@ -44,8 +46,9 @@ static void add_star(struct lin *l, struct lscope *s, struct lcols *out, const s
 {
 	const struct pgnode *fields = pgnode_field(val, "fields");
 	size_t n = pgnode_len(fields);
-	const struct lcols unknown = lcols_open(lval_unknown("a row whose columns are not known"));
+	struct lcols unknown;
 	struct lrel *r = NULL;
+	bool maybe = false;
 
 	if (pgnode_is(val, "ColumnRef") && n == 1) {
 		for (size_t i = 0; i < s->n_items; i++)
@@ -60,11 +63,14 @@ static void add_star(struct lin *l, struct lscope *s, struct lcols *out, const s
 		const char *schema = n == 3 ? pgnode_str(pgnode_at(fields, 0)) : NULL,
 			   *name = pgnode_str(pgnode_at(fields, n - 2));
 
-		r = name != NULL ? lin_rel_of(s, schema, name) : NULL;
+		r = name != NULL ? lin_rel_of(l, s, schema, name, &maybe) : NULL;
 	}
-	add_all(l, out, r != NULL ? &r->cols : &unknown);
-	if (r == NULL)
-		out->rest = lval_mix(out->rest, lin_expr(l, s, val));
+	if (r != NULL) {
+		add_all(l, out, &r->cols);
+		return;
+	}
+	unknown = lcols_open(lval_mix(lval_unknown("a row whose columns are not known"), lin_value(l, s, val)));
+	add_all(l, out, &unknown);
 }
 
 static bool is_star(const struct pgnode *val)
@@ -82,219 +88,113 @@ struct lcols lin_targets(struct lin *l, struct lscope *s, const struct pgnode *l
 
 	for (const struct pgnode *t = pgnode_first(list); t != NULL; t = t->next) {
 		const struct pgnode *val = pgnode_field(t, "val");
+		struct lval v = lin_value(l, s, val); /* of a star, too: its parts are looked at */
 
-		if (is_star(val)) {
+		lin_seen(t);
+		if (is_star(val))
 			add_star(l, s, &out, val);
-		} else {
-			struct lval v = lin_expr(l, s, val);
-			struct lcol *c = lin_column_of(l, s, val);
-
-			if (out.open)
-				out.rest = lval_mix(out.rest, v);
-			else
-				lcols_add(l, &out, lin_output_name(t), v, c == NULL || c->made);
-			if (!out.open && v.what == LINEAGE_SENSITIVE)
-				lcols_mixed(&out, is_mixed(l, s, val));
-		}
+		else
+			lcols_add(l, &out, lin_output_name(t), v);
 	}
 	return out;
 }
 
-/* ---- WITH ---- */
-
-static bool is_write(const struct pgnode *q)
-{
-	return pgnode_is(q, "InsertStmt") || pgnode_is(q, "UpdateStmt") ||
-	       pgnode_is(q, "DeleteStmt");
-}
-
-struct lcte *lin_with(
-    struct lin *l, struct lscope *outer, struct lcte *env, const struct pgnode *with)
-{
-	bool recursive = pgnode_field_bool(with, "recursive");
-	struct lcte *all = env;
-
-	for (const struct pgnode *n = pgnode_first(pgnode_field(with, "ctes")); n != NULL;
-	     n = n->next) {
-		struct lcte *c = lin_alloc(l, sizeof(*c));
-
-		if (c == NULL)
-			return all;
-		*c = (struct lcte){.name = pgnode_field_str(n, "ctename"),
-		    .node = n,
-		    .recursive = recursive,
-		    .outer = outer,
-		    .env = all,
-		    .next = all};
-		all = c;
-	}
-	if (recursive) { /* each sees all, itself included */
-		for (struct lcte *c = all; c != env; c = c->next)
-			c->env = all;
-	}
-	for (struct lcte *c = all; c != env; c = c->next) {
-		if (is_write(pgnode_field(c->node, "ctequery"))) /* it runs, referenced or not */
-			(void)lin_cte_columns(l, c);
-	}
-	return all;
-}
-
-static bool cols_same(const struct lcols *a, const struct lcols *b)
-{
-	if (a->open || b->open || a->n != b->n)
-		return a->open && b->open && lval_same(a->rest, b->rest);
-	for (size_t i = 0; i < a->n; i++) {
-		if (!lval_same(a->c[i]->v, b->c[i]->v))
-			return false;
-	}
-	return true;
-}
-
-/* The non-recursive arm first; then the other with what is known so far, until nothing changes.
- * Values only rise in the lattice, so this ends; if not soon, nothing is known. */
-static struct lcols cte_recursive(struct lin *l, struct lcte *c, const struct pgnode *q)
-{
-	struct lcols now = lin_query(l, pgnode_field(q, "larg"), c->outer, c->env);
-
-	for (int round = 0; round < 6; round++) {
-		struct lcols arm, next;
-
-		c->cols = lcols_copy(l, &now);
-		lcols_rename(l, &c->cols, pgnode_field(c->node, "aliascolnames"));
-		for (size_t i = 0; i < c->cols.n; i++) /* what ends the rounds is a number of rows */
-			c->cols.c[i]->mixed = true;
-		c->state = CTE_BOUND;
-		arm = lin_query(l, pgnode_field(q, "rarg"), c->outer, c->env);
-		next = lcols_union(l, &now, &arm);
-		if (cols_same(&now, &next))
-			return next;
-		now = next;
-	}
-	return lcols_open(
-	    lval_mix(lcols_whole(&now), lval_unknown("a recursive query that is not followed")));
-}
-
-struct lcols lin_cte_columns(struct lin *l, struct lcte *c)
-{
-	const struct pgnode *q = pgnode_field(c->node, "ctequery");
-
-	if (c->state == CTE_DONE || c->state == CTE_BOUND)
-		return c->cols;
-	if (c->state == CTE_BUSY || !lin_enter(l))
-		return lcols_open(lval_unknown("a recursive query that is not followed"));
-	c->state = CTE_BUSY;
-	if (c->recursive && pgnode_is(q, "SelectStmt") && pgnode_field(q, "larg") != NULL &&
-	    pgnode_field(q, "withClause") == NULL &&
-	    strcmp(pgnode_field_str(q, "op"), "SETOP_UNION") == 0)
-		c->cols = cte_recursive(l, c, q);
-	else
-		c->cols = lin_query(l, q, c->outer, c->env);
-	lcols_rename(l, &c->cols, pgnode_field(c->node, "aliascolnames"));
-	if (pgnode_field(c->node, "search_clause") != NULL ||
-	    pgnode_field(c->node, "cycle_clause") != NULL)
-		c->cols =
-		    lcols_open(lval_mix(lcols_whole(&c->cols), lval_unknown("SEARCH or CYCLE")));
-	c->state = CTE_DONE;
-	lin_leave(l);
-	return c->cols;
-}
-
-/* ---- SELECT ---- */
+/* ---- VALUES ---- */
 
 static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode *lists)
 {
+	const struct pgnode *first = pgnode_first(lists);
 	struct lcols out = {0};
+	uint32_t src = lin_new_src(l);
 
-	for (const struct pgnode *row = pgnode_first(lists); row != NULL; row = row->next) {
+	for (const struct pgnode *row = first; row != NULL; row = row->next) {
 		size_t i = 0;
 
-		for (const struct pgnode *v = pgnode_first(row); v != NULL; v = v->next, i++) {
+		lin_seen(row);
+		for (const struct pgnode *n = pgnode_first(row); n != NULL; n = n->next, i++) {
+			struct lval v = lin_value(l, s, n);
 			char name[32];
 
 			if (i < out.n) {
-				out.c[i]->v = lval_mix(out.c[i]->v, lin_expr(l, s, v));
+				out.c[i]->v = lval_mix(out.c[i]->v, v);
 				continue;
 			}
-			if (row != pgnode_first(lists))
-				return lcols_open(lval_unknown("rows of VALUES differ"));
+			if (row != first)
+				return lcols_open(lval_lost("rows of VALUES differ"));
 			(void)snprintf(name, sizeof(name), "column%zu", i + 1);
-			lcols_add(l, &out, arena_strdup(&l->mem, name), lin_expr(l, s, v), true);
+			lcols_add(l, &out, arena_strdup(&l->mem, name), v);
 			if (out.open)
 				return out;
 		}
 	}
+	for (size_t i = 0; first != NULL && first->next != NULL && i < out.n; i++) { /* rows that somebody made up */
+		struct lval *v = &out.c[i]->v;
+
+		v->clear = true;
+		v->src = v->what == LINEAGE_CLEAN ? src : LIN_SRC_MANY;
+	}
 	return out;
 }
 
-static void row_key(struct lin *l, struct lscope *s, const struct pgnode *key)
-{
-	struct lval v = lin_expr(l, s, key);
+/* ---- SELECT ---- */
 
-	lin_note_choice(l, s, key);
-	if (!pgnode_is(key, "ColumnRef") && lin_taint_columns(l, s, key, v))
-		lin_note_write(l, v);
+static void row_settle(struct lin *l, struct lscope *s, struct lcols *out)
+{
+	if (s->told != NULL)
+		lcols_tell(l, out, *s->told);
+	out->told = s->told;
+	out->picked = s->picked;
 }
 
-/* Which rows come, and how many, tells the value of LIMIT and OFFSET; the first row of ORDER BY what its key compares. */
-static void row_choice(struct lin *l, struct lscope *s, const struct pgnode *q)
+static struct lcols set_operation(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
-	static const char *const counts[] = {"limitOffset", "limitCount"};
-	const struct pgnode *sort = pgnode_first(pgnode_field(q, "sortClause"));
-	const struct pgnode *key = pgnode_first(pgnode_field(q, "distinctClause"));
+	struct lcols a = lin_query(l, pgnode_field(q, "larg"), s->outer, s->ctes);
+	struct lcols b = lin_query(l, pgnode_field(q, "rarg"), s->outer, s->ctes);
+	bool keeps_all = strcmp(pgnode_field_str(q, "op"), "SETOP_UNION") == 0 && pgnode_field_bool(q, "all");
+	struct lcols u = lcols_union(l, &a, &b);
 
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		struct lval v = lin_expr(l, s, pgnode_field(q, counts[i]));
-
-		if (v.what == LINEAGE_SENSITIVE)
-			lin_note_write(l, v);
-	}
-	for (; sort != NULL; sort = sort->next)
-		row_key(l, s, pgnode_field(sort, "node"));
-	for (; key != NULL; key = key->next)
-		row_key(l, s, key);
-	lin_note_choice(l, s, pgnode_field(q, "groupClause"));
+	if (u.told != NULL)
+		lin_tell(l, s, *u.told);
+	if (u.picked != NULL)
+		lin_picked(l, s, *u.picked);
+	if (!keeps_all)
+		lin_row_match(l, s, &a, &b);
+	return u;
 }
 
-/* INTERSECT and EXCEPT find rows by all columns: what stands beside a piece of something sensitive tells it. */
-static void row_match(struct lin *l, const struct lcols *a, const struct lcols *b)
+static struct lcols plain_select(struct lin *l, struct lscope *s, const struct pgnode *q)
 {
-	for (size_t i = 0; i < a->n && i < b->n; i++) {
-		bool sa = a->c[i]->v.what == LINEAGE_SENSITIVE, sb = b->c[i]->v.what == LINEAGE_SENSITIVE;
+	struct lcols out;
 
-		if (sa != sb && (a->c[i]->piece || b->c[i]->piece))
-			lin_note_write(l, lval_mix(a->c[i]->v, b->c[i]->v));
-	}
+	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
+	     f = f->next)
+		lin_from_item(l, s, f);
+	lin_quals(l, s, pgnode_field(q, "whereClause"));
+	lin_quals(l, s, pgnode_field(q, "havingClause"));
+	for (const struct pgnode *w = pgnode_first(s->windows); w != NULL; w = w->next)
+		(void)lin_window_def(l, s, w);
+	out = lin_targets(l, s, pgnode_field(q, "targetList"));
+	return out;
 }
 
 static struct lcols select_columns(
     struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
-	/* They add nothing to the result, but what they call may keep what it is given. */
-	static const char *const unseen[] = {"groupClause", "sortClause", "distinctClause"};
-	struct lscope s = {
-	    .outer = outer, .ctes = ctes, .windows = pgnode_field(q, "windowClause")};
+	struct lscope s = {.outer = outer, .level = outer != NULL ? outer->level + 1 : 1, .ctes = ctes,
+	    .windows = pgnode_field(q, "windowClause")};
+	struct lcols out;
 
 	if (pgnode_field(q, "withClause") != NULL)
 		s.ctes = lin_with(l, outer, ctes, pgnode_field(q, "withClause"));
-	if (pgnode_field(q, "larg") != NULL) {
-		struct lcols a = lin_query(l, pgnode_field(q, "larg"), outer, s.ctes);
-		struct lcols b = lin_query(l, pgnode_field(q, "rarg"), outer, s.ctes);
-
-		if (strcmp(pgnode_field_str(q, "op"), "SETOP_UNION") != 0)
-			row_match(l, &a, &b);
-		return lcols_union(l, &a, &b);
-	}
-	if (pgnode_field(q, "valuesLists") != NULL)
-		return values(l, &s, pgnode_field(q, "valuesLists"));
-	for (const struct pgnode *f = pgnode_first(pgnode_field(q, "fromClause")); f != NULL;
-	     f = f->next)
-		lin_from_item(l, &s, f);
-	lin_quals(l, &s, pgnode_field(q, "whereClause"));
-	lin_quals(l, &s, pgnode_field(q, "havingClause"));
-	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
-		(void)lin_expr(l, &s, pgnode_field(q, unseen[i]));
-	row_choice(l, &s, q);
-	return lin_targets(l, &s, pgnode_field(q, "targetList"));
+	if (pgnode_field(q, "larg") != NULL)
+		out = set_operation(l, &s, q);
+	else if (pgnode_field(q, "valuesLists") != NULL)
+		out = values(l, &s, pgnode_field(q, "valuesLists"));
+	else
+		out = plain_select(l, &s, q);
+	lin_row_clauses(l, &s, q, &out);
+	row_settle(l, &s, &out);
+	return out;
 }
 
 struct lcols lin_query(
@@ -304,13 +204,38 @@ struct lcols lin_query(
 	struct lcols cols;
 
 	if (q == NULL || !lin_enter(l))
-		return lcols_open(lval_unknown("too large to follow"));
-	if (kind[0] == '\0' || strcmp(kind, "SelectStmt") == 0) /* an arm has no kind */
+		return lcols_open(lval_lost("too large to follow"));
+	if (kind[0] == '\0' || strcmp(kind, "SelectStmt") == 0) { /* an arm has no kind */
+		lin_seen(q);
 		cols = select_columns(l, q, outer, ctes);
-	else if (is_write(q))
+	} else if (lin_is_write(q)) {
+		lin_seen(q);
 		cols = lin_write(l, q, outer, ctes);
-	else
-		cols = lcols_open(lval_unknown("a statement that is not followed"));
+	} else {
+		cols = lcols_open(lval_lost("a statement that is not followed"));
+	}
 	lin_leave(l);
+	return cols;
+}
+
+struct lcols lin_query_apart(
+    struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
+{
+	unsigned ranges = l->n_ranges, equals = l->n_equals;
+	const struct lval *told = NULL;
+	struct lcols cols;
+
+	l->n_ranges = l->n_equals = 0;
+	cols = lin_query(l, q, outer, ctes);
+	if (l->n_ranges > RANGES_MAX)
+		told = l->range_by;
+	else if (l->n_equals > EQUALS_MAX)
+		told = l->equal_by;
+	l->n_ranges = ranges;
+	l->n_equals = equals;
+	if (cols.told == NULL && told != NULL) {
+		lcols_tell(l, &cols, *told);
+		cols.told = told;
+	}
 	return cols;
 }

@@ -52,26 +52,31 @@ static void put_named(struct lin *l, struct target *t, const char *name, struct 
 		put_anywhere(l, t, v);
 }
 
+bool lin_is_write(const struct pgnode *q)
+{
+	return pgnode_is(q, "InsertStmt") || pgnode_is(q, "UpdateStmt") ||
+	       pgnode_is(q, "DeleteStmt");
+}
+
 /* lower(email): what a mask shows of it is the same as before. */
-static const struct pgnode *case_folded(struct lin *l, const struct pgnode *n)
+static struct lval assigned(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
 	const struct pgnode *args = pgnode_field(n, "args");
-	const char *schema, *name;
+	struct lval v = lin_value(l, s, n);
 
-	if (!pgnode_is(n, "FuncCall") || pgnode_len(args) != 1)
-		return n;
-	lin_func_name(n, &schema, &name);
-	if ((strcmp(name, "lower") != 0 && strcmp(name, "upper") != 0) || !lin_func_pure(l, schema, name))
-		return n;
-	return pgnode_first(args);
+	if (v.whole && pgnode_is(n, "FuncCall") && pgnode_is(pgnode_first(args), "ColumnRef"))
+		v.derived = false;
+	return v;
 }
 
 /* UPDATE ... SET, ON CONFLICT DO UPDATE SET */
 static void assign(struct lin *l, struct lscope *s, struct target *t, const struct pgnode *list)
 {
 	for (const struct pgnode *n = pgnode_first(list); n != NULL; n = n->next) {
-		struct lval v = lin_expr(l, s, case_folded(l, pgnode_field(n, "val")));
+		struct lval v = lval_mix(assigned(l, s, pgnode_field(n, "val")),
+		    lval_settle(lin_exprs(l, s, pgnode_field(n, "indirection"))));
 
+		lin_seen(n);
 		put_named(l, t, pgnode_field_str(n, "name"), v);
 	}
 }
@@ -102,29 +107,57 @@ static struct lrel *target_add(
 {
 	const struct pgnode *alias = pgnode_field(rv, "alias");
 	const char *own = pgnode_field_str(rv, "relname");
-	struct lrel *r;
+	struct lrel *r, names = {0};
 
-	t->now = lin_table(l, NULL, rv);
+	t->now = lin_table(l, NULL, rv, &names);
 	t->home = lcols_copy(l, &t->now);
 	lscope_add_item(l, s, &t->now);
 	r = lscope_add_rel(
 	    l, s, alias != NULL ? pgnode_field_str(alias, "aliasname") : own, &t->now);
 	if (r != NULL && alias == NULL) {
-		r->table = own;
-		if (pgnode_field(rv, "schemaname") != NULL)
-			r->schema = pgnode_field_str(rv, "schemaname");
+		r->table = names.table;
+		r->schema = names.schema;
+		r->schema_unknown = names.schema_unknown;
 	}
 	return r;
+}
+
+/* ON CONFLICT: the index it means, and the rows that it changes. */
+static void conflict(struct lin *l, struct lscope *s, struct target *t, const struct pgnode *n)
+{
+	const struct pgnode *infer = pgnode_field(n, "infer");
+
+	if (n == NULL)
+		return;
+	lin_seen(n);
+	lin_seen(infer);
+	for (const struct pgnode *e = pgnode_first(pgnode_field(infer, "indexElems")); e != NULL; e = e->next) {
+		lin_seen(e);
+		(void)lin_value(l, s, pgnode_field(e, "expr"));
+	}
+	lin_quals(l, s, pgnode_field(infer, "whereClause"));
+	(void)lscope_add_rel(l, s, "excluded", &t->now);
+	lin_quals(l, s, pgnode_field(n, "whereClause"));
+	assign(l, s, t, pgnode_field(n, "targetList"));
+}
+
+/* What is told by how many rows are written stays in the table. */
+static void note_rows(struct lin *l, const struct lscope *s, const struct lcols *from)
+{
+	if (s->told != NULL)
+		lin_note_write(l, *s->told);
+	if (from->told != NULL)
+		lin_note_write(l, *from->told);
 }
 
 struct lcols lin_write(
     struct lin *l, const struct pgnode *q, struct lscope *outer, struct lcte *ctes)
 {
 	static const char *const froms[] = {"fromClause", "usingClause"};
-	const struct pgnode *conflict = pgnode_field(q, "onConflictClause");
-	struct lscope s = {.outer = outer, .ctes = ctes};
+	struct lscope s = {.outer = outer, .level = outer != NULL ? outer->level + 1 : 1, .ctes = ctes};
 	struct target t = {0};
-	struct lcols from = {0};
+	struct lcols from = {0}, out = {0};
+	struct lval v;
 	struct lrel *r;
 
 	if (pgnode_field(q, "withClause") != NULL)
@@ -139,16 +172,23 @@ struct lcols lin_write(
 	lin_quals(l, &s, pgnode_field(q, "whereClause"));
 	if (pgnode_field(q, "selectStmt") != NULL)
 		from = lin_query(l, pgnode_field(q, "selectStmt"), outer, s.ctes);
+	v = lin_value(l, &s, pgnode_field(q, "cols")); /* subscripts of what is written */
+	if (v.what == LINEAGE_SENSITIVE)
+		lin_note_write(l, v);
 	insert(l, &t, pgnode_field(q, "cols"), &from);
-	if (conflict != NULL)
-		(void)lscope_add_rel(l, &s, "excluded", &t.now);
+	conflict(l, &s, &t, pgnode_field(q, "onConflictClause"));
 	assign(l, &s, &t, pgnode_field(q, "targetList"));
-	assign(l, &s, &t, pgnode_field(conflict, "targetList"));
+	note_rows(l, &s, &from);
 	if (pgnode_field(q, "returningList") == NULL)
-		return (struct lcols){0};
+		return out;
 	if (s.n_items > 0 && r != NULL) { /* columns that are not known are held by value */
 		s.items[0].rest = t.now.rest;
 		r->cols.rest = t.now.rest;
 	}
-	return lin_targets(l, &s, pgnode_field(q, "returningList"));
+	out = lin_targets(l, &s, pgnode_field(q, "returningList"));
+	out.told = s.told != NULL ? s.told : from.told;
+	out.picked = s.picked != NULL ? s.picked : from.picked;
+	if (out.told != NULL)
+		lcols_tell(l, &out, *out.told);
+	return out;
 }

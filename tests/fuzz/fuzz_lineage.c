@@ -18,7 +18,7 @@ static bool find_relation(void *ctx, const char *schema, const char *name, struc
 	(void)ctx;
 	if (schema != NULL && strcmp(schema, "public") != 0)
 		return false;
-	*out = (struct catalog_rel){name[0] != 'v', 3, cols};
+	*out = (struct catalog_rel){name[0] != 'v', 3, cols, name[0] == 'o' ? NULL : "public"};
 	return name[0] == 'c' || name[0] == 'v' || name[0] == 'o';
 }
 
@@ -27,7 +27,7 @@ static void judge(const struct lineage_result *r)
 	for (size_t i = 0; i < r->n_stmts; i++) {
 		const struct lineage_stmt *s = &r->stmts[i];
 
-		if (!s->known && s->n_cols != 0)
+		if (!s->known && s->n_cols != (s->partly ? s->head + s->tail : 0))
 			abort();
 		for (size_t k = 0; k < s->n_cols; k++) {
 			if (s->cols[k].what == LINEAGE_SENSITIVE && s->cols[k].kind == 0)

@@ -32,7 +32,7 @@ static bool find_relation(void *ctx, const char *schema, const char *name, struc
 	(void)ctx;
 	if (name[0] != 't' || name[1] < '1' || name[1] > '3' || name[2] != '\0' || (schema != NULL && strcmp(schema, "public") != 0))
 		return false;
-	*out = (struct catalog_rel){true, 3, name[1] == '1' ? t1 : name[1] == '2' ? t2 : t3};
+	*out = (struct catalog_rel){true, 3, name[1] == '1' ? t1 : name[1] == '2' ? t2 : t3, "public"};
 	return true;
 }
 

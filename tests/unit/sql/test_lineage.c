@@ -47,7 +47,7 @@ static bool find_relation(void *ctx, const char *schema, const char *name, struc
 		return false;
 	for (size_t i = 0; i < sizeof(rels) / sizeof(rels[0]); i++) {
 		if (strcmp(rels[i].name, name) == 0) {
-			*out = (struct catalog_rel){rels[i].trusted, rels[i].n, rels[i].cols};
+			*out = (struct catalog_rel){rels[i].trusted, rels[i].n, rels[i].cols, "public"};
 			return true;
 		}
 	}
@@ -173,7 +173,7 @@ Test(lineage, expressions)
 		{"SELECT email || 'x', 'x' || id FROM customers", "DC"},
 		{"SELECT CASE WHEN email LIKE 'a%' THEN 1 ELSE 0 END FROM customers", "D"},
 		{"SELECT CASE id WHEN 1 THEN 'a' ELSE 'b' END FROM customers", "C"},
-		{"SELECT email LIKE 'a%', email > 'm', email = 'x', email IS NULL, email IN ('a','b') FROM customers", "DDDDD"},
+		{"SELECT email LIKE 'a%', email > 'm', email = 'x', email IS NULL, email IN ('a','b') FROM customers", "DDDCD"},
 		{"SELECT email BETWEEN 'a' AND 'b', email ~ 'x', NOT (email = 'x'), email IS DISTINCT FROM 'x' FROM customers", "DDDD"},
 		{"SELECT nullif(email,''), greatest(email,'a'), least(id, 3) FROM customers", "DDC"},
 		{"SELECT ARRAY[email, 'x'], ARRAY[id], ROW(id, email), (ARRAY[email])[1] FROM customers", "DCDD"},
@@ -274,7 +274,7 @@ Test(lineage, subqueries)
 		{"SELECT (SELECT email FROM customers LIMIT 1) AS v", "S"},
 		{"SELECT (SELECT count(*) FROM customers WHERE email LIKE 'a%')", "D"},
 		{"SELECT o.order_id, (SELECT c.country FROM customers c WHERE c.id = o.customer_id) FROM orders o", "CC"},
-		{"SELECT (SELECT c.country FROM customers c WHERE c.email = 'x')", "C"},
+		{"SELECT (SELECT c.country FROM customers c WHERE c.email = 'x')", "D"},
 		{"SELECT (SELECT true FROM customers WHERE email LIKE 'a%' LIMIT 1)", "D"},
 		{"SELECT ARRAY(SELECT email FROM customers), ARRAY(SELECT id FROM customers)", "DC"},
 		{"SELECT EXISTS (SELECT 1 FROM customers WHERE email = 'x')", "D"},
@@ -294,7 +294,7 @@ Test(lineage, subqueries)
 		{"SELECT t.case FROM (SELECT CASE WHEN true THEN email END FROM customers) t", "D"},
 		{"SELECT t.xmlelement FROM (SELECT xmlelement(name a, email) FROM customers) t", "D"},
 		{"SELECT id, (SELECT nosuch) FROM orders, customers", "CU"},
-		{"SELECT (SELECT country FROM (SELECT xmlconcat(email::xml) FROM customers) t) FROM customers", "D"},
+		{"SELECT (SELECT country FROM (SELECT xmlconcat(email::xml) FROM customers) t) FROM customers", "C"},
 		{"SELECT text FROM (SELECT email::text FROM customers) t", "m"},
 		{"SELECT email FROM (SELECT email::text FROM customers) t", "D"},
 	};
@@ -344,7 +344,7 @@ Test(lineage, sideways)
 		{"SELECT g FROM generate_series(1,9) g WHERE (SELECT ascii(email) = g FROM customers LIMIT 1)", "D"},
 		{"SELECT g FROM generate_series(1,9) g ORDER BY g = (SELECT ascii(email) FROM customers LIMIT 1) DESC LIMIT 1", "D"},
 		{"SELECT o.order_id FROM orders o ORDER BY abs(o.order_id - (SELECT ascii(email) FROM customers LIMIT 1)) LIMIT 1", "D"},
-		{"SELECT o.order_id, o.sku FROM orders o, customers c WHERE o.order_id BETWEEN ascii(c.email) AND ascii(c.email)", "DC"},
+		{"SELECT o.order_id, o.sku FROM orders o, customers c WHERE o.order_id BETWEEN ascii(c.email) AND ascii(c.email)", "Dm"},
 		{"SELECT o.order_id FROM orders o, customers c WHERE o.order_id + 0 = ascii(c.email)", "D"},
 		{"SELECT max(o.order_id) FROM orders o, customers c WHERE o.order_id <= ascii(c.email)", "D"},
 		{"SELECT o.order_id FROM orders o, customers c WHERE CASE WHEN o.order_id = ascii(c.email) THEN true END", "D"},
@@ -419,7 +419,7 @@ Test(lineage, functions_in_from)
 		{"SELECT v FROM customers c, LATERAL jsonb_each_text(to_jsonb(c)) AS j(k, v)", "D"},
 		{"SELECT r FROM customers c, regexp_split_to_table(c.email, '') r", "D"},
 		{"SELECT u FROM customers c, unnest(string_to_array(c.email, '@')) u", "D"},
-		{"SELECT a, b FROM customers c, unnest(ARRAY[1], ARRAY[c.email]) AS x(a, b)", "CD"},
+		{"SELECT a, b FROM customers c, unnest(ARRAY[1], ARRAY[c.email]) AS x(a, b)", "mD"},
 		{"SELECT * FROM unnest(ARRAY[1,2]) WITH ORDINALITY", "CC"},
 		{"SELECT x, n FROM unnest(ARRAY['a']) WITH ORDINALITY AS t(x, n)", "CC"},
 		{"SELECT * FROM ROWS FROM (generate_series(1,2), generate_series(3,4)) AS t(a, b)", "CC"},
@@ -535,13 +535,13 @@ Test(lineage, written)
 		{"SELECT count(*) FROM generate_series(1, 200) g WHERE g <= (SELECT ascii(email) FROM customers LIMIT 1)", "D"},
 		{"SELECT id FROM customers WHERE email LIKE 'a%' AND id < 9", "C"},
 		/* what stands beside the column that was compared */
-		{"SELECT v.l FROM customers c JOIN (VALUES (97, 'a')) v(n, l) ON v.n = ascii(c.email)", "D"},
+		{"SELECT v.l FROM customers c JOIN (VALUES (97, 'a'), (98, 'b')) v(n, l) ON v.n = ascii(c.email)", "D"},
 		{"SELECT o.sku FROM orders o, customers c WHERE o.order_id = ascii(c.email)", "D"},
 		{"SELECT o.sku FROM orders o, customers c WHERE int4eq(o.order_id, ascii(c.email))", "D"},
-		{"SELECT v.l FROM (VALUES (97, 'a')) v(n, l) WHERE v.n IN (SELECT ascii(email) FROM customers)", "D"},
-		{"SELECT v.l FROM (VALUES (97, 'a')) v(n, l) WHERE EXISTS (SELECT 1 FROM customers WHERE ascii(email) = v.n)", "D"},
-		{"SELECT v.l FROM (VALUES (97, 'a')) v(n, l) WHERE (SELECT ascii(email) = v.n FROM customers LIMIT 1)", "D"},
-		{"SELECT v.l FROM (VALUES (97, 'a')) v(n, l), customers c WHERE CASE ascii(email) WHEN v.n THEN true END", "D"},
+		{"SELECT v.l FROM (VALUES (97, 'a'), (98, 'b')) v(n, l) WHERE v.n IN (SELECT ascii(email) FROM customers)", "D"},
+		{"SELECT v.l FROM (VALUES (97, 'a'), (98, 'b')) v(n, l) WHERE EXISTS (SELECT 1 FROM customers WHERE ascii(email) = v.n)", "D"},
+		{"SELECT v.l FROM (VALUES (97, 'a'), (98, 'b')) v(n, l) WHERE (SELECT ascii(email) = v.n FROM customers LIMIT 1)", "D"},
+		{"SELECT v.l FROM (VALUES (97, 'a'), (98, 'b')) v(n, l), customers c WHERE CASE ascii(email) WHEN v.n THEN true END", "D"},
 		{"SELECT order_id FROM orders TABLESAMPLE bernoulli ((SELECT ascii(email) FROM customers LIMIT 1))", "D"},
 		{"SELECT o.sku FROM orders o JOIN customers c ON o.customer_id = c.id WHERE lower(c.email) = 'x'", "C"},
 		{"SELECT sku FROM orders WHERE customer_id IN (SELECT id FROM customers WHERE email LIKE '%@x.org')", "C"},
