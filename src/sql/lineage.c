@@ -260,6 +260,7 @@ static void statement_out(
 	}
 	column_out(&l->written, &out->written);
 	out->rows = l->rows;
+	out->searches = l->searches;
 	out->known = !cols->open;
 	out->partly = cols->open && cols->placed;
 	if (out->partly) {

@@ -29,6 +29,8 @@ struct lineage_stmt {
 	/* ... or what the presence, number, order or groups of its rows tell (not by the condition of a search): masks of
 	 * its columns would not hide that. written says what. */
 	bool rows;
+	/* A condition compares more than whole sensitive values with constants: it finds rows by a part or a range. */
+	bool searches;
 	/* With known == false: are the columns at least known as head many from the front (cols), others like rest, and
 	 * tail many at the end (cols + head)? Then n_cols is head + tail. */
 	bool partly;

@@ -283,6 +283,7 @@ void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals)
 	lin_picked(l, s, all.by);
 	if (all.range) {
 		l->n_ranges++;
+		l->searches = true;
 		l->range_by = lval_keep(l, all.by);
 	} else if (!all.by.clear) {
 		l->n_equals++;

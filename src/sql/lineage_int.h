@@ -108,6 +108,7 @@ struct lin {
 	unsigned n_ranges, n_equals; /* conditions on sensitive values so far, in what is one query */
 	const struct lval *range_by, *equal_by;
 	struct lval written; /* what goes where no mask waits for it */
+	bool searches;       /* some condition was a range */
 	bool rows;           /* ... as the number, order or presence of rows of the result */
 };
 
