@@ -46,15 +46,28 @@ static bool reads_plain_setting(
 	       setting != NULL && lin_setting_plain(setting);
 }
 
-struct lval lin_window_def(struct lin *l, struct lscope *s, const struct pgnode *w)
+/* The rows come out sorted as the window wants them. */
+static struct lval window_keys(struct lin *l, struct lscope *s, const struct pgnode *keys)
 {
-	static const char *const parts[] = {"partitionClause", "orderClause", "startOffset", "endOffset"};
 	struct lval v = lval_clean;
 
+	for (const struct pgnode *k = pgnode_first(keys); k != NULL; k = k->next) {
+		struct lval one = lin_value(l, s, pgnode_is(k, "SortBy") ? pgnode_field(k, "node") : k);
+
+		lin_seen(k);
+		lin_row_key(l, s, one);
+		v = lval_mix(v, one);
+	}
+	return v;
+}
+
+struct lval lin_window_def(struct lin *l, struct lscope *s, const struct pgnode *w)
+{
+	struct lval v = lval_mix(window_keys(l, s, pgnode_field(w, "partitionClause")), window_keys(l, s, pgnode_field(w, "orderClause")));
+
 	lin_seen(w);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		v = lval_mix(v, lin_expr(l, s, pgnode_field(w, parts[i])));
-	return lval_derive(v);
+	v = lval_mix(v, lin_value(l, s, pgnode_field(w, "startOffset")));
+	return lval_derive(lval_mix(v, lin_value(l, s, pgnode_field(w, "endOffset"))));
 }
 
 /* Ranks tell the order. */

@@ -97,13 +97,13 @@ struct lval lcols_whole(const struct lcols *cols)
 	return lval_derive(v);
 }
 
-/* One column of both arms. Whole columns of tables stay such; the rows are new ones. What was a constant in each arm
- * tells the arms apart. */
+/* One column of both arms. Whole columns of tables stay such, unless clear values would stand between sensitive ones; the
+ * rows are new ones. What was a constant in each arm tells the arms apart. */
 static struct lval union_val(struct lval a, struct lval b, uint32_t src)
 {
 	struct lval v = lval_mix(a, b);
 
-	v.whole = a.whole && b.whole;
+	v.whole = lval_whole_pair(a, b);
 	v.src = v.whole ? src : LIN_SRC_MANY;
 	v.clear = v.what != LINEAGE_SENSITIVE || !v.whole;
 	return v;

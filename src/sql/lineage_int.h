@@ -124,6 +124,8 @@ struct lval lval_derive(struct lval v);
 /* Its pick becomes a part of the value: nobody will ask for it later. */
 struct lval lval_settle(struct lval v);
 bool lval_same(struct lval a, struct lval b);
+/* Two values in one column: is each a whole column of the same sort? */
+bool lval_whole_pair(struct lval a, struct lval b);
 /* Does it tell something where it decides about rows? */
 bool lval_tells(struct lval v);
 const struct lval *lval_keep(struct lin *l, struct lval v);
@@ -210,6 +212,8 @@ bool lin_equal_columns(struct lin *l, struct lscope *s, struct lcol *a, struct l
 /* ---- lineage_rows.c ---- */
 /* ORDER BY, GROUP BY, DISTINCT, LIMIT, OFFSET of a level whose select list gave out. */
 void lin_row_clauses(struct lin *l, struct lscope *s, const struct pgnode *q, const struct lcols *out);
+/* Rows are sorted or grouped by v. */
+void lin_row_key(struct lin *l, struct lscope *s, struct lval v);
 /* UNION, INTERSECT, EXCEPT that compare rows. */
 void lin_row_match(struct lin *l, struct lscope *s, const struct lcols *a, const struct lcols *b);
 

@@ -27,7 +27,7 @@ static void merge_column(struct lin *l, struct lscope *s, struct lcols *out, str
 {
 	struct lval v = lval_mix(a->v, b->v);
 
-	v.whole = a->v.whole && b->v.whole;
+	v.whole = lval_whole_pair(a->v, b->v);
 	(void)lin_equal_columns(l, s, a, b);
 	lcols_add(l, out, a->name, v);
 }

@@ -6,7 +6,7 @@
  */
 #include "sql/lineage_int.h"
 
-static void row_key(struct lin *l, struct lscope *s, struct lval v)
+void lin_row_key(struct lin *l, struct lscope *s, struct lval v)
 {
 	if (!lval_tells(v))
 		return;
@@ -66,19 +66,19 @@ static void key(struct lin *l, struct lscope *s, const struct pgnode *n, const s
 	bool maybe = false;
 
 	if (output_numbered(out, n, &v)) {
-		row_key(l, s, v);
+		lin_row_key(l, s, v);
 		return;
 	}
 	if (name != NULL && column_first && lin_local_column(s, name, &maybe) != NULL && !maybe) {
-		row_key(l, s, own);
+		lin_row_key(l, s, own);
 		return;
 	}
 	if (name != NULL)
 		how = output_named(out, name, &v);
 	if (how != NAMED_NOT)
-		row_key(l, s, v);
+		lin_row_key(l, s, v);
 	if (how != NAMED_SURE || maybe)
-		row_key(l, s, own);
+		lin_row_key(l, s, own);
 }
 
 static void group_keys(struct lin *l, struct lscope *s, const struct pgnode *list, const struct lcols *out)
@@ -105,9 +105,9 @@ static void distinct_keys(struct lin *l, struct lscope *s, const struct pgnode *
 			continue;
 		}
 		for (size_t i = 0; i < out->n; i++) /* plain DISTINCT compares all of it */
-			row_key(l, s, out->c[i]->v);
+			lin_row_key(l, s, out->c[i]->v);
 		if (out->open)
-			row_key(l, s, out->rest);
+			lin_row_key(l, s, out->rest);
 	}
 }
 

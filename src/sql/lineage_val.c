@@ -82,6 +82,11 @@ bool lval_same(struct lval a, struct lval b)
 	return a.what == b.what && a.derived == b.derived && a.kind == b.kind && a.lost == b.lost;
 }
 
+bool lval_whole_pair(struct lval a, struct lval b)
+{
+	return a.whole && b.whole && a.what == b.what;
+}
+
 bool lval_tells(struct lval v)
 {
 	return v.what == LINEAGE_SENSITIVE || v.lost;

@@ -165,6 +165,11 @@ Test(lineage_rows, limits_orders_groups)
 	    "SELECT id, left(full_name, 1) x FROM customers ORDER BY x",
 	    "SELECT id, left(full_name, 1) FROM customers ORDER BY 2",
 	    "SELECT id, rank() OVER (ORDER BY full_name) AS r FROM customers ORDER BY r",
+	    "SELECT id, rank() OVER (ORDER BY left(full_name, 1)) FROM customers",
+	    "SELECT id, count(*) OVER (PARTITION BY full_name = 'Alice') FROM customers",
+	    "SELECT id, rank() OVER (ORDER BY full_name) FROM (SELECT id, full_name FROM customers UNION ALL VALUES (7, 'M')) c",
+	    "SELECT id, full_name FROM customers UNION ALL SELECT order_id, sku FROM orders ORDER BY 2",
+	    "SELECT order_id FROM (SELECT * FROM orders FULL JOIN (SELECT full_name AS sku FROM customers) c USING (sku)) x ORDER BY sku",
 	};
 	static const char *const masked[] = {
 	    "SELECT rank() OVER (ORDER BY left(full_name, 1)) FROM customers",
