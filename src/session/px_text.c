@@ -223,7 +223,8 @@ static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 		(void)snprintf(t->j.reason, sizeof(t->j.reason), ls->rows ? "%s: the number or order of its rows would tell %s" :
 		    "%s writes %s where it would be readable", t->facts.stmts[i].tag,
 		    ls->written.what == LINEAGE_SENSITIVE ? "masked data" : "data of unproven origin");
-		(void)str_copy(t->j.hint, sizeof(t->j.hint), "masked data may be copied with an operator's approval only");
+		(void)str_copy(t->j.hint, sizeof(t->j.hint), ls->rows ? "compare masked columns with constants only, and sort or group by whole ones" :
+		    "masked data may be copied with an operator's approval only");
 		return;
 	}
 }

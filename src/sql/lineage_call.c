@@ -35,15 +35,22 @@ bool lin_func_pure(struct lin *l, const char *schema, const char *name)
 	return is_builtin(l, schema, name) && !lin_func_reads_state(name);
 }
 
-/* current_setting('server_version'): a setting that cannot be made to hold a value of a table. The names of the
- * server's own list are as good. */
+/* current_setting('server_version'): a setting that cannot be made to hold a value of a table. The names of pg_settings
+ * are as good as its values. */
 static bool reads_plain_setting(
-    struct lin *l, const char *schema, const char *name, const struct pgnode *args)
+    struct lin *l, struct lscope *s, const char *schema, const char *name, const struct pgnode *args)
 {
 	const char *setting = pgnode_const_str(pgnode_first(args));
+	struct lval v;
 
-	return strcmp(name, "current_setting") == 0 && is_builtin(l, schema, name) &&
-	       setting != NULL && lin_setting_plain(setting);
+	if (strcmp(name, "current_setting") != 0 || !is_builtin(l, schema, name))
+		return false;
+	if (setting != NULL)
+		return lin_setting_plain(setting);
+	if (!pgnode_is(pgnode_first(args), "ColumnRef"))
+		return false;
+	v = lin_expr(l, s, pgnode_first(args));
+	return v.what == LINEAGE_CLEAN && v.rel != NULL && strcmp(v.rel, "pg_settings") == 0;
 }
 
 /* The rows come out sorted as the window wants them. */
@@ -190,7 +197,7 @@ struct lval lin_func_call(struct lin *l, struct lscope *s, const struct pgnode *
 		v = varies(v);
 	v.fresh = v.fresh || !pure || lin_func_fresh(name);
 	note_effects(l, s, n, name, pure, v);
-	if (v.what != LINEAGE_SENSITIVE && !pure && !reads_plain_setting(l, schema, name, args))
+	if (v.what != LINEAGE_SENSITIVE && !pure && !reads_plain_setting(l, s, schema, name, args))
 		return lval_mix(v, lval_unknown("a function that is not known to use only its arguments"));
 	return v;
 }

@@ -39,11 +39,12 @@ static struct lcte *cte_find(struct lscope *s, const char *name)
 }
 
 /* Columns of the server's own catalogue: many known values, so an equality with one is no join. */
-static struct lcols system_table(struct lin *l)
+static struct lcols system_table(struct lin *l, const char *name)
 {
 	struct lval v = lval_vary();
 
 	v.src = lin_new_src(l);
+	v.rel = name;
 	return lcols_open(v);
 }
 
@@ -63,7 +64,7 @@ static struct lcols base_table(struct lin *l, const char *schema, const char *na
 		for (size_t i = 0; system && i < cols.n; i++)
 			cols.c[i]->v.whole = false;
 	} else if (system) {
-		cols = system_table(l);
+		cols = system_table(l, name);
 		if (names->schema == NULL)
 			names->schema = "pg_catalog";
 	} else {

@@ -127,9 +127,11 @@ static struct lcols values(struct lin *l, struct lscope *s, const struct pgnode 
 				return out;
 		}
 	}
-	for (size_t i = 0; first != NULL && first->next != NULL && i < out.n; i++) { /* rows that somebody made up */
+	for (size_t i = 0; i < out.n; i++) { /* rows that somebody made up */
 		struct lval *v = &out.c[i]->v;
 
+		if (v->what == LINEAGE_SENSITIVE && first->next == NULL)
+			continue;
 		v->clear = true;
 		v->src = v->what == LINEAGE_CLEAN ? src : LIN_SRC_MANY;
 	}
