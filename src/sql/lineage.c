@@ -92,20 +92,24 @@ static struct lval explain_runs(struct lin *l, const struct pgnode *q)
 	return lval_unknown("EXPLAIN ANALYZE");
 }
 
-/* A plan without ANALYZE repeats the user's own constants; functions that are not built in might be
- * folded. */
-static struct lval explain_val(struct lin *l, const struct pgnode *n)
+/* Estimates of rows and widths come from statistics of the values. */
+static bool explain_estimates(struct lin *l, const struct pgnode *q, bool costs)
 {
-	const struct pgnode *q = pgnode_field(n, "query");
+	struct lval written = l->written;
+	bool rows = l->rows;
 
-	for (const struct pgnode *o = pgnode_first(pgnode_field(n, "options")); o != NULL;
-	     o = o->next) {
-		const char *name = pgnode_field_str(o, "defname");
+	if (is_query(q))
+		(void)query_columns(l, q);
+	else
+		l->seen_sensitive = true; /* not followed */
+	l->written = written; /* it does not run */
+	l->rows = rows;
+	return costs && l->seen_sensitive;
+}
 
-		if (strcmp(name, "analyze") == 0 &&
-		    (pgnode_field(o, "arg") == NULL || !option_is_off(pgnode_field(o, "arg"))))
-			return explain_runs(l, q);
-	}
+/* Functions that are not built in might be folded. */
+static bool explain_folds(struct lin *l, const struct pgnode *q)
+{
 	for (const struct pgnode *f = q; f != NULL; f = pgnode_walk(q, f, false)) {
 		const char *schema, *name;
 
@@ -115,8 +119,31 @@ static struct lval explain_val(struct lin *l, const struct pgnode *n)
 		if (!pgfunc_is_read(schema, name) ||
 		    (l->cat->shadowed != NULL &&
 			l->cat->shadowed(l->cat->ctx, schema[0] ? schema : NULL, name)))
-			return lval_unknown("EXPLAIN of a function that is not built in");
+			return true;
 	}
+	return false;
+}
+
+/* A plan without ANALYZE repeats the user's own constants. */
+static struct lval explain_val(struct lin *l, const struct pgnode *n)
+{
+	const struct pgnode *q = pgnode_field(n, "query");
+	bool costs = true;
+
+	for (const struct pgnode *o = pgnode_first(pgnode_field(n, "options")); o != NULL;
+	     o = o->next) {
+		const char *name = pgnode_field_str(o, "defname");
+		bool off = pgnode_field(o, "arg") != NULL && option_is_off(pgnode_field(o, "arg"));
+
+		if (strcmp(name, "analyze") == 0 && !off)
+			return explain_runs(l, q);
+		if (strcmp(name, "costs") == 0)
+			costs = !off;
+	}
+	if (explain_folds(l, q))
+		return lval_unknown("EXPLAIN of a function that is not built in");
+	if (explain_estimates(l, q, costs))
+		return lval_unknown("estimates from masked data; EXPLAIN (COSTS OFF) shows the plan");
 	return lval_clean;
 }
 

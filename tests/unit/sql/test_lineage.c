@@ -545,7 +545,10 @@ Test(lineage, utility)
 {
 	static const struct expectation t[] = {
 		{"SHOW server_version", "C"}, {"SHOW TimeZone", "C"}, {"SHOW application_name", "U"}, {"SHOW a.b", "U"}, {"SHOW ALL", "CUC"},
-		{"EXPLAIN SELECT * FROM customers WHERE email='x@example.com'", "C"},
+		{"EXPLAIN SELECT * FROM customers WHERE email='x@example.com'", "U"},
+		{"EXPLAIN (COSTS off) SELECT * FROM customers WHERE email='x@example.com'", "C"},
+		{"EXPLAIN (COSTS off, COSTS on) SELECT * FROM customers", "U"}, {"EXPLAIN SELECT id FROM customers WHERE country = 'DE'", "C"},
+		{"EXPLAIN UPDATE customers SET status = 'x' WHERE email LIKE 'a%'", "U"}, {"EXPLAIN UPDATE orders SET status = 'x'", "C"},
 		{"EXPLAIN (COSTS off, ANALYZE off) SELECT 1", "C"},
 		{"EXPLAIN ANALYZE SELECT email FROM customers", "U"},
 		{"EXPLAIN (ANALYZE) SELECT 1", "U"},
