@@ -53,8 +53,8 @@ static bool reads_plain_setting(
 	return v.what == LINEAGE_CLEAN && v.rel != NULL && strcmp(v.rel, "pg_settings") == 0;
 }
 
-/* The rows come out sorted as the window wants them. */
-static struct lval window_keys(struct lin *l, struct lscope *s, const struct pgnode *keys)
+/* The rows come out sorted as the window wants them. Groups of whole values are what GROUP BY shows; their order is not. */
+static struct lval window_keys(struct lin *l, struct lscope *s, const struct pgnode *keys, bool groups)
 {
 	struct lval v = lval_clean;
 
@@ -63,14 +63,15 @@ static struct lval window_keys(struct lin *l, struct lscope *s, const struct pgn
 
 		lin_seen(k);
 		lin_row_key(l, s, one);
-		v = lval_mix(v, one);
+		if (!groups || !one.whole)
+			v = lval_mix(v, one);
 	}
 	return v;
 }
 
 struct lval lin_window_def(struct lin *l, struct lscope *s, const struct pgnode *w)
 {
-	struct lval v = lval_mix(window_keys(l, s, pgnode_field(w, "partitionClause")), window_keys(l, s, pgnode_field(w, "orderClause")));
+	struct lval v = lval_mix(window_keys(l, s, pgnode_field(w, "partitionClause"), true), window_keys(l, s, pgnode_field(w, "orderClause"), false));
 
 	lin_seen(w);
 	v = lval_mix(v, lin_value(l, s, pgnode_field(w, "startOffset")));

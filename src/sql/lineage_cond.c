@@ -124,7 +124,7 @@ static struct cond value_cond(struct lin *l, struct lscope *s, struct lval v, bo
 	if (lval_tells(v)) {
 		c.sensitive = true;
 		c.range = !whole;
-		if (v.clear || v.fresh || v.pick != NULL)
+		if (v.clear || v.fresh || v.pick != NULL || v.src == LIN_SRC_MANY)
 			lin_tell(l, s, v);
 		return c;
 	}
@@ -186,9 +186,28 @@ static struct cond in_cond(struct lin *l, struct lscope *s, const struct pgnode 
 	return c;
 }
 
+/* (tenant, email) = (1, 'x'), IN of such, (name, id) > ('x', 5): of one row with constants */
+static bool row_cond(struct lin *l, struct lscope *s, const struct pgnode *q, struct lval v, struct cond *c)
+{
+	const struct pgnode *row = pgnode_field(q, "lexpr");
+
+	if (!pgnode_is(row, "RowExpr") || !(finds_whole(q) || compares(q)) || !is_constant(lin_expr(l, s, pgnode_field(q, "rexpr"))) || v.lost ||
+	    v.fresh || v.pick != NULL || v.src == LIN_SRC_MANY)
+		return false;
+	for (const struct pgnode *a = pgnode_first(pgnode_field(row, "args")); a != NULL; a = a->next) {
+		struct lval one = lin_expr(l, s, a);
+
+		if (!one.whole && !is_constant(one))
+			return false;
+	}
+	*c = (struct cond){.sensitive = true, .range = !finds_whole(q), .src = v.src, .by = v};
+	return true;
+}
+
 static struct cond simple_cond(struct lin *l, struct lscope *s, const struct pgnode *q, bool *changed)
 {
 	struct lval v, a, b;
+	struct cond row;
 
 	if (pgnode_is(q, "SubLink") && pgnode_field(q, "testexpr") != NULL)
 		return in_cond(l, s, q, changed);
@@ -200,6 +219,8 @@ static struct cond simple_cond(struct lin *l, struct lscope *s, const struct pgn
 	if (a.whole && b.whole && !v.lost && v.pick == NULL &&
 	    (finds_whole(q) || (compares(q) && a.what == b.what))) /* salary > boss.salary: as ORDER BY would say */
 		return join_cond(l, s, q, a, b, changed);
+	if (row_cond(l, s, q, v, &row))
+		return row;
 	return value_cond(l, s, v, finds_whole(q) && ((a.whole && is_constant(b)) || (b.whole && is_constant(a))));
 }
 
@@ -207,12 +228,12 @@ static struct cond simple_cond(struct lin *l, struct lscope *s, const struct pgn
 
 static struct cond any_cond(struct lin *l, struct lscope *s, const struct pgnode *q, bool *changed);
 
-/* Several conditions on sensitive values in one: when clear ones tell them apart, each answers for other rows. Not
- * when all is about the same row: that has one answer. */
+/* Several conditions on sensitive values in one: when clear ones tell them apart, each answers for other rows. To find
+ * whole values in one row of one relation is still one answer for that row. */
 static struct cond bool_cond(struct lin *l, struct lscope *s, const struct pgnode *q, bool *changed)
 {
 	struct cond all = {.by = lval_clean};
-	bool apart = false;
+	bool apart = false, ranges = false;
 	unsigned n = 0;
 
 	for (const struct pgnode *a = pgnode_first(pgnode_field(q, "args")); a != NULL; a = a->next) {
@@ -221,13 +242,14 @@ static struct cond bool_cond(struct lin *l, struct lscope *s, const struct pgnod
 		if (c.sensitive) {
 			all.by = n++ == 0 ? c.by : lval_mix(all.by, c.by);
 			apart |= c.clear;
+			ranges |= c.clear && c.range;
 			all.sensitive = true;
 		}
 		all.range |= c.range;
 		all.clear |= c.clear;
 		all.src = src_mix(all.src, c.src);
 	}
-	if (n > 1 && apart && (all.src == LIN_SRC_MANY || all.src == LIN_SRC_NONE))
+	if (n > 1 && (ranges || (apart && (all.src == LIN_SRC_MANY || all.src == LIN_SRC_NONE))))
 		lin_tell(l, s, all.by);
 	return all;
 }
