@@ -85,9 +85,10 @@ struct px_rel *px_rel_by_name(struct pgproxy *x, const char *schema, const char 
 
 static bool catalog_relation(void *ctx, const char *schema, const char *name, struct catalog_rel *out)
 {
-	struct px_rel *r = px_rel_by_name(ctx, schema, name);
+	struct pgproxy *x = ctx;
+	struct px_rel *r = px_rel_by_name(x, schema, name);
 
-	if (r == NULL)
+	if (r == NULL || (x->n_catalog_cols > COLS_MAX && r == &x->rels[x->n_rels - 1])) /* the last one may lack columns */
 		return false;
 	*out = (struct catalog_rel){r->trusted, r->n_cols, r->cols, r->schema};
 	return true;
@@ -157,6 +158,8 @@ static bool view_follow(struct pgproxy *x, struct px_rel *r, bool last)
 	for (size_t i = 0; settled && i < ls->n_cols; i++)
 		if (ls->cols[i].what == LINEAGE_UNKNOWN && !last)
 			settled = false;
+	for (size_t i = 0; settled && i < ls->n_cols; i++)
+		r->cols[i].derived = ls->cols[i].what != LINEAGE_CLEAN && (ls->cols[i].what == LINEAGE_UNKNOWN || ls->cols[i].derived);
 	for (size_t i = 0; settled && i < ls->n_cols; i++)
 		r->cols[i].kind = ls->cols[i].what == LINEAGE_CLEAN ? 0
 		    : ls->cols[i].what == LINEAGE_UNKNOWN            ? PII_OTHER

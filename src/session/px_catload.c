@@ -94,7 +94,7 @@ static int column_row(struct pgproxy *x, struct pg_row *row)
 		r->attnums = xreallocarray(r->attnums, r->cap, sizeof(*r->attnums));
 	}
 	r->attnums[r->n_cols] = (int16_t)span_num(f[5]);
-	r->cols[r->n_cols].name = span_dup(f[6]);
+	r->cols[r->n_cols] = (struct catalog_col){.name = span_dup(f[6])};
 	r->cols[r->n_cols].kind = r->oid < FIRST_USER_OID ? system_kind(r->name, r->cols[r->n_cols].name)
 							    : (int)detect_by_name(r->schema, r->name, r->cols[r->n_cols].name, (uint32_t)span_num(f[7]));
 	r->n_cols++;

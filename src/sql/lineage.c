@@ -34,7 +34,7 @@ static struct lcols query_columns(struct lin *l, const struct pgnode *q)
 static const char *const quiet[] = {
 	"TransactionStmt", "VariableSetStmt", "DeallocateStmt", "ClosePortalStmt", "DiscardStmt",
 	"ListenStmt", "UnlistenStmt", "NotifyStmt", "LockStmt", "CreateStmt", "DropStmt", "TruncateStmt",
-	"AlterTableStmt", "RenameStmt", "IndexStmt", "CreateSeqStmt", "AlterSeqStmt",
+	"RenameStmt", "IndexStmt", "CreateSeqStmt", "AlterSeqStmt",
 	"CreateSchemaStmt", "GrantStmt", "GrantRoleStmt", "CommentStmt", "VacuumStmt",
 	"RefreshMatViewStmt", "ReindexStmt", "ClusterStmt", "CheckPointStmt", "ConstraintsSetStmt",
 	"CreateExtensionStmt", "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt", "CreateEnumStmt",
@@ -222,6 +222,29 @@ static struct lcols named_columns(struct lin *l, const struct pgnode *n, unsigne
 	return flags & LINEAGE_INNER ? cols : (struct lcols){0};
 }
 
+/* ALTER TABLE ... TYPE ... USING, and generated columns: values of one column become another's. */
+static struct lcols alter_columns(struct lin *l, const struct pgnode *n)
+{
+	const struct pgnode *rel = pgnode_field(n, "relation");
+	struct lscope s = {.level = 1};
+	struct lrel names = {0};
+	struct lcols cols;
+
+	if (rel == NULL)
+		return (struct lcols){0};
+	cols = lin_table(l, NULL, rel, &names);
+	lin_rel_add(l, &s, NULL, pgnode_field_str(rel, "relname"), &cols);
+	for (const struct pgnode *e = n; e != NULL; e = pgnode_walk(n, e, false)) {
+		struct lval v = lval_clean;
+
+		if (e->key != NULL && (strcmp(e->key, "raw_default") == 0 || strcmp(e->key, "raw_expr") == 0))
+			v = lin_value(l, &s, e);
+		if (v.what == LINEAGE_SENSITIVE)
+			lin_note_write(l, v);
+	}
+	return (struct lcols){0};
+}
+
 /* The columns of the statement's result; open: not known. */
 static struct lcols statement_columns(struct lin *l, const struct pgnode *n, unsigned flags)
 {
@@ -243,6 +266,8 @@ static struct lcols statement_columns(struct lin *l, const struct pgnode *n, uns
 		return copy_columns(l, n);
 	if (pgnode_is(n, "FetchStmt"))
 		return pgnode_field_bool(n, "ismove") ? (struct lcols){0} : lcols_open(unknown);
+	if (pgnode_is(n, "AlterTableStmt"))
+		return alter_columns(l, n);
 	if (IN_LIST(n, quiet))
 		return (struct lcols){0};
 	lin_note_write(l, unknown);

@@ -47,6 +47,7 @@ struct lineage_result {
 struct catalog_col {
 	const char *name;
 	int kind; /* 0 = not sensitive, else the caller's kind */
+	bool derived; /* sensitive, but an expression of a view rather than the whole value */
 };
 
 struct catalog_rel {

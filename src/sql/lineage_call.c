@@ -166,6 +166,7 @@ static struct lval varies(struct lval v)
 static void note_effects(struct lin *l, struct lscope *s, const struct pgnode *n, const char *name, bool pure, struct lval v)
 {
 	v = lval_settle(v);
+	l->effects += !pure || lin_func_acts(name);
 	if (v.what == LINEAGE_SENSITIVE && (!pure || lin_func_tells(name))) /* pg_notify, set_config, setval: it may keep it */
 		lin_note_write(l, v);
 	if (lval_tells(v) && (!pure || lin_func_sets(name)) && !(pure && lin_func_fixed(l, s, n)))

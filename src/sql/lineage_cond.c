@@ -157,11 +157,12 @@ static void in_pair(struct lin *l, struct lscope *s, const struct pgnode *test, 
 		c->clear |= a.what != LINEAGE_SENSITIVE;
 		if (x != NULL)
 			*changed |= raise(x, b);
-	} else if (a.clear || a.fresh || (a.what == LINEAGE_SENSITIVE && v.lost)) {
-		lin_tell(l, s, v);
-	} else if (a.what == LINEAGE_SENSITIVE) {
-		c->range |= !a.whole;
+		return;
 	}
+	if (a.clear || v.fresh || v.lost || (b.what == LINEAGE_SENSITIVE && b.clear) || (a.what == b.what && !(a.whole && b.whole)))
+		lin_tell(l, s, v);
+	c->src = src_mix(c->src, b.what == LINEAGE_SENSITIVE ? b.src : LIN_SRC_NONE);
+	c->range |= a.what == LINEAGE_SENSITIVE ? !a.whole : !b.whole || !is_constant(a);
 }
 
 static struct cond in_cond(struct lin *l, struct lscope *s, const struct pgnode *q, bool *changed)
@@ -295,6 +296,7 @@ static bool conjuncts(struct lin *l, struct lscope *s, const struct pgnode *q, s
 void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals)
 {
 	struct cond all = {.by = lval_clean};
+	unsigned effects = l->effects;
 
 	if (quals == NULL)
 		return;
@@ -302,6 +304,8 @@ void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals)
 		;
 	if (!all.sensitive)
 		return;
+	if (l->effects != effects) /* what runs depends on it */
+		lin_note_write(l, all.by);
 	lin_picked(l, s, all.by);
 	if (all.range) {
 		l->n_ranges++;

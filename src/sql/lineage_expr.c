@@ -168,11 +168,13 @@ static struct lval clean(struct lin *l, struct lscope *s, const struct pgnode *n
 	return lval_clean;
 }
 
-/* Every field of the node is an expression, a list of them, or a name or type. */
+/* Every field of the node is an expression, a list of them, or a name or type. Parts of it may run or not run, as a value
+ * says: CASE WHEN email LIKE 'a%' THEN pg_advisory_lock(1) END. */
 static struct lval fold(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
 	static const char *const skip[] = {"typeName", "collname", "name"};
 	struct lval v = lval_clean;
+	unsigned effects = l->effects;
 
 	for (const struct pgnode *f = n->child; f != NULL; f = f->next) {
 		bool skipped = f->type != PGN_OBJ && f->type != PGN_LIST;
@@ -183,6 +185,8 @@ static struct lval fold(struct lin *l, struct lscope *s, const struct pgnode *n)
 			continue;
 		v = lval_mix(v, f->type == PGN_LIST ? lin_exprs(l, s, f) : lin_expr(l, s, f));
 	}
+	if (l->effects != effects && lval_settle(v).what == LINEAGE_SENSITIVE)
+		lin_note_write(l, lval_settle(v));
 	return lval_derive(v);
 }
 

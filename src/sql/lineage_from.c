@@ -16,7 +16,8 @@ static struct lval column_val(struct lin *l, const struct catalog_rel *rel, cons
 	if (c->kind == 0)
 		return (struct lval){.what = LINEAGE_CLEAN, .clear = true, .whole = true, .src = src};
 	l->touched = true;
-	return (struct lval){.what = LINEAGE_SENSITIVE, .whole = true, .kind = c->kind, .src = src, .rel = name, .col = c->name};
+	return (struct lval){.what = LINEAGE_SENSITIVE, .whole = !c->derived, .derived = c->derived, .kind = c->kind, .src = src, .rel = name,
+	    .col = c->name};
 }
 
 static struct lcols catalog_columns(struct lin *l, const struct catalog_rel *rel, const char *name)

@@ -105,6 +105,7 @@ struct lin {
 	bool touched;        /* a relation with sensitive or unknown columns was looked at */
 	bool seen_sensitive; /* a sensitive column was used */
 	unsigned lowest;     /* the outermost level in which a name was found */
+	unsigned effects;    /* calls so far that somebody else can see */
 	unsigned n_ranges, n_equals; /* conditions on sensitive values so far, in what is one query */
 	const struct lval *range_by, *equal_by;
 	struct lval written; /* what goes where no mask waits for it */
@@ -253,6 +254,8 @@ void lin_system_columns(struct lin *l, const char *schema, const char *name, str
 bool lin_func_reads_state(const char *name);
 /* Built-ins whose arguments come out elsewhere: in a lock's number, the next random(), the time. */
 bool lin_func_tells(const char *name);
+/* Built-ins whose mere call shows elsewhere. */
+bool lin_func_acts(const char *name);
 /* Built-ins that give another value each time. */
 bool lin_func_fresh(const char *name);
 /* Aggregates and window functions. */

@@ -119,6 +119,9 @@ static const char *const fresh_functions[] = {
 	"pg_backend_memory_*", "lo_get", "loread",
 };
 
+/* Others see that they were called. */
+static const char *const acting_functions[] = {"nextval", "setval", "set_config", "pg_notify", "lo_*", "pg_cancel_backend", "pg_terminate_backend"};
+
 /* Settings that take any text a session gives them; those with a dot are anybody's. */
 static const char *const free_settings[] = {
 	"application_name", "local_preload_libraries", "session_preload_libraries",
@@ -251,6 +254,11 @@ bool lin_func_reads_state(const char *name)
 bool lin_func_tells(const char *name)
 {
 	return IN_LIST(telling_functions, name);
+}
+
+bool lin_func_acts(const char *name)
+{
+	return IN_LIST(acting_functions, name) || lin_func_tells(name);
 }
 
 bool lin_func_fresh(const char *name)

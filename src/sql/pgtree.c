@@ -575,11 +575,14 @@ int pgtree_read_json(struct span json, struct pgtree **out, struct why *w)
 	int r = tree_read(t, json, false, w);
 
 	*out = NULL;
-	if (r == 0)
-		*out = t;
-	else
+	if (r != 0) {
 		pgtree_free(t);
-	return r;
+		return r;
+	}
+	if (tree_index(t) != 0) /* any JSON may be read; only this shape has statements */
+		t->n_stmts = 0;
+	*out = t;
+	return 0;
 }
 
 size_t pgtree_count(const struct pgtree *t)

@@ -78,7 +78,7 @@ const char *pgnode_const_str(const struct pgnode *n);
 /* Walk without recursion: the node after n in pre-order inside root, or NULL. skip: do not enter n's children. */
 const struct pgnode *pgnode_walk(const struct pgnode *root, const struct pgnode *n, bool skip);
 
-/* For fuzzing and tests: read JSON of that shape without any parser behind it. */
+/* For fuzzing and tests: read JSON of that shape without any parser behind it; without "stmts" it has no statements. */
 int pgtree_read_json(struct span json, struct pgtree **out, struct why *w) MUST_CHECK;
 
 #endif

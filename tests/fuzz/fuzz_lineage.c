@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool find_relation(void *ctx, const char *schema, const char *name, struct catalog_rel *out)
 {
-	static const struct catalog_col cols[] = {{"id", 0}, {"email", 2}, {"status", 0}};
+	static const struct catalog_col cols[] = {{"id", 0, false}, {"email", 2, false}, {"status", 0, false}};
 
 	(void)ctx;
 	if (schema != NULL && strcmp(schema, "public") != 0)

@@ -19,21 +19,21 @@ static const struct {
 	const struct catalog_col *cols;
 	size_t n;
 } rels[] = {
-	{"customers", true, COLS({"id", 0}, {"full_name", NAME}, {"email", EMAIL}, {"phone", PHONE}, {"ssn", NATIONAL},
-				 {"birth_date", BIRTH}, {"address", ADDRESS}, {"city", ADDRESS}, {"country", 0}, {"status", 0},
-				 {"created_at", 0}, {"email_verified", 0}, {"loyalty_points", 0})},
-	{"orders", true, COLS({"order_id", 0}, {"customer_id", 0}, {"order_no", 0}, {"product_name", 0}, {"sku", 0}, {"status", 0},
-			      {"amount", 0}, {"checksum", 0}, {"tracking_no", 0}, {"invoice_no", 0}, {"qty", 0})},
-	{"payments", true, COLS({"id", 0}, {"order_no", 0}, {"amount", 0}, {"card_no", CARD}, {"iban", IBAN}, {"gateway_ref", 0})},
-	{"employees", true, COLS({"id", 0}, {"name", NAME}, {"email", EMAIL}, {"salary", MONEY}, {"manager_id", 0}, {"department", 0})},
-	{"catalog", true, COLS({"gtin13", 0}, {"name", 0}, {"author", NAME}, {"price", 0})},
-	{"http_log", true, COLS({"id", 0}, {"client", IP}, {"path", 0}, {"app_version", 0})},
-	{"vendors", true, COLS({"vendor_id", 0}, {"company_name", 0}, {"contact_person", NAME})},
-	{"tickets", true, COLS({"id", 0}, {"customer_id", 0}, {"payload", TEXT})},
-	{"log", true, COLS({"id", 0}, {"msg", 0})},
-	{"v_customers", false, COLS({"id", 0}, {"mail", 0})},
-	{"pgbench_accounts", true, COLS({"aid", 0}, {"bid", 0}, {"abalance", 0}, {"filler", 0})},
-	{"pg_stat_activity", true, COLS({"pid", 0}, {"usename", 0}, {"query", 0}, {"state", 0})},
+	{"customers", true, COLS({"id", 0, false}, {"full_name", NAME, false}, {"email", EMAIL, false}, {"phone", PHONE, false}, {"ssn", NATIONAL, false},
+				 {"birth_date", BIRTH, false}, {"address", ADDRESS, false}, {"city", ADDRESS, false}, {"country", 0, false}, {"status", 0, false},
+				 {"created_at", 0, false}, {"email_verified", 0, false}, {"loyalty_points", 0, false})},
+	{"orders", true, COLS({"order_id", 0, false}, {"customer_id", 0, false}, {"order_no", 0, false}, {"product_name", 0, false}, {"sku", 0, false}, {"status", 0, false},
+			      {"amount", 0, false}, {"checksum", 0, false}, {"tracking_no", 0, false}, {"invoice_no", 0, false}, {"qty", 0, false})},
+	{"payments", true, COLS({"id", 0, false}, {"order_no", 0, false}, {"amount", 0, false}, {"card_no", CARD, false}, {"iban", IBAN, false}, {"gateway_ref", 0, false})},
+	{"employees", true, COLS({"id", 0, false}, {"name", NAME, false}, {"email", EMAIL, false}, {"salary", MONEY, false}, {"manager_id", 0, false}, {"department", 0, false})},
+	{"catalog", true, COLS({"gtin13", 0, false}, {"name", 0, false}, {"author", NAME, false}, {"price", 0, false})},
+	{"http_log", true, COLS({"id", 0, false}, {"client", IP, false}, {"path", 0, false}, {"app_version", 0, false})},
+	{"vendors", true, COLS({"vendor_id", 0, false}, {"company_name", 0, false}, {"contact_person", NAME, false})},
+	{"tickets", true, COLS({"id", 0, false}, {"customer_id", 0, false}, {"payload", TEXT, false})},
+	{"log", true, COLS({"id", 0, false}, {"msg", 0, false})},
+	{"v_customers", false, COLS({"id", 0, false}, {"mail", 0, false})},
+	{"pgbench_accounts", true, COLS({"aid", 0, false}, {"bid", 0, false}, {"abalance", 0, false}, {"filler", 0, false})},
+	{"pg_stat_activity", true, COLS({"pid", 0, false}, {"usename", 0, false}, {"query", 0, false}, {"state", 0, false})},
 };
 
 static bool find_relation(void *ctx, const char *schema, const char *name, struct catalog_rel *out)

@@ -24,8 +24,8 @@ static const char schema_sql[] =
 	"INSERT INTO t2 VALUES ('1', 'x', 'SecretX3'), ('3', 'z', 'SecretX1');"
 	"INSERT INTO t3 VALUES ('x', 'y', 'SecretX4'), ('SecretX5', '1', '2')"; /* c of t3 is sensitive too */
 
-static const struct catalog_col t1[] = {{"a", 0}, {"b", 1}, {"c", 0}}, t2[] = {{"a", 0}, {"b", 0}, {"d", 1}},
-				t3[] = {{"c", 1}, {"d", 0}, {"e", 1}};
+static const struct catalog_col t1[] = {{"a", 0, false}, {"b", 1, false}, {"c", 0, false}}, t2[] = {{"a", 0, false}, {"b", 0, false}, {"d", 1, false}},
+				t3[] = {{"c", 1, false}, {"d", 0, false}, {"e", 1, false}};
 
 static bool find_relation(void *ctx, const char *schema, const char *name, struct catalog_rel *out)
 {

@@ -3,7 +3,8 @@
  * Non-interference on a real server: two schemas that differ in sensitive values only. The values are equal where they
  * were equal and sort as they sorted, so that what is documented (equality, order) is the same in both; everything else
  * differs: letters, lengths, numbers. Random statements run in both; what lineage neither holds nor masks must be the
- * same, row by row. Statements that search by a part of a value are counted apart. Connection from the PG*
+ * same, row by row. Statements that search by a part of a value are
+ * counted apart, unless what they search for is found alike in both. Connection from the PG*
  * environment; see pg_lineage.sh. Prints TAP.
  */
 #include <libpq-fe.h>
@@ -29,7 +30,7 @@ static const char schema_sql[] =
     "SET enable_hashjoin = off; SET enable_hashagg = off; SET enable_mergejoin = off; SET enable_material = off; SET jit = off;"
     "SET max_parallel_workers_per_gather = 0; SET statement_timeout = '2s'";
 
-static const struct catalog_col p_cols[] = {{"id", 0}, {"s", 1}, {"k", 2}, {"c", 0}}, q_cols[] = {{"id", 0}, {"s", 1}, {"k", 2}, {"d", 0}};
+static const struct catalog_col p_cols[] = {{"id", 0, false}, {"s", 1, false}, {"k", 2, false}, {"c", 0, false}}, q_cols[] = {{"id", 0, false}, {"s", 1, false}, {"k", 2, false}, {"d", 0, false}};
 
 static bool find_relation(void *ctx, const char *schema, const char *name, struct catalog_rel *out)
 {
@@ -42,6 +43,7 @@ static bool find_relation(void *ctx, const char *schema, const char *name, struc
 
 static unsigned seed;
 static struct buf sql;
+static bool gentle; /* conditions on sensitive columns are few, and hold for the same rows in both */
 
 static unsigned pick(unsigned n)
 {
@@ -95,7 +97,13 @@ static void condition(int depth)
 	    "$ between $ and $", "@ is null", "$ = any (array(#))", "@ = (#T)", "($,@) = ($,@)", "case when ? then ? else ? end",
 	    "($,@) in (select $,@ from &)", "@ is distinct from @", "not exists (#)"};
 
-	write_pattern(depth <= 0 ? ONE_OF(leaf) : pick(3) == 0 ? ONE_OF(leaf) : ONE_OF(deep), depth - 1);
+	static const char *const gentle_leaf[] = {"a.id=b.id", "s>'m'", "k<60", "id>1", "c='x'", "s is null", "a.s=b.s", "upper(s) like 'A%'", "b.s>'m'"};
+	static const char *const gentle_deep[] = {"? and ?", "? or ?", "not (?)", "exists (#)", "id in (#)", "c in (#T)", "a.id in (#)", "not exists (#)"};
+
+	if (gentle)
+		write_pattern(depth <= 0 || pick(2) == 0 ? ONE_OF(gentle_leaf) : ONE_OF(gentle_deep), depth - 1);
+	else
+		write_pattern(depth <= 0 ? ONE_OF(leaf) : pick(3) == 0 ? ONE_OF(leaf) : ONE_OF(deep), depth - 1);
 }
 
 static void from(int depth)
@@ -212,13 +220,14 @@ static void round_one(PGconn *db, struct tally *t)
 	struct lineage_result r;
 	PGresult *a, *b;
 
+	gentle = pick(2) == 0;
 	statement(1 + (int)pick(4));
 	pgsql_lineage(buf_span(&sql), &cat, &r);
 	if (r.n_stmts != 1 || !r.stmts[0].known) {
 		t->refused++;
 	} else if (r.stmts[0].rows || r.stmts[0].written.what == LINEAGE_SENSITIVE) {
 		t->held++;
-	} else if (r.stmts[0].searches) {
+	} else if (r.stmts[0].searches && !gentle) {
 		t->searches++;
 	} else {
 		a = run(db, "one");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "lineage_cat.h"
+#include "sql/pgtree.h"
 
 static bool is_held(const struct lineage_stmt *s)
 {
@@ -250,6 +251,14 @@ Test(lineage_rows, conditions)
 	    "SELECT 1 UNION ALL SELECT 2 LIMIT (SELECT CASE WHEN pg_try_advisory_lock(ascii(full_name)) THEN 1 ELSE 2 END FROM customers WHERE id = 2)",
 	    "SELECT id FROM customers WINDOW w AS (ORDER BY pg_try_advisory_lock(ascii(full_name)))",
 	    "WITH x AS (SELECT pg_advisory_lock(ascii(full_name)) FROM customers) SELECT 1",
+	    "SELECT CASE WHEN full_name LIKE 'A%' THEN pg_advisory_lock(65) WHEN full_name LIKE 'B%' THEN pg_advisory_lock(66) END FROM customers",
+	    "SELECT coalesce(nullif(full_name, 'A'), set_config('a.b', 'x', false)) FROM customers",
+	    "SELECT full_name LIKE 'A%' AND nextval('s') > 0 FROM customers",
+	    "SELECT id FROM customers WHERE full_name LIKE 'A%' AND pg_try_advisory_lock(65)",
+	    "SELECT id FROM customers WHERE CASE left(full_name, 1) WHEN 'A' THEN pg_try_advisory_lock(65) ELSE pg_try_advisory_lock(66) END",
+	    "SELECT CASE WHEN EXISTS (SELECT 1 FROM customers WHERE full_name LIKE 'A%') THEN pg_sleep(2) END",
+	    "ALTER TABLE customers ALTER COLUMN country TYPE text USING full_name",
+	    "ALTER TABLE customers ADD COLUMN x text GENERATED ALWAYS AS (left(full_name, 1)) STORED",
 	};
 	static const char *const masked[] = {
 	    "SELECT EXISTS (SELECT 1 FROM customers WHERE id = 1 AND full_name LIKE 'A%')",
@@ -390,9 +399,49 @@ Test(lineage_rows, stays_clear)
 	    {"SELECT c.ctid, c.id FROM customers c WHERE c.email = 'x'", "CC"},
 	    {"SELECT id FROM customers WHERE to_tsvector('simple', full_name) @@ to_tsquery('simple', 'x')", "C"},
 	    {"SELECT id FROM customers WHERE md5(email) = 'x'", "C"},
+	    {"SELECT CASE WHEN id > 5 THEN nextval('s') END, full_name FROM customers", "Cm"},
+	    {"ALTER TABLE customers ALTER COLUMN status TYPE int USING status::int", ""},
+	    {"ALTER TABLE customers ADD COLUMN x text DEFAULT 'y'", ""},
 	    {"SELECT public.customers.id, public.orders.sku FROM public.customers, public.orders", "CC"},
 	};
 
 	for (size_t i = 0; i < N(t); i++)
 		check_clear(&t[i]);
+}
+
+/* What the parser may learn: a field, a node, a flag that no rule knows. The statement is understood without it. */
+static void check_json(const char *select_more, const char *target_more, bool known)
+{
+	static char json[2048];
+	struct pgtree *t = NULL;
+	struct lineage_result r;
+	struct why w;
+
+	(void)snprintf(json, sizeof(json),
+	    "{\"version\":150001,\"stmts\":[{\"stmt\":{\"SelectStmt\":{\"targetList\":[{\"ResTarget\":{\"val\":{\"ColumnRef\":{\"fields\":"
+	    "[{\"String\":{\"sval\":\"id\"}}]}}%s}}],\"fromClause\":[{\"RangeVar\":{\"relname\":\"customers\",\"inh\":true,"
+	    "\"relpersistence\":\"p\"}}],\"limitOption\":\"LIMIT_OPTION_DEFAULT\",\"op\":\"SETOP_NONE\"%s}}}]}",
+	    target_more, select_more);
+	cr_assert_eq(pgtree_read_json(span_str(json), &t, &w), 0, "%s", json);
+	pgsql_lineage_tree(t, &cat, 0, &r);
+	cr_assert_eq(r.n_stmts, 1u);
+	cr_expect_eq(r.stmts[0].known, known, "%s", json);
+	cr_expect_eq(r.stmts[0].rows, !known, "%s", json);
+	cr_expect(known || !r.stmts[0].partly || r.stmts[0].cols[0].what != LINEAGE_CLEAN, "%s", json);
+	lineage_clear(&r);
+	pgtree_free(t);
+}
+
+Test(lineage_rows, what_no_rule_has_read_makes_everything_unknown)
+{
+	check_json("", "", true);
+	check_json(",\"whereClause\":{\"A_Const\":{\"boolval\":{\"boolval\":true}}}", "", true);
+	check_json(",\"qualifyClause\":{\"ColumnRef\":{\"fields\":[{\"String\":{\"sval\":\"email\"}}]}}", "", false);
+	check_json(",\"newFlag\":true", "", false);
+	check_json(",\"newList\":[1]", "", false);
+	check_json(",\"whereClause\":{\"JsonQuery\":{\"arg\":{\"A_Const\":{}}}}", "", false);
+	check_json(",\"sortClause\":[{\"SortBy\":{\"node\":{\"A_Const\":{}},\"collation\":{\"A_Const\":{}}}}]", "", false);
+	check_json(",\"lockingClause\":[{\"LockingClause\":{\"strength\":\"LCS_FORUPDATE\"}}]", "", true);
+	check_json("", ",\"returningOld\":true", false);
+	check_json("", ",\"name\":\"x\"", true);
 }
