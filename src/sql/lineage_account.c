@@ -8,155 +8,171 @@
 #include "sql/lineage_int.h"
 
 /* Fields of each kind, space-separated. With '+' it holds expressions, queries or relations, and each of these must
- * have been marked; without, it holds names, types and switches only. */
+ * have been marked; without, it holds names, types and switches only. Sorted by kind. */
 static const struct {
 	const char *kind, *fields;
 } kinds[] = {
-    {"SelectStmt", "+distinctClause intoClause +targetList +fromClause +whereClause +groupClause groupDistinct +havingClause "
-		   "+windowClause +valuesLists +sortClause +limitOffset +limitCount limitOption lockingClause +withClause op all +larg +rarg"},
-    {"InsertStmt", "relation +cols +selectStmt +onConflictClause +returningList +withClause override"},
-    {"UpdateStmt", "relation +targetList +whereClause +fromClause +returningList +withClause"},
-    {"DeleteStmt", "relation +usingClause +whereClause +returningList +withClause"},
-    {"OnConflictClause", "action +infer +targetList +whereClause"},
-    {"InferClause", "+indexElems +whereClause conname"},
-    {"IndexElem", "name +expr indexcolname collation opclass opclassopts ordering nulls_ordering"},
-    {"WithClause", "+ctes recursive"},
-    {"CommonTableExpr", "ctename aliascolnames ctematerialized +ctequery search_clause cycle_clause"},
-    {"ResTarget", "name +indirection +val"},
-    {"SortBy", "+node sortby_dir sortby_nulls useOp"},
-    {"WindowDef", "name refname +partitionClause +orderClause frameOptions +startOffset +endOffset"},
-    {"GroupingSet", "kind +content"},
-    {"RangeVar", "catalogname schemaname relname inh relpersistence alias"},
-    {"JoinExpr", "jointype isNatural +larg +rarg usingClause join_using_alias +quals alias rtindex"},
-    {"RangeSubselect", "lateral +subquery alias"},
-    {"RangeFunction", "lateral ordinality is_rowsfrom +functions alias coldeflist"},
-    {"RangeTableSample", "+relation method +args +repeatable"},
-    {"RangeTableFunc", "lateral +docexpr +rowexpr +namespaces +columns alias"},
-    {"RangeTableFuncCol", "colname typeName for_ordinality is_not_null +colexpr +coldefexpr"},
-    {"ColumnRef", "fields"},
-    {"ParamRef", "number"},
+    {"A_ArrayExpr", "+elements"},
     {"A_Const", "ival fval boolval sval bsval isnull val"},
     {"A_Expr", "kind name +lexpr +rexpr"},
-    {"BoolExpr", "boolop +args"},
-    {"TypeCast", "+arg typeName"},
-    {"CollateClause", "+arg collname"},
-    {"FuncCall", "funcname +args +agg_order +agg_filter +over agg_within_group agg_star agg_distinct func_variadic funcformat"},
-    {"A_Star", ""},
     {"A_Indices", "is_slice +lidx +uidx"},
     {"A_Indirection", "+arg +indirection"},
-    {"A_ArrayExpr", "+elements"},
-    {"SubLink", "subLinkType subLinkId +testexpr operName +subselect"},
+    {"A_Star", ""},
+    {"BitString", ""},
+    {"BoolExpr", "boolop +args"},
+    {"Boolean", ""},
+    {"BooleanTest", "+arg booltesttype"},
     {"CaseExpr", "+arg +args +defresult"},
     {"CaseWhen", "+expr +result"},
     {"CoalesceExpr", "+args"},
-    {"MinMaxExpr", "op +args"},
-    {"NullTest", "+arg nulltesttype argisrow"},
-    {"BooleanTest", "+arg booltesttype"},
-    {"RowExpr", "+args row_format colnames"},
-    {"SQLValueFunction", "op typmod"},
-    {"XmlExpr", "op name +named_args arg_names +args xmloption"},
-    {"XmlSerialize", "xmloption +expr typeName"},
+    {"CollateClause", "+arg collname"},
+    {"ColumnRef", "fields"},
+    {"CommonTableExpr", "ctename aliascolnames ctematerialized +ctequery search_clause cycle_clause"},
+    {"DeleteStmt", "relation +usingClause +whereClause +returningList +withClause"},
+    {"Float", ""},
+    {"FuncCall", "funcname +args +agg_order +agg_filter +over agg_within_group agg_star agg_distinct func_variadic funcformat"},
     {"GroupingFunc", "+args"},
-    {"SetToDefault", ""},
+    {"GroupingSet", "kind +content"},
+    {"IndexElem", "name +expr indexcolname collation opclass opclassopts ordering nulls_ordering"},
+    {"InferClause", "+indexElems +whereClause conname"},
+    {"InsertStmt", "relation +cols +selectStmt +onConflictClause +returningList +withClause override"},
+    {"Integer", ""},
+    {"JoinExpr", "jointype isNatural +larg +rarg usingClause join_using_alias +quals alias rtindex"},
+    {"List", "+items"},
+    {"MinMaxExpr", "op +args"},
     {"MultiAssignRef", "+source colno ncolumns"},
     {"NamedArgExpr", "+arg name argnumber"},
-    {"List", "+items"},
+    {"NullTest", "+arg nulltesttype argisrow"},
+    {"OnConflictClause", "action +infer +targetList +whereClause"},
+    {"ParamRef", "number"},
+    {"RangeFunction", "lateral ordinality is_rowsfrom +functions alias coldeflist"},
+    {"RangeSubselect", "lateral +subquery alias"},
+    {"RangeTableFunc", "lateral +docexpr +rowexpr +namespaces +columns alias"},
+    {"RangeTableFuncCol", "colname typeName for_ordinality is_not_null +colexpr +coldefexpr"},
+    {"RangeTableSample", "+relation method +args +repeatable"},
+    {"RangeVar", "catalogname schemaname relname inh relpersistence alias"},
+    {"ResTarget", "name +indirection +val"},
+    {"RowExpr", "+args row_format colnames"},
+    {"SQLValueFunction", "op typmod"},
+    {"SelectStmt", "+distinctClause intoClause +targetList +fromClause +whereClause +groupClause groupDistinct +havingClause "
+         "+windowClause +valuesLists +sortClause +limitOffset +limitCount limitOption lockingClause +withClause op all +larg +rarg"},
+    {"SetToDefault", ""},
+    {"SortBy", "+node sortby_dir sortby_nulls useOp"},
     {"String", ""},
-    {"Integer", ""},
-    {"Float", ""},
-    {"Boolean", ""},
-    {"BitString", ""},
+    {"SubLink", "subLinkType subLinkId +testexpr operName +subselect"},
+    {"TypeCast", "+arg typeName"},
+    {"UpdateStmt", "relation +targetList +whereClause +fromClause +returningList +withClause"},
+    {"WindowDef", "name refname +partitionClause +orderClause frameOptions +startOffset +endOffset"},
+    {"WithClause", "+ctes recursive"},
+    {"XmlExpr", "op name +named_args arg_names +args xmloption"},
+    {"XmlSerialize", "xmloption +expr typeName"},
 };
+
+enum { NOT_SEEN = 0, SEEN, PLAIN };
+
+static void mark(const struct pgnode *n, int how)
+{
+	((struct pgnode *)(uintptr_t)n)->seen = (uint8_t)how;
+}
 
 void lin_seen(const struct pgnode *n)
 {
 	if (n != NULL)
-		((struct pgnode *)(uintptr_t)n)->seen = true;
+		mark(n, SEEN);
 }
 
 void lin_forget_seen(const struct pgnode *root)
 {
 	for (const struct pgnode *n = root; n != NULL; n = pgnode_walk(root, n, false))
-		((struct pgnode *)(uintptr_t)n)->seen = false;
+		mark(n, NOT_SEEN);
+}
+
+/* Fields of a fixed type have no kind of their own in the tree. */
+static const char *kind_of(const struct pgnode *n)
+{
+	static const struct {
+		const char *key, *kind;
+	} fixed[] = {{"onConflictClause", "OnConflictClause"}, {"infer", "InferClause"}, {"over", "WindowDef"}};
+
+	if (n->kind != NULL)
+		return n->kind;
+	for (size_t i = 0; n->key != NULL && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		if (strcmp(n->key, fixed[i].key) == 0)
+			return fixed[i].kind;
+	}
+	return "";
 }
 
 static const char *fields_of(const struct pgnode *n)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(kinds[i].kind, n->kind) == 0)
-			return kinds[i].fields;
+	const char *kind = kind_of(n);
+	size_t lo = 0, hi = sizeof(kinds) / sizeof(kinds[0]);
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int d = strcmp(kind, kinds[mid].kind);
+
+		if (d == 0)
+			return kinds[mid].fields;
+		if (d < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
 	}
 	return NULL;
 }
 
-/* How a field of that kind counts. */
-enum part { PART_UNKNOWN, PART_PLAIN, PART_READ };
-
-static enum part part_of(const char *fields, const char *key)
+/* How a field of that kind counts: '+', ' ' plain, or 0: not known. */
+static char field_of(const char *fields, const char *key)
 {
 	size_t len = strlen(key);
 
 	while (*fields != '\0') {
-		bool read = *fields == '+';
+		char how = *fields == '+' ? '+' : ' ';
 		size_t n;
 
-		fields += read;
+		fields += how == '+';
 		n = strcspn(fields, " ");
 		if (n == len && memcmp(fields, key, n) == 0)
-			return read ? PART_READ : PART_PLAIN;
+			return how;
 		fields += n;
 		fields += *fields == ' ';
 	}
-	return PART_UNKNOWN;
+	return 0;
 }
 
-/* Plain names need no rule; nor does a null in a list. */
+/* Every field of the node is known; names, types and switches need no rule. */
+static bool fields_known(const struct pgnode *n)
+{
+	const char *fields = fields_of(n);
+
+	if (fields == NULL)
+		return false;
+	for (const struct pgnode *f = n->child; f != NULL; f = f->next) {
+		char how = f->key != NULL ? field_of(fields, f->key) : 0;
+
+		if (how == 0)
+			return false;
+		if (how == ' ')
+			mark(f, PLAIN);
+	}
+	return true;
+}
+
+/* Names and nulls in a list need no rule. */
 static bool needs_rule(const struct pgnode *n)
 {
 	return n->type == PGN_OBJ && !n->scalar_kind && !pgnode_is(n, "A_Star") && (n->kind != NULL || n->child != NULL);
 }
 
-/* An arm of a set operation and such have no kind of their own. */
-static const char *fixed_fields(const struct pgnode *n)
-{
-	static const struct {
-		const char *key, *kind;
-	} fixed[] = {{"onConflictClause", "OnConflictClause"}, {"infer", "InferClause"}, {"over", "WindowDef"}, {"relation", "RangeVar"}};
-
-	for (size_t i = 0; n->key != NULL && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		if (strcmp(n->key, fixed[i].key) == 0) {
-			struct pgnode as = {.kind = fixed[i].kind};
-
-			return fields_of(&as);
-		}
-	}
-	return NULL;
-}
-
-static bool fields_known(const struct pgnode *n, const char *fields)
-{
-	for (const struct pgnode *f = n->child; fields != NULL && f != NULL; f = f->next) {
-		if (f->key == NULL || part_of(fields, f->key) == PART_UNKNOWN)
-			return false;
-	}
-	return fields != NULL;
-}
-
 bool lin_all_seen(const struct pgnode *root)
 {
 	const struct pgnode *n = root;
-	bool plain = false;
 
-	for (; n != NULL; n = pgnode_walk(root, n, plain)) {
-		const char *in = n != root && n->parent != NULL && n->parent->type == PGN_OBJ
-				     ? n->parent->kind != NULL ? fields_of(n->parent) : fixed_fields(n->parent)
-				     : NULL;
-		enum part part = in != NULL && n->key != NULL ? part_of(in, n->key) : PART_READ;
-
-		plain = part == PART_PLAIN || n->scalar_kind;
-		if (plain || n->type != PGN_OBJ || !needs_rule(n))
+	for (; n != NULL; n = pgnode_walk(root, n, n->seen == PLAIN || n->scalar_kind)) {
+		if (n->seen == PLAIN || !needs_rule(n))
 			continue;
-		if (!n->seen || !fields_known(n, n->kind != NULL ? fields_of(n) : fixed_fields(n)))
+		if (n->seen != SEEN || !fields_known(n))
 			return false;
 	}
 	return true;

@@ -32,7 +32,7 @@ struct pgnode {
 	uint8_t type;     /* enum pgnode_type */
 	bool scalar_kind; /* kind String, Integer, ... with its value in v */
 	bool wrapped;     /* private: the kind stood in the JSON */
-	bool seen;        /* private to lineage: a rule has read it */
+	uint8_t seen;     /* private to lineage: whether a rule has read it */
 };
 
 struct pgtree;
