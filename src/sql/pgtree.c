@@ -81,12 +81,17 @@ static void node_fold(struct reader *rd, struct pgnode *n)
 {
 	struct pgnode *c = n->child;
 	bool scalar = n->kind != NULL && kind_is_scalar(n->kind);
+	bool text = scalar && n->kind[0] != 'I' && strcmp(n->kind, "Boolean") != 0;
 
 	if (c == NULL) {
 		n->v.num = 0;
 		n->scalar_kind = scalar;
-		if (scalar && n->kind[0] != 'I' && strcmp(n->kind, "Boolean") != 0)
+		if (text)
 			n->v.str = "";
+		return;
+	}
+	if (scalar && c->type >= PGN_STR && text != (c->type == PGN_STR)) {
+		cur_fail(&rd->c, E_FORMAT); /* never of the parser */
 		return;
 	}
 	n->v.last = NULL;
