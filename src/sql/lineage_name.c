@@ -247,7 +247,7 @@ struct lval lin_column_ref(struct lin *l, struct lscope *s, const struct pgnode 
 static struct lcol *field_of_row(struct lin *l, struct lscope *s, const struct pgnode *n)
 {
 	const struct pgnode *ind = pgnode_first(pgnode_field(n, "indirection"));
-	struct lrel *r = pgnode_is(ind, "String") && ind->next == NULL ? lin_row_of(l, s, pgnode_field(n, "arg")) : NULL;
+	struct lrel *r = pgnode_str(ind) != NULL && ind->next == NULL ? lin_row_of(l, s, pgnode_field(n, "arg")) : NULL;
 	struct found found = {0};
 
 	if (r != NULL)
