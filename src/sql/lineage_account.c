@@ -28,6 +28,7 @@ static const struct {
     {"CollateClause", "+arg collname"},
     {"ColumnRef", "fields"},
     {"CommonTableExpr", "ctename aliascolnames ctematerialized +ctequery search_clause cycle_clause"},
+    {"CurrentOfExpr", "cvarno cursor_name cursor_param"},
     {"DeleteStmt", "relation +usingClause +whereClause +returningList +withClause"},
     {"Float", ""},
     {"FuncCall", "funcname +args +agg_order +agg_filter +over agg_within_group agg_star agg_distinct func_variadic funcformat"},

@@ -166,11 +166,24 @@ static struct lval varies(struct lval v)
 static void note_effects(struct lin *l, struct lscope *s, const struct pgnode *n, const char *name, bool pure, struct lval v)
 {
 	v = lval_settle(v);
-	l->effects += !pure || lin_func_acts(name);
+	if (lin_func_acts(name) || (!pure && !lin_func_reads_state(name)))
+		l->effects++;
 	if (v.what == LINEAGE_SENSITIVE && (!pure || lin_func_tells(name))) /* pg_notify, set_config, setval: it may keep it */
 		lin_note_write(l, v);
 	if (lval_tells(v) && (!pure || lin_func_sets(name)) && !(pure && lin_func_fixed(l, s, n)))
 		lin_tell(l, s, v);
+}
+
+/* A setting may hold anything, but it is one value for the whole statement. */
+static struct lval unknown_call(struct lin *l, const char *schema, const char *name, struct lval args)
+{
+	struct lval v = lval_unknown("a function that is not known to use only its arguments");
+
+	if (strcmp(name, "current_setting") == 0 && is_builtin(l, schema, name)) {
+		v.clear = args.clear;
+		v.src = args.src;
+	}
+	return v;
 }
 
 struct lval lin_func_call(struct lin *l, struct lscope *s, const struct pgnode *n)
@@ -195,11 +208,11 @@ struct lval lin_func_call(struct lin *l, struct lscope *s, const struct pgnode *
 	} else {
 		v = lval_mix(lin_exprs(l, s, args), around);
 	}
-	if (!pure || lin_func_sets(name) || lin_func_groups(name)) /* of constants, too, it may be another one for each row */
+	if ((!pure && strcmp(name, "current_setting") != 0) || lin_func_sets(name) || lin_func_groups(name)) /* of constants, too, it may be another one for each row */
 		v = varies(v);
-	v.fresh = v.fresh || !pure || lin_func_fresh(name);
+	v.fresh = v.fresh || (!pure && strcmp(name, "current_setting") != 0) || lin_func_fresh(name);
 	note_effects(l, s, n, name, pure, v);
 	if (v.what != LINEAGE_SENSITIVE && !pure && !reads_plain_setting(l, s, schema, name, args))
-		return lval_mix(v, lval_unknown("a function that is not known to use only its arguments"));
+		v = lval_mix(v, unknown_call(l, schema, name, v));
 	return v;
 }

@@ -14,6 +14,11 @@ struct cond {
 	bool range;     /* by more than finding whole values */
 	bool clear;     /* ... and on something else that differs from row to row */
 	uint32_t src;   /* the row that it is about, as in struct lval */
+	/* The search in it: how many (of rows of several relations each is one), of which row, and what for when it
+	 * compares whole values with just this. */
+	unsigned n;
+	uint32_t of;
+	const struct pgnode *pattern;
 	struct lval by;
 };
 
@@ -22,6 +27,55 @@ static uint32_t src_mix(uint32_t a, uint32_t b)
 	if (a == LIN_SRC_NONE || a == b)
 		return b;
 	return b == LIN_SRC_NONE ? a : LIN_SRC_MANY;
+}
+
+/* ---- searches ---- */
+
+static bool same_tree(const struct pgnode *a, const struct pgnode *b, int depth)
+{
+	if (a == NULL || b == NULL || depth > 20)
+		return a == b;
+	if (strcmp(pgnode_kind(a), pgnode_kind(b)) != 0 || a->type != b->type || pgnode_int(a) != pgnode_int(b))
+		return false;
+	if ((pgnode_str(a) == NULL) != (pgnode_str(b) == NULL) || (pgnode_str(a) != NULL && strcmp(pgnode_str(a), pgnode_str(b)) != 0))
+		return false;
+	a = a->child;
+	b = b->child;
+	while (a != NULL && b != NULL) {
+		bool keys = (a->key == NULL) == (b->key == NULL) && (a->key == NULL || strcmp(a->key, b->key) == 0);
+
+		if (!keys || !same_tree(a, b, depth + 1))
+			return false;
+		a = a->next;
+		b = b->next;
+	}
+	return a == b;
+}
+
+static void search_set(struct lin *l, struct cond *c, const struct pgnode *pattern)
+{
+	c->n = 1;
+	c->of = c->src == LIN_SRC_NONE || c->src == LIN_SRC_MANY ? lin_new_src(l) : c->src;
+	c->pattern = pattern;
+}
+
+/* Conditions on one row make one search; so do those that look for the same in several. */
+static void search_add(struct cond *all, const struct cond *c)
+{
+	if (!c->sensitive || c->n == 0)
+		return;
+	if (all->n == 0) {
+		all->n = c->n;
+		all->of = c->of;
+		all->pattern = c->pattern;
+		return;
+	}
+	if (all->pattern == NULL || !same_tree(all->pattern, c->pattern, 0)) {
+		all->n = all->of == c->of && all->of != LIN_SRC_MANY ? 1 : all->n + c->n;
+		all->pattern = NULL;
+	}
+	if (all->of != c->of)
+		all->of = LIN_SRC_MANY;
 }
 
 /* ---- equality ---- */
@@ -126,6 +180,7 @@ static struct cond value_cond(struct lin *l, struct lscope *s, struct lval v, bo
 		c.range = !whole;
 		if (v.clear || v.fresh || v.pick != NULL || v.src == LIN_SRC_MANY)
 			lin_tell(l, s, v);
+		search_set(l, &c, NULL);
 		return c;
 	}
 	if (v.pick == NULL)
@@ -134,6 +189,8 @@ static struct cond value_cond(struct lin *l, struct lscope *s, struct lval v, bo
 	c.clear = false;
 	c.src = lin_new_src(l);
 	c.by = *v.pick;
+	c.range = true;
+	search_set(l, &c, NULL);
 	if (v.many_picks)
 		lin_tell(l, s, c.by);
 	return c;
@@ -163,6 +220,7 @@ static void in_pair(struct lin *l, struct lscope *s, const struct pgnode *test, 
 		lin_tell(l, s, v);
 	c->src = src_mix(c->src, b.what == LINEAGE_SENSITIVE ? b.src : LIN_SRC_NONE);
 	c->range |= a.what == LINEAGE_SENSITIVE ? !a.whole : !b.whole || !is_constant(a);
+	search_set(l, c, NULL);
 }
 
 static struct cond in_cond(struct lin *l, struct lscope *s, const struct pgnode *q, bool *changed)
@@ -179,11 +237,12 @@ static struct cond in_cond(struct lin *l, struct lscope *s, const struct pgnode 
 		in_pair(l, s, test, cols.c[0], equal, &c, changed);
 	for (size_t i = 0; row && a != NULL; a = a->next)
 		in_pair(l, s, a, cols.c[i++], equal, &c, changed);
-	if (cols.picked != NULL && !c.sensitive) {
-		c = (struct cond){.sensitive = true, .src = lin_new_src(l), .by = *cols.picked};
-	} else if (cols.picked != NULL) {
-		c.range = true;
-	}
+	if (cols.picked == NULL)
+		return c;
+	if (!c.sensitive)
+		c = (struct cond){.src = lin_new_src(l), .by = *cols.picked};
+	c.sensitive = c.range = true;
+	search_set(l, &c, NULL);
 	return c;
 }
 
@@ -202,6 +261,7 @@ static bool row_cond(struct lin *l, struct lscope *s, const struct pgnode *q, st
 			return false;
 	}
 	*c = (struct cond){.sensitive = true, .range = !finds_whole(q), .src = v.src, .by = v};
+	search_set(l, c, NULL);
 	return true;
 }
 
@@ -222,7 +282,10 @@ static struct cond simple_cond(struct lin *l, struct lscope *s, const struct pgn
 		return join_cond(l, s, q, a, b, changed);
 	if (row_cond(l, s, q, v, &row))
 		return row;
-	return value_cond(l, s, v, finds_whole(q) && ((a.whole && is_constant(b)) || (b.whole && is_constant(a))));
+	row = value_cond(l, s, v, finds_whole(q) && ((a.whole && is_constant(b)) || (b.whole && is_constant(a))));
+	if (a.whole && is_constant(b) && row.n > 0)
+		row.pattern = pgnode_field(q, "rexpr");
+	return row;
 }
 
 /* ---- AND, OR, NOT ---- */
@@ -246,6 +309,7 @@ static struct cond bool_cond(struct lin *l, struct lscope *s, const struct pgnod
 			ranges |= c.clear && c.range;
 			all.sensitive = true;
 		}
+		search_add(&all, &c);
 		all.range |= c.range;
 		all.clear |= c.clear;
 		all.src = src_mix(all.src, c.src);
@@ -288,6 +352,7 @@ static bool conjuncts(struct lin *l, struct lscope *s, const struct pgnode *q, s
 	c = any_cond(l, s, q, &changed);
 	if (c.sensitive && (c.range || !all->range))
 		all->by = c.by;
+	search_add(all, &c);
 	all->sensitive |= c.sensitive;
 	all->range |= c.range;
 	return changed;
@@ -301,18 +366,18 @@ void lin_quals(struct lin *l, struct lscope *s, const struct pgnode *quals)
 	if (quals == NULL)
 		return;
 	for (int pass = 0; pass < 4 && conjuncts(l, s, quals, &all); pass++)
-		;
+		all = (struct cond){.by = lval_clean};
 	if (!all.sensitive)
 		return;
 	if (l->effects != effects) /* what runs depends on it */
 		lin_note_write(l, all.by);
 	lin_picked(l, s, all.by);
 	if (all.range) {
-		l->n_ranges++;
+		l->n_ranges += all.n > 0 ? all.n : 1;
 		l->searches = true;
 		l->range_by = lval_keep(l, all.by);
-	} else if (!all.by.clear) {
-		l->n_equals++;
+	} else if (all.n > 0) {
+		l->n_equals += all.n;
 		l->equal_by = lval_keep(l, all.by);
 	}
 }

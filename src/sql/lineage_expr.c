@@ -168,6 +168,15 @@ static struct lval clean(struct lin *l, struct lscope *s, const struct pgnode *n
 	return lval_clean;
 }
 
+/* The row that a cursor is at. */
+static struct lval varying(struct lin *l, struct lscope *s, const struct pgnode *n)
+{
+	(void)l;
+	(void)s;
+	(void)n;
+	return lval_vary();
+}
+
 /* Every field of the node is an expression, a list of them, or a name or type. Parts of it may run or not run, as a value
  * says: CASE WHEN email LIKE 'a%' THEN pg_advisory_lock(1) END. */
 static struct lval fold(struct lin *l, struct lscope *s, const struct pgnode *n)
@@ -228,6 +237,7 @@ static const struct {
     {"XmlSerialize", fold},
     {"GroupingFunc", grouping},
     {"SetToDefault", clean},
+    {"CurrentOfExpr", varying},
     {"ResTarget", fold},
     {"MultiAssignRef", fold},
     {"GroupingSet", fold},

@@ -115,7 +115,7 @@ static const char *const fresh_functions[] = {
 	"clock_timestamp", "gen_random_uuid", "lastval", "nextval", "currval", "random", "random_normal",
 	"timeofday", "setseed", "setval", "pg_nextoid", "uuid_generate_*", "gen_random_bytes", "txid_current",
 	"pg_current_xact_id", "statement_timestamp", "pg_current_wal_lsn", "pg_current_wal_insert_lsn",
-	"pg_try_advisory_*", "pg_advisory_*", "set_config", "current_setting", "uuidv4", "uuidv7", "pg_stat_get_*",
+	"pg_try_advisory_*", "pg_advisory_*", "set_config", "uuidv4", "uuidv7", "pg_stat_get_*",
 	"pg_backend_memory_*", "lo_get", "loread",
 };
 
