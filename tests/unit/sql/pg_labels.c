@@ -2,7 +2,7 @@
  *
  * The names of output columns against a real server: expressions made by putting a few into each other, each sent as a
  * select list; what the server calls the column is what lineage must call it, or lineage must not know. Connection from
- * the PG* environment; see pg_lineage.sh. Prints TAP.
+ * the PG* environment; see pg_labels.sh. Prints TAP.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
