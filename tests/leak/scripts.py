@@ -1,0 +1,201 @@
+"""From statements to scripts: the ways a client can bring a statement to the server and a result back.
+
+A script is made of steps as client.py takes them, with trees in place of SQL; text() gives the steps themselves.
+"""
+import grammar as g
+from gen import Ctx, Gen
+from tree import Node, documented, render, seq, smaller, tainted
+
+
+class Script:
+    __slots__ = ('kind', 'steps')
+
+    def __init__(self, kind, steps):
+        self.kind = kind
+        self.steps = steps
+
+    def text(self):
+        """Plain steps. The parameters of a parsed tree go to the Bind that asks for them."""
+        out, params = [], {}
+        for s in self.steps:
+            if s[0] == 'Q':
+                out.append(['Q', s[1] if isinstance(s[1], str) else render(s[1])])
+            elif s[0] == 'P':
+                values = [] if len(s) > 3 and s[3] else None
+                out.append(['P', s[1], s[2] if isinstance(s[2], str) else render(s[2], values)])
+                params[s[1]] = values or []
+            elif s[0] == 'B' and s[3] == 'params':
+                out.append(['B', s[1], s[2], list(params.get(s[2], [])), s[4]])
+            else:
+                out.append(list(s))
+        return out
+
+    def documented(self):
+        return any(documented(x) for s in self.steps for x in s if isinstance(x, Node))
+
+    def tainted(self):
+        return any(tainted(x) for s in self.steps for x in s if isinstance(x, Node))
+
+    def synced(self):
+        """Is every batch of the extended protocol ended by a Sync?"""
+        waits = False
+        for s in self.steps:
+            if waits and s[0] == 'Q':
+                return False
+            waits = s[0] not in 'QS'
+        return not waits
+
+    def smaller(self):
+        if len(self.steps) > 1:
+            for i in range(len(self.steps)):
+                less = Script(self.kind, self.steps[:i] + self.steps[i + 1:])
+                if less.synced():
+                    yield less
+        for i, s in enumerate(self.steps):
+            for k, x in enumerate(s):
+                if isinstance(x, Node):
+                    for y in smaller(x):
+                        yield Script(self.kind, self.steps[:i] + [s[:k] + [y] + s[k + 1:]] + self.steps[i + 1:])
+
+
+class Scripts(Gen):
+    KINDS = [('plain', 34), ('extended', 18), ('names', 10), ('cursor', 5), ('explain', 4), ('copy', 4), ('dml', 8), ('effect', 6), ('temp', 3), ('multi', 4), ('errors', 4)]
+
+    def __init__(self, seed, kinds=None):
+        super().__init__(seed)
+        table = [(k, w) for k, w in self.KINDS if not kinds or k in kinds]
+        self.kinds = [k for k, w in table for _ in range(w)]
+
+    def script(self):
+        kind = self.r.choice(self.kinds)
+        return Script(kind, getattr(self, 'do_' + kind)())
+
+    def any_statement(self):
+        return self.dml() if self.p(0.1) else self.statement()
+
+    def formats(self):
+        return self.r.choice([[], [], [0], [1], [1]])
+
+    def do_plain(self):
+        return [['Q', self.statement()]]
+
+    def do_errors(self):
+        self.errors = 0.4
+        s = self.statement()
+        self.errors = 0.03
+        return [['Q', s]]
+
+    def do_extended(self):
+        s = [['P', '', self.statement(), self.p(0.5)], ['B', '', '', 'params', self.formats()]]
+        if self.p(0.7):
+            s.append(['D', 'P', ''])
+        if self.p(0.15):
+            s += [['E', '', 2], ['E', '', 0]]
+        else:
+            s.append(['E', '', 0])
+        return s + [['S']]
+
+    def do_multi(self):
+        return [['Q', seq(self.any_statement(), '; ', self.statement())]]
+
+    def do_explain(self):
+        how = self.r.choice(['', '', '(verbose) ', '(costs off) ', '(analyze, timing off, summary off) ', '(format json) ', '(verbose, format xml) ', '(generic_plan) ', '(analyze, costs off, buffers off) '])
+        return [['Q', 'begin'], ['Q', seq('explain ', how, self.any_statement())], ['Q', 'rollback']]
+
+    def do_copy(self):
+        what = seq('(', self.statement(), ')') if self.p(0.85) else self.r.choice(['orders', 'customers(id, country)', 'letters', 'customers', 'hr.customers(id, label)'])
+        return [['Q', seq('copy ', what, ' to stdout', self.r.choice(['', ' csv', ' (format csv, header)', ' binary', ' (format binary)']))]]
+
+    def do_dml(self):
+        if self.p(0.4):
+            return [['Q', 'begin'], ['P', '', self.dml(), self.p(0.4)], ['B', '', '', 'params', self.formats()], ['D', 'P', ''], ['E', '', 0], ['S'], ['Q', 'rollback']]
+        steps = [['Q', 'begin'], ['Q', self.dml()]]
+        if self.p(0.3):
+            steps.append(['Q', self.statement(taint=0.1)])
+        return steps + [['Q', 'rollback']]
+
+    def do_cursor(self):
+        scroll = self.r.choice(['', 'scroll ', 'no scroll ', 'binary ', 'insensitive '])
+        steps = [['Q', 'begin'], ['Q', seq('declare k ', scroll, 'cursor ', self.r.choice(['', 'without hold ']), 'for ', self.statement())]]
+        for _ in range(self.r.choice([1, 2, 3])):
+            text = self.r.choice(['fetch 2 from k', 'fetch all in k', 'fetch forward all from k', 'move 1 in k', 'fetch first k', 'fetch last from k', 'fetch absolute 2 k', 'fetch k', 'move all in k', 'fetch backward 1 k', 'move forward all k'])
+            if self.p(0.35):
+                steps += [['P', '', text], ['B', '', '', [], self.formats()], ['E', '', 0], ['S']]
+            else:
+                steps.append(['Q', text])
+        return steps + [['Q', 'rollback']]
+
+    def one_column(self):
+        """A small query of one text column, clear or not: what a name may mean."""
+        c = Ctx(taint=self.r.choice([0, 0, 0.9]), depth=2)
+        used = []
+        n, rel = self.table(c, used)
+        t = 'text' if self.p(0.85) else 'int'
+        e = self.expr(t, self.r.choice([0, 1, 1]), c.but(frames=[[rel]]))
+        if self.p(0.35):
+            e = Node('x', [self.wrap(e), "||''"] if t == 'text' else [self.wrap(e), '+0'], t)
+        return Node('q', ['select ', Node('list', [e]), ' from ', n, ' limit 3' if self.p(0.3) else ''], 'q1')
+
+    def do_names(self):
+        """Names that are made, used, dropped and made again, by SQL and by the protocol, in one batch or in several."""
+        steps = [['Q', 'begin']] if self.p(0.6) else []
+        in_tx = bool(steps)
+        names = ['d', 'e'] if self.p(0.8) else ['d']
+        cursor = in_tx and self.p(0.5)
+        open_batch = False
+        uses = (["fetch 2 from c", "fetch all from c", "fetch next in c"] if cursor else []) + ["execute d", "execute d"]
+        for _ in range(self.r.randint(5, 11)):
+            k = self.r.random()
+            n = self.r.choice(names)
+            new = []
+            if k < 0.16:
+                new = [['P', n, self.one_column()]]
+            elif k < 0.26:
+                new = [['P', 'u', self.r.choice(uses)]]
+            elif k < 0.46:
+                new = [['B', '', 'u', [], self.formats()]] + ([['D', 'P', '']] if self.p(0.3) else []) + [['E', '', 0]]
+            elif k < 0.54:
+                new = [['B', '', n, [], self.formats()]] + ([['D', 'P', '']] if self.p(0.3) else []) + [['E', '', 0]]
+            elif k < 0.64:
+                new = [['C', 'S', self.r.choice(names + ['u'])]]
+            elif k < 0.70:
+                new = [['C', 'S', 'd'], ['P', 'd', self.one_column()]]
+            elif k < 0.73:
+                new = [['P', 'w', 'select * from nowhere']] if not in_tx else [['C', 'S', 'w']]
+            else:
+                text = self.r.choice(['execute d', 'execute d', 'deallocate d', 'prepare', 'explain execute d', 'deallocate all'] + (['declare', 'declare', 'close c', 'fetch 2 from c', 'move 1 in c', 'again', 'again', 'savepoint a', 'rollback to a'] if cursor else
+                                     ['create temp table t on commit drop as execute d', 'table t'] if in_tx else []))
+                if open_batch:
+                    steps.append(['S'])
+                    open_batch = False
+                if text == 'prepare':
+                    steps.append(['Q', seq('prepare d as ', self.one_column())])
+                elif text == 'declare':
+                    steps.append(['Q', seq('declare c cursor for ', self.one_column())])
+                elif text == 'again':
+                    steps += [['Q', 'close c'], ['Q', seq('declare c cursor for ', self.one_column())]]
+                else:
+                    steps.append(['Q', text])
+                continue
+            steps += new
+            open_batch = True
+            if self.p(0.6):
+                steps.append(['S'])
+                open_batch = False
+        if open_batch:
+            steps.append(['S'])
+        return steps + ([['Q', 'rollback']] if in_tx else []) + [['Q', 'deallocate all']]
+
+    def do_effect(self):
+        """A statement with something that outlasts it, anywhere in it, and somebody who looks."""
+        s = self.dml() if self.p(0.2) else self.effect_statement()
+        return [['Q', 'select setseed(0.1)'], ['Q', 'begin'], ['Q', s], ['Q', self.r.choice(g.READERS)], ['Q', 'rollback'], ['Q', 'select pg_advisory_unlock_all()']]
+
+    def effect_statement(self):
+        c = Ctx(taint=0.6, effect=True)
+        return self.query(c, None, self.r.choice([1, 2, 2]))[0]
+
+    def do_temp(self):
+        what = self.r.choice(['create temp table t on commit drop as ', 'create temp view t as ', 'create temp table t on commit drop as '])
+        q = self.query(Ctx(taint=self.r.choice([0, 0.2, 0.5])), ['text', 'int'], 2)[0]
+        return [['Q', 'begin'], ['Q', seq(what.replace(' t ', ' t(a, b) '), q)], ['Q', self.r.choice(['select * from t', 'select a, length(a), b from t', 'select count(*) from t', 'select string_agg(a, b::text) from t', 'copy t to stdout'])], ['Q', 'rollback']]

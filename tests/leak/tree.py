@@ -1,0 +1,161 @@
+"""The trees the generator makes: rendered to SQL, asked whether they are documented inference, made smaller.
+
+Kinds of nodes: 'x' an expression (type: see grammar.py), 'col' a column reference, 'param' a literal that may become a parameter,
+'q' a query, 'opt' what may be left out, 'list' what may lose members, 'conj' a member of WHERE, ON or HAVING, 'order', 'group' and
+'distinct' items, 'seq' anything else. `main` is set where the rows of the query are the statement's own rows.
+"""
+
+
+class Node:
+    __slots__ = ('kind', 'parts', 'type', 'name', 'taint', 'main', 'sep')
+
+    def __init__(self, kind, parts, type=None, name=None, taint=False, main=False, sep=', '):
+        self.kind = kind
+        self.parts = parts
+        self.type = type
+        self.name = name
+        self.taint = taint  # a column: does it hold sensitive values
+        self.main = main
+        self.sep = sep
+
+    def with_parts(self, parts):
+        return Node(self.kind, parts, self.type, self.name, self.taint, self.main, self.sep)
+
+
+def seq(*parts):
+    return Node('seq', list(parts))
+
+
+def opt(*parts):
+    return Node('opt', list(parts))
+
+
+def render(n, params=None):
+    """SQL text; with a list for params, parameter nodes become $1, $2 and their values are added to it."""
+    out = []
+    put(n, out, params)
+    return ''.join(out)
+
+
+def put(n, out, params):
+    if isinstance(n, str):
+        out.append(n)
+    elif n.kind == 'param':
+        if params is None or len(params) > 8:
+            out.append(n.parts[0])
+        else:
+            params.append(n.parts[1])
+            out.append('$%d::%s' % (len(params), n.parts[2]))
+    elif n.kind == 'list':
+        for i, p in enumerate(n.parts):
+            if i:
+                out.append(n.sep)
+            put(p, out, params)
+    else:
+        for p in n.parts:
+            put(p, out, params)
+
+
+def walk(n):
+    if isinstance(n, str):
+        return
+    yield n
+    if n.kind != 'param':
+        for p in n.parts:
+            yield from walk(p)
+
+
+def tainted(n):
+    return any(x.kind == 'col' and x.taint for x in walk(n))
+
+
+def leaves(n, inside=False):
+    """Column references below a condition, without those of conditions nested in it."""
+    if isinstance(n, str) or n.kind == 'param' or (inside and n.kind == 'conj'):
+        return
+    if n.kind == 'col':
+        yield n
+    for p in n.parts:
+        yield from leaves(p, True)
+
+
+def strip(n):
+    """The node inside wrappers of one part."""
+    while not isinstance(n, str) and n.kind in ('x', 'seq', 'order', 'group', 'conj') and len(n.parts) == 1:
+        n = n.parts[0]
+    return n
+
+
+def is_plain(n):
+    n = strip(n)
+    return not isinstance(n, str) and n.kind == 'col' and n.type != 'rec'
+
+
+def conj_documented(c):
+    cols = list(leaves(c))
+    if not any(x.taint for x in cols):
+        return False
+    if not any(not x.taint for x in cols):
+        return True
+    c = strip(c)
+    parts = [] if isinstance(c, str) else [p for p in c.parts if not isinstance(p, str)]
+    return not isinstance(c, str) and c.name == '=' and len(parts) == 2 and all(is_plain(p) for p in parts)
+
+
+def first_plain(n):
+    for p in n.parts:
+        if not isinstance(p, str):
+            return is_plain(p) and tainted(p)
+    return False
+
+
+def documented(n):
+    """Does the statement use what README tells as a limit of masking: predicates on masked columns, their order and groups?"""
+    for x in walk(n):
+        if not x.main:
+            continue
+        if x.kind == 'conj' and conj_documented(x):
+            return True
+        if x.kind in ('order', 'group', 'distinct') and first_plain(x):
+            return True
+    return False
+
+
+# ---- making smaller ----
+
+LITERALS = {'int': '1', 'sint': '1', 'num': '1.5', 'text': "'x'", 'bool': 'true', 'date': "date '2024-01-01'", 'ts': "timestamp '2024-01-01 00:00'",
+            'float': '1.5::float8', 'jsonb': "'{\"k\":1}'::jsonb", 'text[]': "array['x','y']", 'int[]': 'array[1,2]', 'any': '1'}
+
+
+def smaller(n):
+    """Trees with one thing less, the big steps first."""
+    if isinstance(n, str) or n.kind in ('param', 'col'):
+        return
+    if n.kind == 'opt' and n.parts:
+        yield n.with_parts([])
+    if n.kind == 'list' and len(n.parts) > 1:
+        for i in range(len(n.parts)):
+            yield n.with_parts(n.parts[:i] + n.parts[i + 1:])
+    if n.kind == 'x' and len(n.parts) > 0:
+        lit = LITERALS.get(n.type)
+        if lit is not None and n.parts != [lit]:
+            yield n.with_parts([lit])
+        for c in below(n):
+            if c.type == n.type and c.kind in ('x', 'col'):
+                yield c
+    if n.kind == 'q':
+        for c in below(n):
+            if c.kind == 'q' and c.type == n.type:
+                yield c
+    for i, p in enumerate(n.parts):
+        for s in smaller(p):
+            yield n.with_parts(n.parts[:i] + [s] + n.parts[i + 1:])
+
+
+def below(n):
+    todo = [p for p in n.parts if not isinstance(p, str)]
+    depth = 0
+    while todo and depth < 4:
+        yield from todo
+        todo = [p for t in todo if t.kind != 'param' for p in t.parts if not isinstance(p, str)]
+        depth += 1
