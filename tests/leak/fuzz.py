@@ -46,12 +46,16 @@ def difference(a, b):
     return 'other'
 
 
+FEATURES = re.compile(r"""\b(explain|copy|distinct on|count\(distinct|distinct|order by|group by|having|union all|union|intersect|except|limit|fetch (?:first|next|forward|all|last|absolute|backward|\d)|offset|over \(|with ordinality|
+    rows from|lateral|recursive|exists \(|array\(|\bin \(select|where|join|using \(|filter|within group|tablesample|for (?:update|share|no key|key share)|on conflict|returning|execute|declare|prepare|values|pg_stats|pg_locks|
+    generate_series|generate_subscripts|string_to_table|unnest|regexp_matches|regexp_split_to_table|jsonb?_\w+|reg(?:type|class|proc|namespace|role)|to_reg\w+|has_\w+|set_config|setseed|advisory\w*|setval|
+    count\(|sum\(|avg\(|case when|nullif|row\()""".replace('\n', '').replace('    ', ''))
+
+
 def skeleton(script):
-    """What is alike in leaks of one kind."""
+    """What is alike in leaks of one kind: the clauses and functions that matter."""
     text = ' ; '.join(s[1] if s[0] == 'Q' else s[2] if s[0] == 'P' else s[0] for s in script)
-    text = re.sub(r"'(?:[^']|'')*'", "'x'", text)
-    text = re.sub(r'\b(public|hr)\.', '', text)
-    return re.sub(r'\b\d+\b', '1', text)
+    return ' '.join(sorted({re.sub(r'\W+', ' ', x).strip() for x in FEATURES.findall(re.sub(r"'(?:[^']|'')*'", "'x'", text))}))
 
 
 class Worker:
@@ -157,7 +161,7 @@ class Worker:
     def candidate(self, s, text, d):
         key = (s.kind, d)
         self.seen[key] += 1
-        if self.seen[key] > 60 and self.r.random() > 0.05:
+        if self.seen[key] > 25 and self.r.random() > 0.08:
             return
         at = time.monotonic() - self.start
         try:
@@ -177,7 +181,7 @@ class Worker:
             self.renew()
             return
         word, r = got
-        self.queue.put(('leak', {'diff': word, 'kind': s.kind, 'script': small.text(), 'params': self.params, 'seconds': round(at, 1), 'seed': self.seed, 'a': r[0].show(), 'b': r[1].show(), 'key': skeleton(small.text())}))
+        self.queue.put(('leak', {'diff': word, 'kind': s.kind, 'script': small.text(), 'params': self.params, 'seconds': round(at, 1), 'seed': self.seed, 'a': r[0].show(), 'b': r[1].show(), 'key': word + ': ' + skeleton(small.text())}))
         # what a session was used for is over
         self.renew()
 

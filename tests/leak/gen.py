@@ -31,9 +31,10 @@ def ident(name):
 
 class Rel:
     """A relation in scope. schema: the name may be written with it."""
-    __slots__ = ('alias', 'cols', 'schema', 'base')
+    __slots__ = ('alias', 'cols', 'schema', 'base', 'scalar')
 
-    def __init__(self, alias, cols, schema=None, base=False):
+    def __init__(self, alias, cols, schema=None, base=False, scalar=False):
+        self.scalar = scalar
         self.alias = alias
         self.cols = cols
         self.schema = schema
@@ -65,9 +66,27 @@ class Gen:
     def __init__(self, seed, errors=0.03):
         self.r = random.Random(seed)
         self.errors = errors
+        self.fresh()
 
     def p(self, x):
         return self.r.random() < x
+
+    def fresh(self):
+        """Each statement has few names of its own, so that they meet: a name inside and outside, an alias that is a table's name."""
+        self.hot = self.r.sample(g.NAMES, 2) + self.r.sample(g.IMPLICIT, 2)
+        self.hot_rels = self.r.sample(g.ALIASES, 3)
+        self.bare = self.r.choice([0.1, 0.1, 0.3, 0.6])
+
+    def some_names(self, n):
+        out = []
+        while len(out) < n:
+            name = self.r.choice(self.hot if self.p(0.6) else g.NAMES)
+            if name not in out:
+                out.append(name)
+        return out
+
+    # names that a function call gives, and a column: CASE takes them from its ELSE; a type's name it does not take
+    STRONG = set(re.findall(r'\b([a-z_]\w*)\(', ' '.join(x for t in (g.EXPR, g.AGG, g.BRIDGE) for y in t.values() for x in y))) - {'case', 'text', 'cast', 'array', 'varchar', 'char', 'bit', 'row'}
 
     # ---- expressions ----
 
@@ -103,15 +122,13 @@ class Gen:
         return self.ref(rel, col, c, depth)
 
     def ref(self, rel, col, c, depth=0):
-        roll = self.r.random()
         name = ident(col[0])
-        if roll < 0.75 or rel.alias is None:
-            text = '%s.%s' % (ident(rel.alias), name) if rel.alias else name
-        elif roll < 0.9:
+        text = '%s.%s' % (ident(rel.alias), name)
+        if self.p(self.bare):
             text = name
-        elif rel.schema:
+        elif rel.schema and self.p(0.25):
             text = '%s.%s.%s' % (rel.schema, ident(rel.alias), name)
-        else:
+        elif not rel.scalar and self.p(0.1):
             text = '(%s).%s' % (ident(rel.alias), name)
         return Node('col', [text], col[1], col[0], bool(col[2]))
 
@@ -253,7 +270,7 @@ class Gen:
         if k <= 2:
             last = e()
             return Node('x', ['case when ', b(), ' then ', e(), opt(' when ', b(), ' then ', e()) if self.p(0.2) else '', seq(' else ', last) if self.p(0.75) else '', ' end'], t,
-                        last.name if last.kind == 'col' else 'case')
+                        last.name if last.name in self.STRONG or last.kind == 'col' else 'case')
         if k == 3:
             return Node('x', ['case ', self.wrap(self.expr('text', d - 1, c)), ' when ', self.wrap(self.expr('text', d - 2, c)), ' then ', e(), ' else ', e(), ' end'], t, 'case')
         if k == 4:
@@ -318,21 +335,19 @@ class Gen:
             return self.with_query(c, types, d, single)
         return self.select(c, types, d, single)
 
-    def tail(self, c, types, d, single, plain_cols):
+    def tail(self, c, types, d, single):
         """ORDER BY, LIMIT, OFFSET of set operations and VALUES: only output columns can be named."""
         out = []
         if self.p(0.35):
             i = self.r.randrange(len(types))
-            item = plain_cols[i]
             if types[i] not in ('xml', 'rec', 'jsonb'):
-                out.append(opt(' order by ', Node('order', [self.pointer(item, str(i + 1))], main=c.main), self.r.choice(['', ' desc'])))
+                out.append(opt(' order by ', Node('order', [self.pointer(str(i + 1))]), self.r.choice(['', ' desc'])))
         return out + self.limits(c, d, single)
 
     @staticmethod
-    def pointer(n, text):
-        """An output column by name or number: carries what the column is."""
-        n = strip(n)
-        return Node('col', [text], 'any', None, tainted(n)) if not isinstance(n, str) and n.kind == 'col' else Node('seq', [text])
+    def pointer(text):
+        """An output column by name or number."""
+        return Node('point', [text], 'any', text)
 
     def limits(self, c, d, single):
         out = []
@@ -356,16 +371,10 @@ class Gen:
         if any(t in ('xml', 'rec') for t in types):
             op = ' union all '
         merged = [(cols[i][0], cols[i][1], any(a[1][i][2] for a in arms)) for i in range(len(types))]
-        mark = ''
-        if op.strip() == 'union':
-            plain = [strip(a[0].parts[-1]) for a in arms]
-            mark = Node('distinct', [Node('col', [''], 'any', None, True)], main=c.main) if any(self.plain_out.get(id(a[0])) for a in arms) else ''
-            del plain
         body = ['(', arms[0][0], ')']
         for q, _ in arms[1:]:
             body += [op, '(', q, ')']
-        items = [Node('col', [''], 'any', None, False) for _ in types]
-        return Node('q', body + [mark] + self.tail(c.but(frames=[[]] + c.frames), types, d, single, items), 'q%d' % len(types)), merged
+        return Node('q', body + self.tail(c.but(frames=[[]] + c.frames), types, d, single), 'q%d' % len(types), op.strip(), main=bool(c.main)), merged
 
     def values(self, c, types, d, single):
         inner = c.but(agg=False, win=False)
@@ -375,8 +384,7 @@ class Gen:
             taint = [a or tainted(b) for a, b in zip(taint, row)]
             rows.append(seq('(', *self.commas(row), ')'))
         cols = [('column%d' % (i + 1), t, taint[i]) for i, t in enumerate(types)]
-        items = [Node('x', ['']) for _ in types]
-        return Node('q', ['values ', Node('list', rows)] + self.tail(c.but(frames=[[]] + c.frames), types, d, single, items), 'q%d' % len(types)), cols
+        return Node('q', ['values ', Node('list', rows)] + self.tail(c.but(frames=[[]] + c.frames), types, d, single), 'q%d' % len(types)), cols
 
     def typed(self, t, d, c):
         """An expression whose type the server knows without context."""
@@ -404,7 +412,7 @@ class Gen:
                 q, cols = self.query(sub, None, d - 1)
             alias = ''
             if self.p(0.4) or any(x[0] in (None, '?column?') for x in cols) or len({x[0] for x in cols}) < len(cols):
-                names = self.r.sample(g.NAMES, len(cols))
+                names = self.some_names(len(cols))
                 cols = [(n, x[1], x[2]) for n, x in zip(names, cols)]
                 alias = '(%s)' % ', '.join(ident(n) for n in names)
             ctes = [(name, cols)] + ctes
@@ -425,7 +433,7 @@ class Gen:
     # ---- FROM ----
 
     def alias(self, used):
-        pool = [a for a in g.ALIASES if a not in used]
+        pool = [a for a in (self.hot_rels if self.p(0.5) else g.ALIASES) if a not in used] or [a for a in g.ALIASES if a not in used] or ['z%d' % len(used)]
         a = self.r.choice(pool)
         used.append(a)
         return a
@@ -435,7 +443,7 @@ class Gen:
         if c.ctes and self.p(0.6):
             name, cols = self.r.choice(c.ctes)
             return self.named(ident(name), name, cols, used, None)
-        if self.p(0.05):
+        if self.p(0.08):
             name = self.r.choice(list(g.CATALOG))
             cols = g.CATALOG[name]
             schema, base = name.split('.')
@@ -454,7 +462,7 @@ class Gen:
         a = self.alias(used)
         if self.p(0.1):
             k = self.r.randint(1, min(3, len(cols)))
-            names = self.r.sample(g.NAMES, k)
+            names = self.some_names(k)
             cols = [(names[i] if i < k else x[0], x[1], x[2]) for i, x in enumerate(cols)]
             return Node('seq', ['%s as %s(%s)' % (text, ident(a), ', '.join(ident(n) for n in names))]), Rel(a, cols, None, is_base)
         sample = self.r.choice([' tablesample bernoulli (100)', ' tablesample system (100)']) if is_base and self.p(0.02) else ''
@@ -471,7 +479,7 @@ class Gen:
             q, cols = self.query(sub, None, d - 1)
             a = self.alias(used)
             if self.p(0.45) or any(x[0] in (None, '?column?') for x in cols) or len({x[0] for x in cols}) < len(cols):
-                names = self.r.sample(g.NAMES, len(cols))
+                names = self.some_names(len(cols))
                 cols = [(n, x[1], x[2]) for n, x in zip(names, cols)]
                 tail = ' %s(%s)' % (ident(a), ', '.join(ident(n) for n in names))
             else:
@@ -501,14 +509,14 @@ class Gen:
         if ordinality:
             parts.append(' with ordinality')
             types = types + ['int']
-        names = self.r.sample(g.NAMES, len(types))
+        names = self.some_names(len(types))
         if self.p(0.7) or len(types) > 1:
             parts.append(' as %s(%s)' % (ident(a), ', '.join(ident(x) for x in names)))
             cols = [(names[i], t, taint) for i, t in enumerate(types)]
         else:
             parts.append(' as ' + ident(a))
             cols = [(a, types[0], taint)] + ([('ordinality', 'int', taint)] if ordinality else [])
-        return seq(self.r.choice(['', '', 'lateral ']), *parts), [Rel(a, cols)]
+        return seq(self.r.choice(['', '', 'lateral ']), *parts), [Rel(a, cols, None, False, len(cols) == 1)]
 
     def join(self, c, used, frame, d):
         n1, r1 = self.from_item(c, used, frame, 0)
@@ -557,8 +565,6 @@ class Gen:
 
     # ---- SELECT ----
 
-    plain_out = {}
-
     def select(self, c, types, d, single=False, tail=True):
         used, frame, items = [], [], []
         outer = c.but(agg=False, win=False)
@@ -579,7 +585,7 @@ class Gen:
             keys = [self.wrap(self.expr(self.r.choice(g.SIMPLE), d - 1 if self.p(0.5) else 0, base.but(taint=c.taint * 0.6))) for _ in range(self.r.choice([1, 1, 2]))]
             keys = [k for k in keys if '::' in render(k) or not re.match(r"^('|\d|true|false)", render(k))]
             if keys:
-                marks = [Node('group', [k], main=c.main) for k in keys]
+                marks = [Node('group', [k]) for k in keys]
                 form = self.r.choice(['%s'] * 6 + ['rollup (%s)', 'cube (%s)', 'grouping sets ((%s), ())'])
                 a, b = form.split('%s')
                 group = [' group by ', a, Node('list', marks), b]
@@ -601,17 +607,14 @@ class Gen:
             name = n.name
             alias = ''
             if self.p(0.45 if name else 0.7):
-                name = self.r.choice(g.NAMES)
+                name = self.some_names(1)[0]
                 alias = ' as ' + ident(name)
             cols.append((name or '?column?', t, tainted(n) or (not c.main and tainted(where or seq()))))
-            items_out.append(seq(n, alias))
-        star = ''
+            items_out.append(Node('item', [n, alias]))
         distinct = ''
         if self.p(0.08) and not aggs and not any(t in ('xml', 'rec') for t in types):
-            distinct = opt('distinct ')
-            if any(strip(n).kind == 'col' and tainted(n) for n in out if isinstance(strip(n), Node)):
-                distinct.parts.append(Node('distinct', [Node('col', [''], 'any', None, True)], main=c.main))
-        q = ['select ', distinct, Node('list', items_out), star]
+            distinct = Node('distinct', ['distinct '])
+        q = ['select ', distinct, Node('items', items_out)]
         if items:
             q += [' from ', Node('list', items)]
         q += [where] + group + [having]
@@ -623,12 +626,7 @@ class Gen:
             q += self.limits(base, d, single)
         if tail and not aggs and not distinct and frame and all(r.base for r in frame) and self.p(0.03):
             q.append(opt(self.r.choice([' for update', ' for share', ' for no key update', ' for key share', ' for update skip locked'])))
-        n = Node('q', q, 'q%d' % len(types))
-        if any(isinstance(strip(x), Node) and strip(x).kind == 'col' and tainted(x) for x in out):
-            self.plain_out[id(n)] = True
-            if len(self.plain_out) > 2000:
-                self.plain_out.clear()
-        return n, cols
+        return Node('q', q, 'q%d' % len(types), main=bool(c.main)), cols
 
     def agg_item(self, t, d, c, frame):
         if t in g.AGG:
@@ -642,13 +640,13 @@ class Gen:
             i = self.r.randrange(len(out))
             sortable = types[i] not in ('xml', 'rec', 'jsonb')
             if k < 0.35 and sortable:
-                items.append(Node('order', [self.pointer(out[i], str(i + 1))], main=c.main))
+                items.append(Node('order', [self.pointer(str(i + 1))]))
             elif k < 0.6 and sortable and cols[i][0] and cols[i][0] != '?column?' and sum(x[0] == cols[i][0] for x in cols) == 1:
-                items.append(Node('order', [self.pointer(out[i], ident(cols[i][0]))], main=c.main))
+                items.append(Node('order', [self.pointer(ident(cols[i][0]))]))
             elif not distinct and not aggs:
                 e = self.expr(self.r.choice(g.SIMPLE), d - 1 if self.p(0.6) else 0, base.but(taint=c.taint * (0.5 if c.main else 1)))
                 if not re.match(r"^('|\d|true|false)", render(e)):
-                    items.append(Node('order', [self.wrap(e)], main=c.main))
+                    items.append(Node('order', [self.wrap(e)]))
         if not items:
             return ''
         return opt(' order by ', Node('list', [seq(x, self.r.choice(['', '', ' desc', ' nulls first', ' using <'])) for x in items]))
@@ -656,10 +654,16 @@ class Gen:
     # ---- statements ----
 
     def statement(self, taint=None, effect=False, types=None):
-        c = Ctx(taint=taint if taint is not None else self.r.choice([0.1, 0.25, 0.4, 0.6]), effect=effect)
-        return self.query(c, types, self.r.choice([0, 1, 1, 2, 2, 3]))[0]
+        for _ in range(5):
+            self.fresh()
+            c = Ctx(taint=taint if taint is not None else self.r.choice([0.15, 0.3, 0.5, 0.7]), effect=effect)
+            q = self.query(c, types, self.r.choice([0, 1, 1, 2, 2, 3]))[0]
+            if tainted(q) or (taint is not None and taint < 0.15) or self.p(0.1):
+                break
+        return q
 
-    def dml(self):
+    def dml(self, effect=0.1):
+        self.fresh()
         t = self.r.choice(['public.orders', 'public.notes', 'public.letters', 'public.customers', 'public.staff'])
         cols = g.TABLES[t]
         base = t.split('.')[1]
@@ -679,11 +683,11 @@ class Gen:
         ins = self.r.choice(['note 3', 'new one'])
         conflict = ''
         if self.p(0.6):
-            both = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True), Rel('excluded', g.TABLES['public.notes'])]], taint=c.taint, effect=self.p(0.3))
+            both = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True), Rel('excluded', g.TABLES['public.notes'])]], taint=c.taint, effect=self.p(effect))
             conflict = opt(self.r.choice([' on conflict (title) do update set stars = ', ' on conflict (id) do update set stars = ']), self.wrap(self.expr('int', 1, both)),
-                           opt(' where ', Node('conj', [self.wrap(self.expr('bool', 2, both))])) if self.p(0.6) else '')
+                           opt(' where ', Node('conj', [self.wrap(self.expr('bool', 2, both))])) if self.p(0.7) else '')
         notes = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True)]], taint=c.taint)
-        return Node('q', ["insert into notes(id, stars, title) values (3, ", self.wrap(self.expr('int', 2, free)), ", '%s')" % ins, conflict, self.returning(notes) if self.p(0.7) else ''])
+        return Node('q', ["insert into notes(id, stars, title) values (%d, " % self.r.choice([3, 3, 333]), self.wrap(self.expr('int', 2, free)), ", '%s')" % ins, conflict, self.returning(notes) if self.p(0.7) else ''])
 
     def returning(self, c):
         return opt(' returning ', Node('list', [seq(self.typed(self.r.choice(g.TYPES), 2, c)) for _ in range(self.r.choice([1, 2]))]))

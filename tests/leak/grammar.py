@@ -30,6 +30,10 @@ CATALOG = {
     'pg_catalog.pg_language': [('lanname', 'text', 0), ('lanispl', 'bool', 0)],
     'pg_catalog.pg_class': [('relname', 'text', 0), ('relnatts', 'int', 0), ('relkind', 'text', 0)],
     'pg_catalog.pg_attribute': [('attname', 'text', 0), ('attnum', 'int', 0), ('attlen', 'int', 0)],
+    'pg_catalog.pg_proc': [('proname', 'text', 0), ('pronargs', 'int', 0), ('provolatile', 'text', 0)],
+    'pg_catalog.pg_type': [('typname', 'text', 0), ('typlen', 'int', 0), ('typcategory', 'text', 0)],
+    'pg_catalog.pg_opclass': [('opcname', 'text', 0), ('opcdefault', 'bool', 0)],
+    'pg_catalog.pg_settings': [('name', 'text', 0), ('vartype', 'text', 0)],
     'pg_catalog.pg_stats': [('tablename', 'text', 0), ('attname', 'text', 0), ('n_distinct', 'float', 0), ('avg_width', 'int', 0), ('correlation', 'float', 0)],
     'information_schema.columns': [('table_name', 'text', 0), ('column_name', 'text', 0), ('ordinal_position', 'int', 0)],
 }
@@ -134,7 +138,7 @@ SRF = [
     ('unnest({int[]})', ['int']), ('jsonb_each_text({obj})', ['text', 'text']), ('jsonb_array_elements_text({arrj})', ['text']), ('jsonb_object_keys({obj})', ['text']), ('regexp_matches({text},{re},\'g\')', ['text[]']),
     ('generate_subscripts({text[]},1)', ['int']), ('jsonb_path_query({jsonb},\'$.*\')', ['jsonb']), ('unnest({int[]},{text[]})', ['int', 'text']), ('upper({text})', ['text']), ('abs({int})', ['int']), ('string_to_table(repeat(\'x\',{sint}),null)', ['text']),
     ('generate_series({date},{date} + {tiny},\'1 day\')', ['ts']), ('jsonb_array_elements({arrj})', ['jsonb']), ('unnest(array_fill(1,array[{sint}]))', ['int']), ('jsonb_each({obj})', ['text', 'jsonb']), ('string_to_table(left(repeat(\'x\',200),{sint}),null)', ['text']),
-    ('unnest((array_fill(1,array[200]))[1:{sint}])', ['int']),
+    ('unnest((array_fill(1,array[200]))[1:{sint}])', ['int']), ('pg_get_keywords()', ['text', 'text', 'bool', 'text', 'text']),
 ]
 # what stays behind when a statement is over, and who reads it
 EFFECT = {'bool': 'pg_try_advisory_lock({int}) | pg_try_advisory_xact_lock(1,{int}) | pg_try_advisory_lock_shared({int}) | (set_config(\'a.b\',{text},false) is null) | (setseed({frac}) is null)',
@@ -143,6 +147,8 @@ READERS = ['select classid, objid, objsubid from pg_locks where locktype = \'adv
            'select random()', 'select count(*) from pg_locks where locktype = \'advisory\'', 'show application_name', 'select pg_try_advisory_lock(65)', 'select n from letters where pg_advisory_unlock(n)']
 
 NAMES = ['x', 'case', 'n', 'k', 'full_name', 'email', 'id', 'text', 'coalesce', 'row', 'country', 'customers', 'v', 'sku', 'label', 'exists', 'count', 'u', 'array', 'q', 'length', 'upper', 'max']
+# what the server calls an output column that has no name
+IMPLICIT = ['case', 'coalesce', 'text', 'array', 'row', 'exists', 'upper', 'max', 'count', 'nullif', 'concat', 'string_agg', 'length', 'int4', 'substr']
 ALIASES = ['c', 'o', 'p', 's', 'q', 't', 'v', 'z', 'x', 'customers', 'orders', 'm']
 CTES = ['customers', 'orders', 'w', 'x', 'letters', 'contacts', 'r', 'q']
 

@@ -24,6 +24,8 @@ CREATE TABLE hr.orders (id integer PRIMARY KEY, label text NOT NULL, sku text NO
 CREATE TYPE mood AS ENUM ('low', 'mid', 'high');
 CREATE VIEW contacts AS SELECT id, full_name, email, country FROM customers WHERE active;
 CREATE VIEW totals AS SELECT c.id, c.country, sum(o.total) AS total, count(*) AS orders FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.id, c.country;
+-- stands for a built-in function where public comes first, and tells a name
+CREATE FUNCTION public.reverse(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT full_name FROM public.customers WHERE id = 1 + length($1)';
 CREATE INDEX orders_customer ON orders (customer_id);
 INSERT INTO customers SELECT i, 'name', 'mail' || i, NULL, NULL, NULL, (ARRAY['DE','FR','NL','PL'])[1 + i % 4],
     (ARRAY['Berlin','Paris','Utrecht','Gdansk'])[1 + i % 4], (ARRAY['gold','silver','plain'])[1 + i % 3], (i * 13 % 50) / 10.0, i * 7 % 31,

@@ -127,6 +127,7 @@ class Scripts(Gen):
 
     def one_column(self):
         """A small query of one text column, clear or not: what a name may mean."""
+        self.fresh()
         c = Ctx(taint=self.r.choice([0, 0, 0.9]), depth=2)
         used = []
         n, rel = self.table(c, used)
@@ -134,7 +135,7 @@ class Scripts(Gen):
         e = self.expr(t, self.r.choice([0, 1, 1]), c.but(frames=[[rel]]))
         if self.p(0.35):
             e = Node('x', [self.wrap(e), "||''"] if t == 'text' else [self.wrap(e), '+0'], t)
-        return Node('q', ['select ', Node('list', [e]), ' from ', n, ' limit 3' if self.p(0.3) else ''], 'q1')
+        return Node('q', ['select ', Node('items', [Node('item', [e, ''])]), ' from ', n, ' limit 3' if self.p(0.3) else ''], 'q1')
 
     def do_names(self):
         """Names that are made, used, dropped and made again, by SQL and by the protocol, in one batch or in several."""
@@ -188,10 +189,11 @@ class Scripts(Gen):
 
     def do_effect(self):
         """A statement with something that outlasts it, anywhere in it, and somebody who looks."""
-        s = self.dml() if self.p(0.2) else self.effect_statement()
+        s = self.dml(0.9) if self.p(0.3) else self.effect_statement()
         return [['Q', 'select setseed(0.1)'], ['Q', 'begin'], ['Q', s], ['Q', self.r.choice(g.READERS)], ['Q', 'rollback'], ['Q', 'select pg_advisory_unlock_all()']]
 
     def effect_statement(self):
+        self.fresh()
         c = Ctx(taint=0.6, effect=True)
         return self.query(c, None, self.r.choice([1, 2, 2]))[0]
 

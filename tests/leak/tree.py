@@ -1,8 +1,8 @@
 """The trees the generator makes: rendered to SQL, asked whether they are documented inference, made smaller.
 
 Kinds of nodes: 'x' an expression (type: see grammar.py), 'col' a column reference, 'param' a literal that may become a parameter,
-'q' a query, 'opt' what may be left out, 'list' what may lose members, 'conj' a member of WHERE, ON or HAVING, 'order', 'group' and
-'distinct' items, 'seq' anything else. `main` is set where the rows of the query are the statement's own rows.
+'q' a query, 'items' what it selects (each an 'item' with an alias), 'opt' what may be left out, 'list' what may lose members, 'conj' a member
+of WHERE, ON or HAVING, 'order' and 'group' items, 'point' an output column by name or number, 'distinct' that word, 'seq' anything else. `main` is set where the rows of the query are the statement's own rows.
 """
 
 
@@ -46,7 +46,7 @@ def put(n, out, params):
         else:
             params.append(n.parts[1])
             out.append('$%d::%s' % (len(params), n.parts[2]))
-    elif n.kind == 'list':
+    elif n.kind in ('list', 'items'):
         for i, p in enumerate(n.parts):
             if i:
                 out.append(n.sep)
@@ -80,15 +80,22 @@ def leaves(n, inside=False):
 
 
 def strip(n):
-    """The node inside wrappers of one part."""
-    while not isinstance(n, str) and n.kind in ('x', 'seq', 'order', 'group', 'conj') and len(n.parts) == 1:
-        n = n.parts[0]
+    """The node inside wrappers of one part; an output item without its alias."""
+    while not isinstance(n, str) and n.kind in ('x', 'seq', 'item', 'order', 'group', 'conj'):
+        parts = [p for p in n.parts if p != ''] if n.kind != 'item' else n.parts[:1]
+        if len(parts) != 1:
+            break
+        n = parts[0]
     return n
 
 
 def is_plain(n):
     n = strip(n)
     return not isinstance(n, str) and n.kind == 'col' and n.type != 'rec'
+
+
+def plain_masked(n):
+    return is_plain(n) and tainted(n)
 
 
 def conj_documented(c):
@@ -99,24 +106,52 @@ def conj_documented(c):
         return True
     c = strip(c)
     parts = [] if isinstance(c, str) else [p for p in c.parts if not isinstance(p, str)]
-    return not isinstance(c, str) and c.name == '=' and len(parts) == 2 and all(is_plain(p) for p in parts)
+    return not isinstance(c, str) and '=' in ''.join(p for p in c.parts if isinstance(p, str)) and len(parts) == 2 and all(is_plain(p) for p in parts)
 
 
-def first_plain(n):
+def own(n, kinds, top=True):
+    """Nodes of the kinds that belong to a query and not to one inside it."""
+    if isinstance(n, str) or n.kind == 'param' or (n.kind == 'q' and not top):
+        return
+    if n.kind in kinds:
+        yield n
     for p in n.parts:
-        if not isinstance(p, str):
-            return is_plain(p) and tainted(p)
+        yield from own(p, kinds, False)
+
+
+def output_items(q):
+    """What a query puts out; of a set operation, of each arm."""
+    lists = [x for x in own(q, ('items',))]
+    if lists:
+        return [lists[0].parts]
+    return [i for p in q.parts if not isinstance(p, str) and p.kind == 'q' for i in output_items(p)]
+
+
+def pointed(q, text):
+    """Output items that an ORDER BY of this text means."""
+    for items in output_items(q):
+        for i, item in enumerate(items):
+            if text == str(i + 1) or (len(item.parts) > 1 and item.parts[1] == ' as ' + text) or (
+                    len(item.parts) == 1 or item.parts[1] == '') and item.parts[0].kind == 'col' and item.parts[0].name == text:
+                yield item
+
+
+def query_documented(q):
+    for o in own(q, ('order',)):
+        p = o.parts[0]
+        if plain_masked(o) or (not isinstance(p, str) and p.kind == 'point' and any(plain_masked(i) for i in pointed(q, p.name))):
+            return True
+    if any(plain_masked(x) for x in own(q, ('group',))):
+        return True
+    if any(True for _ in own(q, ('distinct',))) or q.name == 'union':
+        return any(plain_masked(i) for items in output_items(q) for i in items)
     return False
 
 
 def documented(n):
     """Does the statement use what README tells as a limit of masking: predicates on masked columns, their order and groups?"""
     for x in walk(n):
-        if not x.main:
-            continue
-        if x.kind == 'conj' and conj_documented(x):
-            return True
-        if x.kind in ('order', 'group', 'distinct') and first_plain(x):
+        if x.main and ((x.kind == 'conj' and conj_documented(x)) or (x.kind == 'q' and query_documented(x))):
             return True
     return False
 
@@ -133,7 +168,11 @@ def smaller(n):
         return
     if n.kind == 'opt' and n.parts:
         yield n.with_parts([])
-    if n.kind == 'list' and len(n.parts) > 1:
+    if n.kind == 'distinct':
+        yield seq('')
+    if n.kind == 'item' and len(n.parts) > 1 and n.parts[1] != '':
+        yield n.with_parts([n.parts[0]])
+    if n.kind in ('list', 'items') and len(n.parts) > 1:
         for i in range(len(n.parts)):
             yield n.with_parts(n.parts[:i] + n.parts[i + 1:])
     if n.kind == 'x' and len(n.parts) > 0:
