@@ -116,13 +116,13 @@ class Worker:
                 if one is None:
                     self.queue.put(('lost', json.dumps(t), self.last_lost))
                 got.append(one[0] if one is not None else None)
-        for s, t, g in zip(scripts, texts, got):
-            self.judge(s, t, g)
+        for i, (s, t, g) in enumerate(zip(scripts, texts, got)):
+            self.judge(s, t, g, scripts[:i])
         self.used += BATCH
         if self.used > 1500:
             self.renew()
 
-    def judge(self, s, text, got):
+    def judge(self, s, text, got, before):
         self.stats['scripts'] += 1
         self.stats['statements'] += ready_count(text)
         if got is None:
@@ -143,7 +143,7 @@ class Worker:
             self.stats['documented and different'] += 1
             return
         self.stats['different'] += 1
-        self.candidate(s, text, d)
+        self.candidate(s, text, d, before)
 
     def confirm(self, text):
         """Twice in fresh sessions: a and b differ, a and c do not. Returns (word, answers) or None."""
@@ -158,7 +158,7 @@ class Worker:
                 return None
         return word, r
 
-    def candidate(self, s, text, d):
+    def candidate(self, s, text, d, before):
         key = (s.kind, d)
         self.seen[key] += 1
         if self.seen[key] > 25 and self.r.random() > 0.08:
@@ -166,10 +166,14 @@ class Worker:
         at = time.monotonic() - self.start
         try:
             if self.confirm(text) is None:
-                self.stats['not confirmed'] += 1
-                if os.environ.get('FUZZ_LEAK_DEBUG'):
-                    self.queue.put(('unsure', json.dumps(text), d))
-                return
+                # what ran before it in the session may matter
+                s = Script(s.kind, [x for b in before if not b.documented() for x in b.steps] + s.steps)
+                text = s.text()
+                if self.confirm(text) is None:
+                    self.stats['not confirmed'] += 1
+                    if os.environ.get('FUZZ_LEAK_DEBUG'):
+                        self.queue.put(('unsure', json.dumps(text), d))
+                    return
             small = self.minimise(s)
             got = self.confirm(small.text())
             if got is None:

@@ -664,30 +664,32 @@ class Gen:
 
     def dml(self, effect=0.1):
         self.fresh()
-        t = self.r.choice(['public.orders', 'public.notes', 'public.letters', 'public.customers', 'public.staff'])
+        kind = self.r.randint(0, 3)
+        t = self.r.choice(['public.payments', 'public.notes', 'public.letters'] if kind == 1 else ['public.orders', 'public.notes', 'public.letters', 'public.customers', 'public.staff'])
         cols = g.TABLES[t]
         base = t.split('.')[1]
         rel = Rel(base, cols, 'public', True)
         key = cols[0][0]
         c = Ctx([[rel]], taint=self.r.choice([0, 0.2, 0.4]))
-        kind = self.r.randint(0, 3)
         ret = self.returning(c) if self.p(0.75) else ''
         clear = [x for x in cols[1:] if not x[2] and x[1] in ('text', 'int', 'num', 'bool')]
         col = self.r.choice(clear) if clear else cols[-1]
         one = seq(' where %s.%s = ' % (base, key), "'B'" if key == 'ch' else str(self.r.randint(1, 10)))
         if kind == 0:
-            return Node('q', ['update ', t, ' set ', col[0], ' = ', self.wrap(self.expr(col[1], 2, c)), one, opt(' and ', Node('conj', [self.wrap(self.expr('bool', 1, c))], main=True)) if self.p(0.3) else '', ret])
+            return Node('q', ['update ', t, ' set ', col[0], ' = coalesce(', self.expr(col[1], 2, c), ', %s)' % col[0], one, opt(' and ', Node('conj', [self.wrap(self.expr('bool', 1, c))], main=True)) if self.p(0.3) else '', ret])
         if kind == 1:
             return Node('q', ['delete from ', t, one, opt(' and ', Node('conj', [self.wrap(self.expr('bool', 1, c))], main=True)) if self.p(0.3) else '', ret])
         free = Ctx([], taint=c.taint)
-        ins = self.r.choice(['note 3', 'new one'])
-        conflict = ''
-        if self.p(0.6):
+        self.bare = 0
+        conflict, row = '', "333, %s, 'new one'"
+        if self.p(0.7):
+            row = "3, %s, 'note 3'"
             both = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True), Rel('excluded', g.TABLES['public.notes'])]], taint=c.taint, effect=self.p(effect))
-            conflict = opt(self.r.choice([' on conflict (title) do update set stars = ', ' on conflict (id) do update set stars = ']), self.wrap(self.expr('int', 1, both)),
+            conflict = opt(self.r.choice([' on conflict (title) do update set stars = ', ' on conflict (id) do update set stars = ']), 'coalesce(', self.expr('int', 1, both), ', 2)',
                            opt(' where ', Node('conj', [self.wrap(self.expr('bool', 2, both))])) if self.p(0.7) else '')
         notes = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True)]], taint=c.taint)
-        return Node('q', ["insert into notes(id, stars, title) values (%d, " % self.r.choice([3, 3, 333]), self.wrap(self.expr('int', 2, free)), ", '%s')" % ins, conflict, self.returning(notes) if self.p(0.7) else ''])
+        a, b = row.split('%s')
+        return Node('q', ['insert into notes(id, stars, title) values (' + a, 'coalesce(', self.expr('int', 2, free), ', 1)', b + ')', conflict, self.returning(notes) if self.p(0.7) else ''])
 
     def returning(self, c):
         return opt(' returning ', Node('list', [seq(self.typed(self.r.choice(g.TYPES), 2, c)) for _ in range(self.r.choice([1, 2]))]))

@@ -143,7 +143,7 @@ SRF = [
 # what stays behind when a statement is over, and who reads it
 EFFECT = {'bool': 'pg_try_advisory_lock({int}) | pg_try_advisory_xact_lock(1,{int}) | pg_try_advisory_lock_shared({int}) | (set_config(\'a.b\',{text},false) is null) | (setseed({frac}) is null)',
           'int': 'setval(\'notes_id_seq\',100 + {sint})::int', 'text': 'set_config(\'a.b\',{text},false) | set_config(\'application_name\',{text},false)'}
-READERS = ['select classid, objid, objsubid from pg_locks where locktype = \'advisory\' order by 1, 2, 3', 'select current_setting(\'a.b\', true)', 'select currval(\'notes_id_seq\')', 'select last_value from notes_id_seq',
+READERS = ['select classid, objid, objsubid from pg_locks where locktype = \'advisory\' order by 1, 2, 3', 'select current_setting(\'a.b\', true)', 'select last_value from notes_id_seq',
            'select random()', 'select count(*) from pg_locks where locktype = \'advisory\'', 'show application_name', 'select pg_try_advisory_lock(65)', 'select n from letters where pg_advisory_unlock(n)']
 
 NAMES = ['x', 'case', 'n', 'k', 'full_name', 'email', 'id', 'text', 'coalesce', 'row', 'country', 'customers', 'v', 'sku', 'label', 'exists', 'count', 'u', 'array', 'q', 'length', 'upper', 'max']

@@ -4,7 +4,8 @@
 A line of a FILE is an expectation, a tab, and a script: SQL, several statements for messages of their own with " ;; " between them,
 or JSON steps (client.py). "#" begins a comment.
   same    what the client gets from both databases is equal; how the gateway does it is its matter
-  clear   besides, it runs without being held or refused, and the client gets the rows that the database gave
+  differs they differ: what README tells as a limit of masking; shows that the databases do differ and that it is seen
+  clear   equal, and it runs without being held or refused, and the client gets the rows that the database gave
 Prints "ok - " and "not ok - " lines.
 """
 import json
@@ -28,8 +29,8 @@ def cases(path):
             if not line.strip() or line.startswith('#'):
                 continue
             want, _, text = line.partition('\t')
-            if want not in ('same', 'clear') or not text:
-                sys.exit('%s:%d: not "same" or "clear", tab, script' % (path, number))
+            if want not in ('same', 'clear', 'differs') or not text:
+                sys.exit('%s:%d: not "same", "clear" or "differs", tab, script' % (path, number))
             yield '%s:%d' % (path.split('/')[-1], number), want, steps_of(text), text
 
 
@@ -72,6 +73,8 @@ class Replay:
         if word is not None and difference(*self.run(steps, ['a', 'c'])) is not None:
             word = None  # not the same twice either
         why = 'a and b differ (%s)' % word if word else None
+        if want == 'differs':
+            why = None if word else 'no difference is seen'
         if want == 'clear' and why is None:
             direct = self.run(steps, ['direct'])[0]
             if got[0].held():

@@ -139,53 +139,7 @@ class Scripts(Gen):
 
     def do_names(self):
         """Names that are made, used, dropped and made again, by SQL and by the protocol, in one batch or in several."""
-        steps = [['Q', 'begin']] if self.p(0.6) else []
-        in_tx = bool(steps)
-        names = ['d', 'e'] if self.p(0.8) else ['d']
-        cursor = in_tx and self.p(0.5)
-        open_batch = False
-        uses = (["fetch 2 from c", "fetch all from c", "fetch next in c"] if cursor else []) + ["execute d", "execute d"]
-        for _ in range(self.r.randint(5, 11)):
-            k = self.r.random()
-            n = self.r.choice(names)
-            new = []
-            if k < 0.16:
-                new = [['P', n, self.one_column()]]
-            elif k < 0.26:
-                new = [['P', 'u', self.r.choice(uses)]]
-            elif k < 0.46:
-                new = [['B', '', 'u', [], self.formats()]] + ([['D', 'P', '']] if self.p(0.3) else []) + [['E', '', 0]]
-            elif k < 0.54:
-                new = [['B', '', n, [], self.formats()]] + ([['D', 'P', '']] if self.p(0.3) else []) + [['E', '', 0]]
-            elif k < 0.64:
-                new = [['C', 'S', self.r.choice(names + ['u'])]]
-            elif k < 0.70:
-                new = [['C', 'S', 'd'], ['P', 'd', self.one_column()]]
-            elif k < 0.73:
-                new = [['P', 'w', 'select * from nowhere']] if not in_tx else [['C', 'S', 'w']]
-            else:
-                text = self.r.choice(['execute d', 'execute d', 'deallocate d', 'prepare', 'explain execute d', 'deallocate all'] + (['declare', 'declare', 'close c', 'fetch 2 from c', 'move 1 in c', 'again', 'again', 'savepoint a', 'rollback to a'] if cursor else
-                                     ['create temp table t on commit drop as execute d', 'table t'] if in_tx else []))
-                if open_batch:
-                    steps.append(['S'])
-                    open_batch = False
-                if text == 'prepare':
-                    steps.append(['Q', seq('prepare d as ', self.one_column())])
-                elif text == 'declare':
-                    steps.append(['Q', seq('declare c cursor for ', self.one_column())])
-                elif text == 'again':
-                    steps += [['Q', 'close c'], ['Q', seq('declare c cursor for ', self.one_column())]]
-                else:
-                    steps.append(['Q', text])
-                continue
-            steps += new
-            open_batch = True
-            if self.p(0.6):
-                steps.append(['S'])
-                open_batch = False
-        if open_batch:
-            steps.append(['S'])
-        return steps + ([['Q', 'rollback']] if in_tx else []) + [['Q', 'deallocate all']]
+        return Names(self).steps()
 
     def do_effect(self):
         """A statement with something that outlasts it, anywhere in it, and somebody who looks."""
@@ -201,3 +155,114 @@ class Scripts(Gen):
         what = self.r.choice(['create temp table t on commit drop as ', 'create temp view t as ', 'create temp table t on commit drop as '])
         q = self.query(Ctx(taint=self.r.choice([0, 0.2, 0.5])), ['text', 'int'], 2)[0]
         return [['Q', 'begin'], ['Q', seq(what.replace(' t ', ' t(a, b) '), q)], ['Q', self.r.choice(['select * from t', 'select a, length(a), b from t', 'select count(*) from t', 'select string_agg(a, b::text) from t', 'copy t to stdout'])], ['Q', 'rollback']]
+
+
+class Names:
+    """Follows which names exist, so that most of what it writes is right; sometimes it is wrong on purpose."""
+
+    def __init__(self, gen):
+        self.gen = gen
+        self.r = gen.r
+        self.out = []
+        self.batch = False  # something waits for a Sync
+        self.tx = gen.p(0.65)
+        self.prepared = set()
+        self.cursor = False
+
+    def proto(self, *steps):
+        self.out += steps
+        self.batch = True
+        if self.gen.p(0.55):
+            self.sync()
+
+    def sync(self):
+        if self.batch:
+            self.out.append(['S'])
+            self.batch = False
+
+    def sql(self, text):
+        self.sync()
+        self.out.append(['Q', text])
+
+    def make(self, n):
+        if self.gen.p(0.6):
+            self.proto(['P', n, self.gen.one_column()])
+        else:
+            self.sql(seq('prepare %s as ' % n, self.gen.one_column()))
+        self.prepared.add(n)
+
+    def drop(self, n):
+        if self.gen.p(0.6):
+            self.proto(['C', 'S', n])
+        else:
+            self.sql('deallocate ' + n)
+        self.prepared.discard(n)
+
+    def again(self, n):
+        """Another meaning for a name, in one batch or two."""
+        if n == 'c':
+            self.sql('close c')
+            self.sql(seq('declare c cursor for ', self.gen.one_column()))
+        elif self.gen.p(0.4):
+            self.proto(['C', 'S', n], ['P', n, self.gen.one_column()])
+        else:
+            self.drop(n)
+            self.make(n)
+
+    def execute(self, n):
+        steps = [['B', '', n, [], self.gen.formats()]]
+        if self.gen.p(0.3):
+            steps.append(['D', 'P', ''])
+        self.proto(*steps, ['E', '', 0])
+
+    def wrong(self):
+        """Something that fails in the middle of a batch."""
+        if self.tx:
+            self.sql('savepoint a')
+        self.proto(['P', 'w', 'select * from nowhere'], *([['C', 'S', 'd'], ['P', 'd', self.gen.one_column()]] if self.gen.p(0.6) else []))
+        self.sync()
+        if self.tx:
+            self.sql('rollback to a')
+
+    def step(self):
+        k = self.r.random()
+        names = [n for n in ('d', 'e') if n in self.prepared]
+        utility = 'u' in self.prepared
+        if not names or k < 0.08:
+            n = self.r.choice([x for x in ('d', 'd', 'e') if x not in self.prepared] or ['d'])
+            return self.make(n) if n not in self.prepared else self.again(n)
+        if self.tx and not self.cursor and k < 0.2:
+            self.sql(seq('declare c cursor for ', self.gen.one_column()))
+            self.cursor = True
+        elif not utility and k < 0.45:
+            self.proto(['P', 'u', self.r.choice(['fetch 2 from c', 'fetch all from c'] if self.cursor and self.gen.p(0.6) else ['execute ' + names[0]])])
+            self.prepared.add('u')
+        elif utility and k < 0.55:
+            self.execute('u')
+        elif k < 0.62:
+            self.sql('execute ' + self.r.choice(names))
+        elif k < 0.70:
+            self.execute(self.r.choice(names))
+        elif k < 0.88:
+            self.again('c' if self.cursor and self.gen.p(0.5) else names[0])
+        elif k < 0.92:
+            self.wrong()
+        else:
+            self.other(names)
+
+    def other(self, names):
+        if self.cursor:
+            self.sql(self.r.choice(['fetch 2 from c', 'move 1 in c', 'fetch next in c', 'savepoint a', 'fetch backward 1 from c']))
+        elif self.tx:
+            self.sql('create temp table t on commit drop as execute ' + names[0])
+            self.sql('table t')
+        else:
+            self.sql('explain (costs off) execute ' + names[0])
+
+    def steps(self):
+        if self.tx:
+            self.sql('begin')
+        for _ in range(self.r.randint(5, 11)):
+            self.step()
+        self.sync()
+        return self.out + ([['Q', 'rollback']] if self.tx else []) + [['Q', 'deallocate all']]
