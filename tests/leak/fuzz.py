@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Non-interference: random scripts go to two databases that differ in masked values only; what a client can tell apart is a leak.
 
-usage: fuzz.py LAB.json [--n N] [--seconds S] [--seed S] [--workers W] [--kinds a,b] [--out FILE] [--progress FILE] [--stop-after N]
-With --progress a run that was interrupted goes on: the count of statements and the seed are kept there. The exit status is 1 when there are leaks.
+usage: fuzz.py LAB.json [--n N] [--seconds S] [--seed S] [--workers W] [--kinds a,b] [--ignore REGEX] [--out FILE] [--progress FILE] [--stop-after N]
+--ignore: scripts with such a text are left out, for the search of other kinds than the known. With --progress a run that was interrupted goes on: the count of statements and the seed are kept there. The exit status is 1 when there are leaks.
 """
 import argparse
 import collections
+import itertools
 import json
 import multiprocessing
 import os
@@ -59,7 +60,8 @@ def skeleton(script):
 
 
 class Worker:
-    def __init__(self, lab, number, seed, kinds, queue):
+    def __init__(self, lab, number, seed, kinds, queue, ignore):
+        self.ignore = re.compile(ignore) if ignore else None
         self.lab = lab
         self.number = number
         self.rig = Rig(lab, 'w%d' % number)
@@ -106,6 +108,8 @@ class Worker:
                 self.stats['documented'] += 1
                 if self.r.random() > documented_share:
                     continue
+            if self.ignore is not None and self.ignore.search(json.dumps(s.text())):
+                continue
             scripts.append(s)
         texts = [s.text() for s in scripts]
         got = self.both(texts)
@@ -145,10 +149,10 @@ class Worker:
         self.stats['different'] += 1
         self.candidate(s, text, d, before)
 
-    def confirm(self, text):
-        """Twice in fresh sessions: a and b differ, a and c do not. Returns (word, answers) or None."""
+    def confirm(self, text, times=1):
+        """In fresh sessions: a and b differ, a and c do not. Returns (word, answers) or None."""
         word = None
-        for _ in range(2):
+        for _ in range(times):
             r = run_once(self.rig, SIDES, self.db, text, self.params)
             word = difference(r[0], r[1])
             if word is None:
@@ -161,24 +165,24 @@ class Worker:
     def candidate(self, s, text, d, before):
         key = (s.kind, d)
         self.seen[key] += 1
-        if self.seen[key] > 25 and self.r.random() > 0.08:
+        if self.seen[key] > 12 and self.r.random() > 0.06:
             return
         at = time.monotonic() - self.start
         try:
-            if self.confirm(text) is None:
+            if not self.again([s]) and self.confirm(text) is None:
                 # what ran before it in the session may matter
                 s = Script(s.kind, [x for b in before if not b.documented() for x in b.steps] + s.steps)
-                text = s.text()
-                if self.confirm(text) is None:
+                if self.confirm(s.text()) is None:
                     self.stats['not confirmed'] += 1
                     if os.environ.get('FUZZ_LEAK_DEBUG'):
                         self.queue.put(('unsure', json.dumps(text), d))
                     return
             small = self.minimise(s)
-            got = self.confirm(small.text())
+            got = self.confirm(small.text(), 2)
             if got is None:
-                small, got = s, self.confirm(text)
+                small, got = s, self.confirm(s.text(), 2)
             if got is None:
+                self.stats['not confirmed'] += 1
                 return
         except Lost as e:
             self.queue.put(('lost', json.dumps(text), str(e)))
@@ -189,48 +193,46 @@ class Worker:
         # what a session was used for is over
         self.renew()
 
-    def minimise(self, s, budget=12.0):
-        """Drops and replaces as long as the difference stays and stays undocumented."""
+    def minimise(self, s, budget=8.0):
+        """Drops and replaces as long as the difference stays and stays undocumented; what makes most of it go is tried first."""
         end = time.monotonic() + budget
-        best, progress = s, True
-        while progress and time.monotonic() < end:
-            progress = False
-            pool = []
-            for v in best.smaller():
-                if v.documented():
-                    continue
-                pool.append(v)
-                if len(pool) == 8:
-                    hit = self.first(pool)
-                    pool = []
-                    if hit is not None:
-                        break
-                    if time.monotonic() > end:
-                        break
-            else:
-                hit = self.first(pool) if pool else None
-            if hit is not None:
-                best, progress = hit, True
+        best = s
+        while time.monotonic() < end:
+            seen, pool = set(), []
+            for v in itertools.islice(best.smaller(), 600):
+                text = json.dumps(v.text())
+                if text not in seen:
+                    seen.add(text)
+                    pool.append((len(text), len(pool), v))
+            pool.sort(key=lambda x: x[:2])
+            hit = None
+            for i in range(0, len(pool), 8):
+                hit = self.again([x[2] for x in pool[i:i + 8] if not x[2].documented()])
+                if hit or time.monotonic() > end:
+                    break
+            if not hit:
+                break
+            best = hit
         return best
 
-    def first(self, pool):
-        one = ['Q', 'rollback']
-        texts = []
-        for v in pool:
-            texts += [v.text(), [one, ['Q', 'deallocate all']]]
-        got = self.both(texts)
-        if got is None:
+    def again(self, scripts):
+        """The first of the scripts whose answers differ in the sessions at hand, or None."""
+        if not scripts:
             return None
-        for v, (a, b) in zip(pool, got[::2]):
-            if difference(a, b) is not None and not v.documented():
+        texts = []
+        for v in scripts:
+            texts += [v.text(), [['Q', 'rollback'], ['Q', 'deallocate all']]]
+        got = self.both(texts)
+        for v, (a, b) in zip(scripts, got[::2] if got else []):
+            if difference(a, b) is not None:
                 return v
         return None
 
 
-def work(lab, number, seed, kinds, queue, stop, documented_share):
+def work(lab, number, seed, kinds, queue, stop, documented_share, ignore):
     sys.setrecursionlimit(5000)
     try:
-        w = Worker(lab, number, seed, kinds, queue)
+        w = Worker(lab, number, seed, kinds, queue, ignore)
         w.renew()
         while not stop.is_set():
             w.batch(documented_share)
@@ -277,6 +279,7 @@ def main():
     ap.add_argument('--workers', type=int, default=0)
     ap.add_argument('--kinds', default='')
     ap.add_argument('--out', default='leaks.jsonl')
+    ap.add_argument('--ignore', default='')
     ap.add_argument('--progress', default='')
     ap.add_argument('--stop-after', type=int, default=0)
     ap.add_argument('--documented', type=float, default=0.05)
@@ -289,7 +292,7 @@ def main():
     before = before or {'seed': seed, 'runs': 0, 'statements': 0, 'leaks': 0}
     print('seed %d, %d workers, %d statements and %d leaks before' % (seed, workers, before['statements'], before['leaks']), flush=True)
     queue, stop = multiprocessing.Queue(), multiprocessing.Event()
-    ps = [multiprocessing.Process(target=work, args=(lab, i + 1, seed * 1000 + i, [k for k in args.kinds.split(',') if k], queue, stop, args.documented)) for i in range(workers)]
+    ps = [multiprocessing.Process(target=work, args=(lab, i + 1, seed * 1000 + i, [k for k in args.kinds.split(',') if k], queue, stop, args.documented, args.ignore)) for i in range(workers)]
     for p in ps:
         p.start()
     t0 = shown = time.monotonic()

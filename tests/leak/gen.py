@@ -31,10 +31,11 @@ def ident(name):
 
 class Rel:
     """A relation in scope. schema: the name may be written with it."""
-    __slots__ = ('alias', 'cols', 'schema', 'base', 'scalar')
+    __slots__ = ('alias', 'cols', 'schema', 'base', 'scalar', 'few')
 
     def __init__(self, alias, cols, schema=None, base=False, scalar=False):
         self.scalar = scalar
+        self.few = None
         self.alias = alias
         self.cols = cols
         self.schema = schema
@@ -447,7 +448,9 @@ class Gen:
             name = self.r.choice(list(g.CATALOG))
             cols = g.CATALOG[name]
             schema, base = name.split('.')
-            return self.named(name, base, cols, used, None)
+            n, rel = self.named(name, base, cols, used, 'pg_catalog')
+            rel.few = base
+            return n, rel
         name = self.r.choice(g.WEIGHTED)
         schema, base = name.split('.')
         shadow = next((x for x in c.ctes if x[0] == base), None)
@@ -460,7 +463,7 @@ class Gen:
             used.append(base)
             return Node('seq', [text]), Rel(base, cols, schema, is_base)
         a = self.alias(used)
-        if self.p(0.1):
+        if self.p(0.1) and schema not in ('pg_catalog',):
             k = self.r.randint(1, min(3, len(cols)))
             names = self.some_names(k)
             cols = [(names[i] if i < k else x[0], x[1], x[2]) for i, x in enumerate(cols)]
@@ -574,10 +577,7 @@ class Gen:
             frame = frame + rels
         frames = [frame] + c.frames
         base = c.but(frames=frames, agg=False, win=False)
-        where = ''
-        if frame and self.p(0.5 if len(frame) < 3 else 0.9):
-            taint = c.taint * (0.25 if c.main else 0.8)
-            where = opt(' where ', self.conjuncts(base.but(taint=taint), d))
+        where = self.where(frame, base.but(taint=c.taint * (0.25 if c.main else 0.8)), d)
         grouped = frame and self.p(0.16)
         group, having = [], ''
         keys = []
@@ -627,6 +627,21 @@ class Gen:
         if tail and not aggs and not distinct and frame and all(r.base for r in frame) and self.p(0.03):
             q.append(opt(self.r.choice([' for update', ' for share', ' for no key update', ' for key share', ' for update skip locked'])))
         return Node('q', q, 'q%d' % len(types), main=bool(c.main)), cols
+
+    def where(self, frame, c, d):
+        """Conditions, and for products of relations bounds: there is nothing to learn from many rows."""
+        bounds = []
+        for i, rel in enumerate(frame):
+            few = g.FEW.get(rel.few)
+            key = next((x[0] for x in rel.cols if x[1] == 'int' and x[0] in ('id', 'n') and not x[2]), None)
+            if few:
+                bounds.append(few.replace('{a}', ident(rel.alias)))
+            elif key and len(frame) > 1 and self.p(0.9 if i or len(frame) > 2 else 0.4):
+                bounds.append('%s.%s < %s' % (ident(rel.alias), ident(key), 69 if key == 'n' and rel.alias == 'letters' else self.r.choice([3, 5, 9])))
+        out = [Node('conj', [b]) for b in bounds]
+        if frame and self.p(0.5 if len(frame) < 3 else 0.8):
+            out += self.conjuncts(c, d).parts
+        return opt(' where ', Node('list', out, sep=' and ')) if out else ''
 
     def agg_item(self, t, d, c, frame):
         if t in g.AGG:

@@ -37,6 +37,9 @@ CATALOG = {
     'pg_catalog.pg_stats': [('tablename', 'text', 0), ('attname', 'text', 0), ('n_distinct', 'float', 0), ('avg_width', 'int', 0), ('correlation', 'float', 0)],
     'information_schema.columns': [('table_name', 'text', 0), ('column_name', 'text', 0), ('ordinal_position', 'int', 0)],
 }
+# of which this many rows are enough; {a} is the relation's name
+FEW = {'pg_proc': "{a}.proname like 'box\\_a%'", 'pg_type': "{a}.typname like 'int%'", 'pg_attribute': "{a}.attname like 'am%'", 'pg_class': "{a}.relname like '%orders%'", 'pg_opclass': "{a}.opcname like 'int%'",
+       'pg_settings': "{a}.name like 'enable%'", 'pg_collation': "{a}.collname like 'C%'", 'columns': "{a}.table_name = 'orders'"}
 VIEWS = ('public.contacts', 'public.totals')
 WEIGHTED = ['public.customers'] * 6 + ['public.orders'] * 4 + ['public.payments'] * 3 + ['public.staff'] * 3 + ['public.letters'] * 3 + ['public.notes'] + \
     ['hr.customers'] * 2 + ['hr.orders'] * 2 + ['public.contacts'] * 2 + ['public.totals']

@@ -99,14 +99,18 @@ def plain_masked(n):
 
 
 def conj_documented(c):
+    c = strip(c)
+    if isinstance(c, str):
+        return False
+    kids = [p for p in c.parts if not isinstance(p, str)]
+    if c.type == 'bool' and c.kind == 'x' and kids and all(k.type == 'bool' and k.kind in ('x', 'col') for k in kids):
+        return any(conj_documented(k) for k in kids)  # AND, OR, NOT, IS TRUE
     cols = list(leaves(c))
     if not any(x.taint for x in cols):
         return False
     if not any(not x.taint for x in cols):
         return True
-    c = strip(c)
-    parts = [] if isinstance(c, str) else [p for p in c.parts if not isinstance(p, str)]
-    return not isinstance(c, str) and '=' in ''.join(p for p in c.parts if isinstance(p, str)) and len(parts) == 2 and all(is_plain(p) for p in parts)
+    return '=' in ''.join(p for p in c.parts if isinstance(p, str)) and len(kids) == 2 and all(is_plain(p) for p in kids)
 
 
 def own(n, kinds, top=True):
