@@ -189,7 +189,7 @@ class Worker:
             self.renew()
             return
         word, r = got
-        self.queue.put(('leak', {'diff': word, 'kind': s.kind, 'script': small.text(), 'params': self.params, 'seconds': round(at, 1), 'seed': self.seed, 'a': r[0].show(), 'b': r[1].show(), 'key': word + ': ' + skeleton(small.text())}))
+        self.queue.put(('leak', {'diff': word, 'kind': s.kind, 'script': small.text(), 'found': text, 'params': self.params, 'seconds': round(at, 1), 'seed': self.seed, 'a': r[0].show(), 'b': r[1].show(), 'key': word + ': ' + skeleton(small.text())}))
         # what a session was used for is over
         self.renew()
 

@@ -74,14 +74,15 @@ class Gen:
 
     def fresh(self):
         """Each statement has few names of its own, so that they meet: a name inside and outside, an alias that is a table's name."""
-        self.hot = self.r.sample(g.NAMES, 2) + self.r.sample(g.IMPLICIT, 2)
+        self.collide = self.p(0.3)
+        self.hot = self.r.sample(g.NAMES, 1 if self.collide else 2) + self.r.sample(g.IMPLICIT, 1 if self.collide else 2)
         self.hot_rels = self.r.sample(g.ALIASES, 3)
-        self.bare = self.r.choice([0.1, 0.1, 0.3, 0.6])
+        self.bare = 0.75 if self.collide else self.r.choice([0.1, 0.1, 0.3])
 
     def some_names(self, n):
         out = []
         while len(out) < n:
-            name = self.r.choice(self.hot if self.p(0.6) else g.NAMES)
+            name = self.r.choice(self.hot if self.p(0.9 if self.collide else 0.5) else g.NAMES)
             if name not in out:
                 out.append(name)
         return out
@@ -131,7 +132,21 @@ class Gen:
             text = '%s.%s.%s' % (rel.schema, ident(rel.alias), name)
         elif not rel.scalar and self.p(0.1):
             text = '(%s).%s' % (ident(rel.alias), name)
-        return Node('col', [text], col[1], col[0], bool(col[2]))
+        return Node('col', [text], col[1], col[0], self.means(text, rel, col, c))
+
+    @staticmethod
+    def means(text, rel, col, c):
+        """Is it sensitive? A name means the column of the innermost query that has it, whatever was meant."""
+        bare = '.' not in text
+        for frame in c.frames:
+            for r in frame:
+                if bare or r.alias == rel.alias:
+                    for x in r.cols:
+                        if x[0] == col[0]:
+                            return bool(x[2]) if bare or text.count('.') == 1 else bool(col[2])
+                    if not bare:
+                        return bool(col[2])
+        return bool(col[2])
 
     def whole(self, c, taint):
         rels = [r for f in c.frames[:2] for r in f if r.alias and (taint or not any(x[2] for x in r.cols))]
@@ -247,7 +262,7 @@ class Gen:
             return self.fill(self.pick(g.WIN[t]), t, d, c.but(win=False))
         if c.effect and t in g.EFFECT and roll < 0.6:
             return self.fill(self.pick(g.EFFECT[t]), t, d, c)
-        if roll > 0.88 and c.depth < 3:
+        if roll > (0.84 if self.collide else 0.88) and c.depth < 3:
             return self.sublink(t, d, c)
         if roll > 0.80:
             return self.conditional(t, d, c)
@@ -463,7 +478,7 @@ class Gen:
             used.append(base)
             return Node('seq', [text]), Rel(base, cols, schema, is_base)
         a = self.alias(used)
-        if self.p(0.1) and schema not in ('pg_catalog',):
+        if self.p(0.4 if self.collide else 0.1) and schema != 'pg_catalog':
             k = self.r.randint(1, min(3, len(cols)))
             names = self.some_names(k)
             cols = [(names[i] if i < k else x[0], x[1], x[2]) for i, x in enumerate(cols)]
@@ -474,14 +489,14 @@ class Gen:
     def from_item(self, c, used, frame, d):
         """(node, relations)."""
         roll = self.r.random()
-        if d > 0 and roll < 0.22:
+        if d > 0 and roll < (0.4 if self.collide and c.depth else 0.22):
             lateral = self.p(0.5) and bool(frame)
             sub = c.but(depth=c.depth + 1, agg=False, win=False)
             if lateral:
                 sub = sub.but(frames=[frame] + c.frames, main=False)
             q, cols = self.query(sub, None, d - 1)
             a = self.alias(used)
-            if self.p(0.45) or any(x[0] in (None, '?column?') for x in cols) or len({x[0] for x in cols}) < len(cols):
+            if self.p(0.1 if self.collide else 0.45) or any(x[0] in (None, '?column?') for x in cols) or len({x[0] for x in cols}) < len(cols):
                 names = self.some_names(len(cols))
                 cols = [(n, x[1], x[2]) for n, x in zip(names, cols)]
                 tail = ' %s(%s)' % (ident(a), ', '.join(ident(n) for n in names))
@@ -606,7 +621,7 @@ class Gen:
         for n, t in zip(out, types):
             name = n.name
             alias = ''
-            if self.p(0.45 if name else 0.7):
+            if self.p((0.2 if self.collide else 0.45) if name else 0.7):
                 name = self.some_names(1)[0]
                 alias = ' as ' + ident(name)
             cols.append((name or '?column?', t, tainted(n) or (not c.main and tainted(where or seq()))))

@@ -66,7 +66,14 @@ def walk(n):
 
 
 def tainted(n):
-    return any(x.kind == 'col' and x.taint for x in walk(n))
+    if isinstance(n, str) or n.kind == 'param':
+        return False
+    if n.kind == 'col':
+        return n.taint
+    for p in n.parts:
+        if tainted(p):
+            return True
+    return False
 
 
 def leaves(n, inside=False):
