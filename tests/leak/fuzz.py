@@ -12,10 +12,11 @@ import multiprocessing
 import os
 import random
 import re
+import subprocess
 import sys
 import time
 
-from client import SIDES, Lost, Rig, drive, ready_count, run_once
+from client import SIDES, Lost, Rig, drive, error_fields, ready_count, run_once
 from scripts import Script, Scripts
 
 BATCH = 10
@@ -23,6 +24,25 @@ PARAMS = [{}, {}, {}, {}, {'search_path': 'public,pg_catalog'}, {'search_path': 
           {'options': '-c enable_hashagg=off'}, {'plan_cache_mode': 'force_generic_plan'}, {'IntervalStyle': 'iso_8601'}]
 # time limits of the server and of the lab: no answer to compare
 UNFIT = ('57014', '53400', '53200', '54001', '40P01', '55P03')
+
+
+def held_why(a):
+    return [error_fields(b).get('D', '') + error_fields(b).get('M', '') for k, b in a.raw if k == b'E'][:1]
+
+
+def secrets(side):
+    """The sensitive texts of a side, as they are."""
+    sql = subprocess.run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'values.py'), side], capture_output=True, text=True, check=True).stdout
+    return {x.encode() for x in re.findall(r"'((?:[^']|'')*)'", sql) if len(x) > 5}
+
+
+SECRETS = secrets('a')
+
+
+def shows(rows):
+    """Does a value of side a stand there in clear?"""
+    body = b'\n'.join(m[1] for m in rows)
+    return any(s in body for s in SECRETS)
 
 
 def difference(a, b):
@@ -40,10 +60,10 @@ def difference(a, b):
     if len(ea) != len(eb):
         return 'outcome'
     if a.rows() != b.rows():
-        return 'count'
+        return 'clear' if shows(x) and not shows(y) else 'count'
     for kind, word in ((b'D', 'value'), (b'd', 'value'), (b'T', 'description'), (b'E', 'error'), (b'N', 'notice')):
         if [m for m in x if m[0] == kind] != [m for m in y if m[0] == kind]:
-            return word
+            return 'clear' if shows([m for m in x if m not in y]) else word
     return 'other'
 
 
@@ -140,6 +160,13 @@ class Worker:
             self.stats['tainted and ran'] += not held and not codes
         if codes and not held:
             self.codes[codes[0]] += 1
+        self.stats['kind %s' % s.kind] += 1
+        if held:
+            self.stats['held %s' % s.kind] += 1
+            if not s.tainted():
+                self.stats['held without a value'] += 1
+                if os.environ.get('FUZZ_LEAK_DEBUG'):
+                    self.queue.put(('harmless', json.dumps(text), held_why(a)))
         d = difference(a, b)
         if d is None:
             return
@@ -252,6 +279,8 @@ def report(total, codes, leaks, t0, final=False):
         secs, total['scripts'], total['statements'], total['statements'] / max(secs, .1), 100 * total['rows'] // n, 100 * total['empty'] // n, 100 * total['failed'] // n, 100 * total['held'] // n,
         100 * total['tainted'] // n, 100 * total['tainted and ran'] // max(1, total['tainted']), total['documented'], total['documented and different'], len(leaks), len({x['key'] for x in leaks})), flush=True)
     if final:
+        kinds = sorted(x[5:] for x in total if x.startswith('kind '))
+        print('held by kind: %s; without any masked value: %d' % (', '.join('%s %d%%' % (k, 100 * total['held ' + k] // total['kind ' + k]) for k in kinds), total['held without a value']))
         print('errors: %s' % ', '.join('%s %d' % x for x in codes.most_common(12)))
         print('noise %d, not confirmed %d, connections lost %d' % (total['noise'], total['not confirmed'], total['lost']))
 
@@ -316,6 +345,8 @@ def main():
                     print('LEAK (%s, after %.1f s) %s' % (m[1]['diff'], m[1]['seconds'], json.dumps(m[1]['script'])), flush=True)
                     for side in 'ab':
                         print('   %s: %s' % (side, '; '.join(m[1][side])[:300]), flush=True)
+            elif m[0] == 'harmless':
+                print('held %s %s' % (m[2], m[1][:600]), flush=True)
             elif m[0] == 'unsure':
                 print('unsure (%s) %s' % (m[2], m[1][:600]), flush=True)
             elif m[0] == 'lost':

@@ -253,11 +253,13 @@ class Names:
     def other(self, names):
         if self.cursor:
             self.sql(self.r.choice(['fetch 2 from c', 'move 1 in c', 'fetch next in c', 'savepoint a', 'fetch backward 1 from c']))
-        elif self.tx:
+        elif self.tx and self.gen.p(0.3):
             self.sql('create temp table t on commit drop as execute ' + names[0])
             self.sql('table t')
-        else:
+        elif self.gen.p(0.3):
             self.sql('explain (costs off) execute ' + names[0])
+        else:
+            self.sql('execute ' + names[0])
 
     def steps(self):
         if self.tx:

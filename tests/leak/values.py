@@ -108,4 +108,5 @@ def main():
     print('COMMIT;')
 
 
-main()
+if __name__ == '__main__':
+    main()
