@@ -87,7 +87,7 @@ class Gen:
                 out.append(name)
         return out
 
-    # names that a function call gives, and a column: CASE takes them from its ELSE; a type's name it does not take
+    # Names that a function call gives: CASE takes them from its ELSE; a type's name it does not take.
     STRONG = set(re.findall(r'\b([a-z_]\w*)\(', ' '.join(x for t in (g.EXPR, g.AGG, g.BRIDGE) for y in t.values() for x in y))) - {'case', 'text', 'cast', 'array', 'varchar', 'char', 'bit', 'row'}
 
     # ---- expressions ----
@@ -104,6 +104,8 @@ class Gen:
             'xml': lambda: "'<k>v</k>'::xml", 'uuid': lambda: "'00000000-0000-0000-0000-00000000000%d'::uuid" % r.randint(0, 9), 'tsvector': lambda: "'ada b'::tsvector", 'bit': lambda: "b'0101'::varbit",
             'pat': lambda: "'%s'" % r.choice(['A%', '%a%', '%e', '_a%', '%1%', 'user%', '%@e%']), 're': lambda: "'%s'" % r.choice(['^[A-K]', 'an', '[0-9]', 'e$', '[aeiou]']), 'sep': lambda: r.choice(["','", "' '", "'a'", 'null', "''"]),
             'frac': lambda: '0.25'}[t]()
+        if t in ('int', 'text', 'num', 'bool') and self.p(0.12):
+            return Node('x', ['%s::%s' % (v, g.SQLTYPE[t])], t, CASTNAME.get(g.SQLTYPE[t], g.SQLTYPE[t]))
         if t in ('int', 'text', 'num', 'bool', 'sint') and not ATOM.match(v) is None:
             return Node('x', [Node('param', [v, v.strip("'"), g.SQLTYPE[t]])], t)
         return Node('x', [v], t)

@@ -4,6 +4,7 @@ A script is made of steps as client.py takes them, with trees in place of SQL; t
 """
 import grammar as g
 from gen import Ctx, Gen
+from scopes import Scopes
 from tree import Node, documented, render, seq, smaller, tainted
 
 
@@ -59,7 +60,7 @@ class Script:
 
 
 class Scripts(Gen):
-    KINDS = [('plain', 34), ('extended', 18), ('names', 10), ('cursor', 5), ('explain', 4), ('copy', 4), ('dml', 8), ('effect', 6), ('temp', 3), ('multi', 4), ('errors', 4)]
+    KINDS = [('plain', 32), ('scopes', 5), ('extended', 18), ('names', 10), ('cursor', 5), ('explain', 4), ('copy', 4), ('dml', 8), ('effect', 6), ('temp', 3), ('multi', 4), ('errors', 4)]
 
     def __init__(self, seed, kinds=None):
         super().__init__(seed)
@@ -78,6 +79,9 @@ class Scripts(Gen):
 
     def do_plain(self):
         return [['Q', self.statement()]]
+
+    def do_scopes(self):
+        return [['Q', Scopes(self).statement()]]
 
     def do_errors(self):
         self.errors = 0.4

@@ -195,7 +195,7 @@ def smaller(n):
                 yield c
     if n.kind == 'q':
         for c in below(n):
-            if c.kind == 'q' and c.type == n.type:
+            if c.kind == 'q' and c.type == n.type and c.main == n.main:
                 yield c
     for i, p in enumerate(n.parts):
         for s in smaller(p):
