@@ -184,7 +184,7 @@ class Worker:
             word = difference(r[0], r[1])
             if word is None:
                 return None
-            if difference(r[0], r[2]) is not None:
+            if word != 'clear' and difference(r[0], r[2]) is not None:
                 self.stats['noise'] += 1
                 return None
         return word, r

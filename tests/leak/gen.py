@@ -264,7 +264,7 @@ class Gen:
             return self.fill(self.pick(g.WIN[t]), t, d, c.but(win=False))
         if c.effect and t in g.EFFECT and roll < 0.6:
             return self.fill(self.pick(g.EFFECT[t]), t, d, c)
-        if roll > (0.84 if self.collide else 0.88) and c.depth < 3:
+        if roll > (0.7 if c.effect else 0.84 if self.collide else 0.88) and c.depth < 3:
             return self.sublink(t, d, c)
         if roll > 0.80:
             return self.conditional(t, d, c)
@@ -402,6 +402,9 @@ class Gen:
             taint = [a or tainted(b) for a, b in zip(taint, row)]
             rows.append(seq('(', *self.commas(row), ')'))
         cols = [('column%d' % (i + 1), t, taint[i]) for i, t in enumerate(types)]
+        if self.p(0.15):
+            key = self.fill(self.pick(g.EFFECT['bool']), 'bool', d, inner) if c.effect and self.p(0.5) else self.expr('bool', d, inner)
+            return Node('q', ['values ', Node('list', rows), opt(' order by ', Node('order', [self.wrap(key)]))] + self.limits(inner.but(frames=[[]] + c.frames), d, single), 'q%d' % len(types)), cols
         return Node('q', ['values ', Node('list', rows)] + self.tail(c.but(frames=[[]] + c.frames), types, d, single), 'q%d' % len(types)), cols
 
     def typed(self, t, d, c):
@@ -694,7 +697,7 @@ class Gen:
                 break
         return q
 
-    def dml(self, effect=0.1):
+    def dml(self, effect=0.1, taint=None):
         self.fresh()
         kind = self.r.randint(0, 3)
         t = self.r.choice(['public.payments', 'public.notes', 'public.letters'] if kind == 1 else ['public.orders', 'public.notes', 'public.letters', 'public.customers', 'public.staff'])
@@ -702,7 +705,7 @@ class Gen:
         base = t.split('.')[1]
         rel = Rel(base, cols, 'public', True)
         key = cols[0][0]
-        c = Ctx([[rel]], taint=self.r.choice([0, 0.2, 0.4]))
+        c = Ctx([[rel]], taint=taint or self.r.choice([0, 0.2, 0.4]))
         ret = self.returning(c) if self.p(0.75) else ''
         clear = [x for x in cols[1:] if not x[2] and x[1] in ('text', 'int', 'num', 'bool')]
         col = self.r.choice(clear) if clear else cols[-1]
@@ -718,7 +721,7 @@ class Gen:
             row = "3, %s, 'note 3'"
             both = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True), Rel('excluded', g.TABLES['public.notes'])]], taint=c.taint, effect=self.p(effect))
             conflict = opt(self.r.choice([' on conflict (title) do update set stars = ', ' on conflict (id) do update set stars = ']), 'coalesce(', self.expr('int', 1, both), ', 2)',
-                           opt(' where ', Node('conj', [self.wrap(self.expr('bool', 2, both))])) if self.p(0.7) else '')
+                           opt(' where ', Node('conj', [self.wrap(self.fill(self.pick(g.EFFECT['bool']), 'bool', 2, both) if both.effect and self.p(0.5) else self.expr('bool', 2, both))])) if self.p(0.7) else '')
         notes = Ctx([[Rel('notes', g.TABLES['public.notes'], 'public', True)]], taint=c.taint)
         a, b = row.split('%s')
         return Node('q', ['insert into notes(id, stars, title) values (' + a, 'coalesce(', self.expr('int', 2, free), ', 1)', b + ')', conflict, self.returning(notes) if self.p(0.7) else ''])

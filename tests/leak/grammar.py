@@ -146,8 +146,9 @@ SRF = [
 # what stays behind when a statement is over, and who reads it
 EFFECT = {'bool': 'pg_try_advisory_lock({int}) | pg_try_advisory_xact_lock(1,{int}) | pg_try_advisory_lock_shared({int}) | (set_config(\'a.b\',{text},false) is null) | (setseed({frac}) is null) | (setseed(({int} % 100) / 100.0) is null)',
           'text': 'set_config(\'a.b\',{text},false) | set_config(\'application_name\',{text},false)'}
-READERS = ['select classid, objid, objsubid from pg_locks where locktype = \'advisory\' order by 1, 2, 3', 'select current_setting(\'a.b\', true)', 'select last_value from notes_id_seq',
-           'select random()', 'select count(*) from pg_locks where locktype = \'advisory\'', 'show application_name', 'select pg_try_advisory_lock(65)', 'select n from letters where pg_advisory_unlock(n)']
+READERS = ['select classid, objid, objsubid from pg_locks where locktype = \'advisory\' order by 1, 2, 3'] * 6 + [
+    'select current_setting(\'a.b\', true)', 'select random()', 'select last_value from notes_id_seq', 'select count(*) from pg_locks where locktype = \'advisory\'', 'show application_name', 'select pg_try_advisory_lock(65)',
+    'select n from letters where pg_advisory_unlock(n)']
 
 NAMES = ['x', 'case', 'n', 'k', 'full_name', 'email', 'id', 'text', 'coalesce', 'row', 'country', 'customers', 'v', 'sku', 'label', 'exists', 'count', 'u', 'array', 'q', 'length', 'upper', 'max']
 # what the server calls an output column that has no name

@@ -147,7 +147,10 @@ class Scripts(Gen):
 
     def do_effect(self):
         """A statement with something that outlasts it, anywhere in it, and somebody who looks."""
-        s = self.dml(0.9) if self.p(0.3) else self.effect_statement()
+        for _ in range(8):
+            s = self.dml(0.9, 0.6) if self.p(0.3) else self.effect_statement()
+            if tainted(s):
+                break
         return [['Q', 'select setseed(0.1)'], ['Q', 'begin'], ['Q', s], ['Q', self.r.choice(g.READERS)], ['Q', 'rollback'], ['Q', 'select pg_advisory_unlock_all()']]
 
     def effect_statement(self):

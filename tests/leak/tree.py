@@ -2,8 +2,10 @@
 
 Kinds of nodes: 'x' an expression (type: see grammar.py), 'col' a column reference, 'param' a literal that may become a parameter,
 'q' a query, 'items' what it selects (each an 'item' with an alias), 'opt' what may be left out, 'list' what may lose members, 'conj' a member
-of WHERE, ON or HAVING, 'order' and 'group' items, 'point' an output column by name or number, 'distinct' that word, 'seq' anything else. `main` is set where the rows of the query are the statement's own rows.
+of WHERE, ON or HAVING, 'order' and 'group' items, 'point' an output column by name or number, 'distinct' that word, 'seq' anything
+else. `main` is set where the rows of the query are the statement's own rows.
 """
+import re
 
 
 class Node:
@@ -96,8 +98,17 @@ def strip(n):
     return n
 
 
+CAST = re.compile(r'^(cast\()?\(*\)*(::[a-z][a-z0-9 ]*| as [a-z][a-z0-9 ]*\)| collate "C")?\)*$')
+
+
 def is_plain(n):
+    """A column, perhaps under a cast."""
     n = strip(n)
+    while not isinstance(n, str) and n.kind == 'x':
+        kids = [p for p in n.parts if not isinstance(p, str)]
+        if len(kids) != 1 or not CAST.match(''.join(p for p in n.parts if isinstance(p, str))):
+            break
+        n = strip(kids[0])
     return not isinstance(n, str) and n.kind == 'col' and n.type != 'rec'
 
 
