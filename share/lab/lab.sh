@@ -55,7 +55,7 @@ lab_keys() {
 lab_user() { # DIR NAME
     local groups=dba
     case $2 in
-    alice) groups=analysts ;;
+    alice*) groups=analysts ;;
     bob) groups="dba, approver" ;;
     esac
     echo "  $2: {groups: [$groups], keys: [\"$(cat "$1/keys/$2.pub")\"]}"
