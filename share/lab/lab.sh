@@ -56,6 +56,7 @@ lab_user() { # DIR NAME
     local groups=dba
     case $2 in
     alice*) groups=analysts ;;
+    rita) groups=readers ;;
     bob) groups="dba, approver" ;;
     esac
     echo "  $2: {groups: [$groups], keys: [\"$(cat "$1/keys/$2.pub")\"]}"

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # All cases of this folder, by 41-breaks.sh. The slow ones (they wait for people) come first.
+import late  # noqa: F401
 import names  # noqa: F401
-import pglab
+import temporary  # noqa: F401
 
-pglab.main(["alice", "alice2", "alice3", "alice4"])
+from pglab import main
+
+main(["alice", "alice2", "alice3", "alice4"])

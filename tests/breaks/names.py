@@ -2,6 +2,8 @@
 #
 # Names whose definition the server skipped: a pipeline whose first batch fails half-way, so that what comes after the
 # failure never happens, while a second batch is on its way already. What runs must be judged as what the server has.
+import time
+
 from pglab import case
 from pgwire import FLUSH, SYNC, bind, close, describe, execute, parse, query
 from secrets_seen import CLEAR, clear_of
@@ -266,8 +268,6 @@ def _(t):
     p = t.gate()
     p.batch(parse("delete from " + w, "m"), SYNC)
     p.put(parse("select pg_sleep(5)", "s"), bind("", "s"), execute(), close("S", "m"), parse("select 1", "m"), SYNC, bind("", "m"), execute(), SYNC).flush_out()
-    import time
-
     time.sleep(0.3)
     p.cancel()
     harmless(t, w, drain(p, 2, 8))

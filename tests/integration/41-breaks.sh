@@ -7,8 +7,14 @@
 # the cases whose name contains it.
 . "$(dirname "$0")/../support/lab-test.sh"
 here=$(cd "$(dirname "$0")/.." && pwd)
-LAB_PEOPLE="alice alice2 alice3 alice4 bob carol" LAB_USERS=$LAB_PEOPLE
+LAB_PEOPLE="alice alice2 alice3 alice4 rita bob carol" LAB_USERS=$LAB_PEOPLE
+LAB_ROLES=$(mktemp /tmp/sallyport-roles.XXXXXX)
+cat > "$LAB_ROLES" << 'EOF'
+  agents: {groups: [agents], targets: ["*"], logins: [app_rw, app_ro], mask: full, delegated_by: [analysts]}
+  reader: {groups: [readers], targets: ["*"], logins: [app_rw], mask: full, max: read}
+EOF
 lab_up conf="logging_collector = on" conf="log_destination = 'jsonlog'" conf="log_filename = 'server'" conf="log_rotation_size = 0" conf="max_connections = 200"
+rm -f "$LAB_ROLES"
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/support:$here/breaks python3 "$here/breaks/all.py" "${BREAK_ONLY:-}" > "$LAB/breaks" 2>&1
 cat "$LAB/breaks"
 failures=$(grep -c '^not ok' "$LAB/breaks")

@@ -9,5 +9,5 @@ VALUES = re.compile(FAMILY + rb"|user\d+@example|user\d+\(at\)example|4111111111
 
 
 def clear_of(reply):
-    """What a reply gives away."""
-    return sorted({m.group().decode() for m in VALUES.finditer(reply.everything())})
+    """What a reply gives away: a few of the values, enough to see which."""
+    return sorted({m.group().decode() for m in VALUES.finditer(reply.everything())})[:3]
