@@ -4,6 +4,7 @@
 import late  # noqa: F401
 import names  # noqa: F401
 import temporary  # noqa: F401
+import values  # noqa: F401
 
 from pglab import main
 
