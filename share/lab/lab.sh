@@ -57,7 +57,7 @@ lab_user() { # DIR NAME
     case $2 in
     alice*) groups=analysts ;;
     rita) groups=readers ;;
-    bob) groups="dba, approver" ;;
+    bob | ben*) groups="dba, approver" ;;
     esac
     echo "  $2: {groups: [$groups], keys: [\"$(cat "$1/keys/$2.pub")\"]}"
 }

@@ -4,7 +4,6 @@
 # the approver as he stands when it is used. Whatever changes between the approval and its use takes it away. And: what the
 # approver reads is what will run.
 import struct
-import threading
 import time
 
 from late import patient
@@ -30,12 +29,12 @@ def again(t, p, *messages):
     return patient(t, p, "Z", 8)
 
 
-def unused(t, setup, first, change, second, victim, undo=()):
+def unused(t, setup, first, change, second, victim, undo=(), who="bob"):
     """An approval of `first`; after `change` the messages `second` must not change `victim`."""
     p = t.gate()
     for sql in setup:
         p.simple(sql)
-    approve(t, ask(t, p, *first))
+    approve(t, ask(t, p, *first), who)
     for step in change:
         step(p) if callable(step) else p.put(step).flush_out() and patient(t, p, "Z", 8)
     try:
@@ -51,26 +50,28 @@ def unused(t, setup, first, change, second, victim, undo=()):
 def _(t):
     a, b = t.table(), t.table()
     p = t.gate()
-    p.batch(parse("delete from " + a, "d"), SYNC)
-    request = ask(t, p, query("execute d"))
+    p.batch(parse("delete from " + a, "d" + a), SYNC)
+    request = ask(t, p, query("execute d" + a))
     code, shown = t.lab.ssh("bob", "show", request)
     t.true("bob reads the prepared text", "delete from " + a in shown, shown)
     approve(t, request)
-    p.batch(close("S", "d"), parse("delete from " + b, "d"), SYNC)
-    again(t, p, query("execute d"))
+    p.batch(close("S", "d" + a), parse("delete from " + b, "d" + a), SYNC)
+    again(t, p, query("execute d" + a))
     t.is_("rows that are left", t.count(b), 300)
 
 
 @case("approvals", "EXECUTE of a name that got another text by SQL")
 def _(t):
     a, b = t.table(), t.table()
-    unused(t, ["prepare d as delete from " + a], [query("execute d")], [query("deallocate d"), query("prepare d as delete from " + b)], [query("execute d")], b)
+    d = "d" + a
+    unused(t, ["prepare %s as delete from %s" % (d, a)], [query("execute " + d)], [query("deallocate " + d), query("prepare %s as delete from %s" % (d, b))], [query("execute " + d)], b)
 
 
 @case("approvals", "EXECUTE with another value")
 def _(t):
     a = t.table()
-    unused(t, ["prepare d(int) as delete from %s where id <> $1 and id > 0" % a], [query("execute d(1)")], [], [query("execute d(2)")], a)
+    d = "d" + a
+    unused(t, ["prepare %s(int) as delete from %s where id <> $1 and id > 0" % (d, a)], [query("execute %s(1)" % d)], [], [query("execute %s(2)" % d)], a)
 
 
 def swapped(t, change, undo=()):
@@ -206,18 +207,19 @@ def _(t):
     t.is_("rows that are left", t.count(a), 300)
 
 
-LOCKED = threading.Lock()
-
-
-def standing(t, change, back):
+def standing(t, who, change, back):
     a = t.table()
-    with LOCKED:
-        unused(t, [], [query("delete from " + a)], [lambda p: change(), lambda p: time.sleep(0.3)], [query("delete from " + a)], a, [lambda p: back()])
+    unused(t, [], [query("delete from " + a)], [lambda p: change(), lambda p: time.sleep(0.3)], [query("delete from " + a)], a, [lambda p: back()], who)
 
 
 @case("approver", "locked after his approval")
 def _(t):
-    standing(t, lambda: t.lab.sallyport("lock", "bob", "-m", "stolen"), lambda: t.lab.sallyport("unlock", "bob"))
+    standing(t, "ben", lambda: t.lab.sallyport("lock", "ben", "-m", "stolen"), lambda: t.lab.sallyport("unlock", "ben"))
+
+
+@case("approver", "revoked after his approval")
+def _(t):
+    standing(t, "ben4", lambda: t.lab.sallyport("revoke", "user", "ben4"), lambda: None)
 
 
 @case("approver", "out of the group after his approval")
@@ -231,25 +233,24 @@ def _(t):
         code, said = t.lab.sallyport("reload")
         t.is_("reloaded", (code, said if code else ""), (0, ""))
 
-    standing(t, lambda: groups("bob: {groups: [dba, approver]", "bob: {groups: [dba]"), lambda: groups("bob: {groups: [dba]", "bob: {groups: [dba, approver]"))
+    standing(t, "ben2", lambda: groups("ben2: {groups: [dba, approver]", "ben2: {groups: [dba]"), lambda: groups("ben2: {groups: [dba]", "ben2: {groups: [dba, approver]"))
 
 
 @case("approver", "locked while a portal waits that he approved")
 def _(t):
     a = t.table()
-    with LOCKED:
-        p = t.gate()
-        p.put(parse("delete from " + a, "s"), bind("p", "s"), b"H\0\0\0\4").flush_out()
-        reply = p.until("2EN", timeout=3)
-        if reply.request:
-            approve(t, reply.request)
-            p.until("2E", timeout=5)
-        t.lab.sallyport("lock", "bob", "-m", "stolen")
-        time.sleep(2.2)
-        try:
-            again(t, p, execute("p"), SYNC)
-        finally:
-            t.lab.sallyport("unlock", "bob")
+    p = t.gate()
+    p.put(parse("delete from " + a, "s"), bind("p", "s"), b"H\0\0\0\4").flush_out()
+    reply = p.until("2EN", timeout=3)
+    if reply.request:
+        approve(t, reply.request, "ben3")
+        p.until("2E", timeout=5)
+    t.lab.sallyport("lock", "ben3", "-m", "stolen")
+    time.sleep(2.2)
+    try:
+        again(t, p, execute("p"), SYNC)
+    finally:
+        t.lab.sallyport("unlock", "ben3")
     t.is_("rows that are left", t.count(a), 300)
 
 

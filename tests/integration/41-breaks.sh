@@ -7,7 +7,7 @@
 # the cases whose name contains it.
 . "$(dirname "$0")/../support/lab-test.sh"
 here=$(cd "$(dirname "$0")/.." && pwd)
-LAB_PEOPLE="alice alice2 alice3 alice4 rita bob carol" LAB_USERS=$LAB_PEOPLE
+LAB_PEOPLE="alice alice2 alice3 alice4 rita bob ben ben2 ben3 ben4 carol" LAB_USERS=$LAB_PEOPLE
 LAB_ROLES=$(mktemp /tmp/sallyport-roles.XXXXXX)
 cat > "$LAB_ROLES" << 'EOF'
   agents: {groups: [agents], targets: ["*"], logins: [app_rw, app_ro], mask: full, delegated_by: [analysts]}

@@ -160,7 +160,7 @@ def one(lab, who, kind, name, f):
     return "ok - %s: %s%s" % (kind, name, " (%.0f s)" % took if took > 15 else "")
 
 
-def run(lab, people, jobs=12, only=""):
+def run(lab, people, jobs=28, only=""):
     """Runs the cases whose 'kind: name' contains `only`; the number of those that failed."""
     todo, failed, lock = queue.SimpleQueue(), [0], threading.Lock()
     for c in CASES:
@@ -189,6 +189,6 @@ def run(lab, people, jobs=12, only=""):
 def main(people):
     lab = Lab()
     try:
-        sys.exit(run(lab, people, int(os.environ.get("BREAK_JOBS", "12")), sys.argv[1] if len(sys.argv) > 1 else "") > 0)
+        sys.exit(run(lab, people, int(os.environ.get("BREAK_JOBS", "28")), sys.argv[1] if len(sys.argv) > 1 else "") > 0)
     finally:
         lab.stop()
