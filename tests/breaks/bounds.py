@@ -102,7 +102,7 @@ OTHERS = {
     "a CTE that updates behind a key": "with d as (update {w} set body = 'gone' where id > 0 returning 1) delete from {w} where id = -1",
     "two CTEs": "with a as (delete from {w} where id <= 150), b as (delete from {w} where id > 150) select 1",
     "EXPLAIN ANALYZE": "explain analyze delete from {w} where id > 0",
-    "several statements": "delete from {w} where id <= 90; delete from {w} where id between 91 and 180; delete from {w} where id > 180",
+    "several statements": "delete from {w} where id < 0; delete from {w} where id <= 290; delete from {w} where id > 290",
     "one row at a time by a function of the server": "select count(*) from (select query_to_xml('delete from {w} where id = ' || i, true, false, '') from generate_series(1, 300) i) x",
     "ONLY": "delete from only {w} where id > 0",
     "an alias": "delete from {w} as id where id.id > 0",
@@ -138,5 +138,8 @@ def _(t):
     w = t.table()
     p = t.gate()
     p.batch(parse("update %s set body = $2 where id = $1" % w, "u"), SYNC)
-    tags = [p.batch(bind("", "u", [str(i), "x"]), execute(), SYNC)[0].tags for i in range(1, 51)]
-    t.is_("tags", tags, [["UPDATE 1"]] * 50)
+    for i in range(1, 51):
+        reply = p.batch(bind("", "u", [str(i), "x"]), execute(), SYNC)[0]
+        if reply.tags != ["UPDATE 1"]:
+            break
+    t.is_("after row %d: tags" % i, reply.tags, ["UPDATE 1"])

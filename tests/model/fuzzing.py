@@ -16,6 +16,17 @@ SHOWN = 30
 PEOPLE = ["alice", "alice2", "alice3", "alice4"]
 
 
+class Known:
+    """Kinds of failures that this process has seen enough of to shorten no more of them."""
+
+    def __init__(self, most=2):
+        self.most, self.seen = most, {}
+
+    def enough(self, kind):
+        self.seen[kind] = self.seen.get(kind, 0) + 1
+        return self.seen[kind] > self.most
+
+
 class Budget:
     def __init__(self, total, count, end):
         self.total, self.count, self.end = total, count, end
@@ -97,11 +108,15 @@ def run_workers(name, worker, setup, after, attempt_corpus=None):
     children = [multiprocessing.Process(target=child, args=(worker, i, seed, total, count, started + seconds, results)) for i in range(jobs)]
     for c in children:
         c.start()
-    failures, said = [], time.time()
+    failures, more, said = [], 0, time.time()
     while len(failures) < stop and (any(c.is_alive() for c in children) or not results.empty()):
         try:
-            failures.append(results.get(timeout=1))
-            tell(name, failures[-1], time.time() - started, count.value)
+            failure = results.get(timeout=1)
+            if failure.get("again"):
+                more += 1
+                continue
+            failures.append(failure)
+            tell(name, failure, time.time() - started, count.value)
         except queue.Empty:
             pass
         if time.time() - said > 30:
@@ -114,7 +129,7 @@ def run_workers(name, worker, setup, after, attempt_corpus=None):
         failures.append({"wrong": [wrong]})
         print("%s: %s" % (name, wrong))
     took = time.time() - started
-    print("%s: %d done in %.0f s (%.0f/s), %d failures" % (name, count.value, took, count.value / took, len(failures)), flush=True)
+    print("%s: %d done in %.0f s (%.0f/s), %d failures, %d more of the same kinds" % (name, count.value, took, count.value / took, len(failures), more), flush=True)
     return int(bool(failures))
 
 

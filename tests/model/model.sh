@@ -9,5 +9,6 @@ lab_up conf="logging_collector = on" conf="log_destination = 'jsonlog'" conf="lo
     conf="max_connections = 200" conf="autovacuum = off"
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/support:$here/model python3 "$here/model/$1.py"
 failures=$?
+grep -h 'terminated by signal' "$LAB/pg/data/log/server.json" | grep -o '"detail":"[^"]*' | sort | uniq -c | head -3 | sed 's/^/the server itself crashed: /'
 [ "$failures" -eq 0 ] || grep -vE ' info ' "$LAB/gateway.log" | tail -5
 exit $((failures > 0))
