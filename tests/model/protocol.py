@@ -22,14 +22,15 @@ SQL_NAMES = ["a", "b", "c", "n" * 63, "D", '"D"']
 PASSIVE = ["n" * 63 + "1", "n" * 63 + "2", "D"]  # names that may hold an EXECUTE, which no EXECUTE names
 PORTALS = ["", "p", "q", "a"]
 CURSORS = ["p", "c", "k"]
-DANGER = re.compile(r"(?:delete from|update|truncate) big\b")
+DANGER = re.compile(r"(?:delete from|update|truncate) big\b(?! where v| set v = \d+ where)")
 
 READS = ["select {n}, country || '' from customers where id < 3", "select count(*), {n} from small", "table small /*{n}*/", "select generate_series(1, 3), {n}",
          "select id, {n} from customers order by id limit 2"]
 CLEARS = ["select replace(full_name, ' ', '_'), {n} from customers where id < 3", "select upper(email), {n} from customers where id < 3",
           "select {n}, full_name || '' from customers where id = 2"]
 WRITES = ["insert into small (v) values ({n})", "update small set v = {n} where id = 3", "delete from small where id = {n}"]
-DANGERS = ["delete from big /*{n}*/", "update big set v = {n}", "truncate big /*{n}*/", "delete from big where v is not null /*{n}*/ or true", "with d as (delete from big returning 1) select {n}"]
+DANGERS = ["delete from big /*{n}*/", "update big set v = {n}", "truncate big /*{n}*/", "with d as (delete from big returning 1) select {n}"]
+WIDES = ["delete from big where v is not null /*{n}*/ or true", "update big set v = {n} where id > 0"]  # may run, may not stay
 ERRORS = ["select 1 / (id - id), {n} from small", "select * from nowhere /*{n}*/", "select {n} +", "insert into small (id, v) values (1, {n})"]
 SECTIONS = ["begin", "commit", "rollback", "savepoint s", "rollback to s", "release s", "begin isolation level serializable"]
 SECTION_WORDS = {s.split(" ")[0] for s in SECTIONS}
@@ -41,13 +42,13 @@ def pick(r, weighted):
     return r.choices([w[0] for w in weighted], [w[1] for w in weighted])[0]
 
 
-TEXTS = [("read", 30), ("clear", 10), ("write", 12), ("danger", 14), ("error", 9), ("section", 10), ("set", 3), ("execute", 10), ("prepare", 8), ("deallocate", 5), ("declare", 7),
+TEXTS = [("read", 30), ("clear", 10), ("write", 12), ("danger", 12), ("wide", 3), ("error", 9), ("section", 10), ("set", 3), ("execute", 10), ("prepare", 8), ("deallocate", 5), ("declare", 7),
          ("fetch", 8), ("close", 4), ("discard", 2), ("bound", 8), ("copy", 2), ("explain", 3), ("taken", 2)]
 
 
 def text(r, n, depth=0):
     """One statement as SQL; the number in it is unique."""
-    kind = pick(r, TEXTS if depth == 0 else TEXTS[:4])
+    kind = pick(r, TEXTS if depth == 0 else TEXTS[:5])
     if kind in SIMPLE:
         return r.choice(SIMPLE[kind]).replace("{n}", str(n))
     if kind == "bound":
@@ -55,7 +56,7 @@ def text(r, n, depth=0):
     return MADE[kind](r, n)
 
 
-SIMPLE = {"read": READS, "clear": CLEARS, "write": WRITES, "danger": DANGERS, "error": ERRORS, "section": [s + " /*{n}*/" for s in SECTIONS], "set": [s + " /*{n}*/" for s in SETS]}
+SIMPLE = {"read": READS, "clear": CLEARS, "write": WRITES, "danger": DANGERS, "wide": WIDES, "error": ERRORS, "section": [s + " /*{n}*/" for s in SECTIONS], "set": [s + " /*{n}*/" for s in SETS]}
 MADE = {
     "execute": lambda r, n: "execute %s /*%d*/" % (r.choice("aaabbbccc"), n),
     "prepare": lambda r, n: "prepare %s as %s" % (r.choice(SQL_NAMES), text(r, n, 1)),

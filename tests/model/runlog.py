@@ -11,7 +11,6 @@ import time
 import recording
 
 STATEMENT = re.compile(r"(statement|execute fetch from|execute) ?([^:]*): (.*)", re.S)
-OWN = "sallyport_own"
 
 
 class Ran:
@@ -22,10 +21,6 @@ class Ran:
     def __init__(self, entry):
         how, self.name, self.text = STATEMENT.fullmatch(entry["message"]).groups()
         self.again, self.detail, self.at = how == "execute fetch from", entry.get("detail", ""), entry["timestamp"]
-
-    @property
-    def own(self):
-        return self.name.startswith(OWN)
 
     def __repr__(self):
         return "%s%s" % (self.text[:200], " [%s]" % self.detail[:120] if self.detail else "")
@@ -107,9 +102,9 @@ def sent_of(path):
 
 
 def same(ran, sent):
-    if ran.own != sent.own or not (ran.text == sent.text or ran.name and len(sent.text) > 9 and sent.text.strip() in ran.text):
+    if not (ran.text == sent.text or ran.name and len(sent.text) > 9 and sent.text.strip() in ran.text):
         return False  # a name made by SQL's PREPARE has the text of the whole Query for the server
-    return ran.own or not ran.detail.startswith("parameters: ") or logged_values(ran.detail) == recorded_values(sent.record)
+    return sent.own or not ran.detail.startswith("parameters: ") or logged_values(ran.detail) == recorded_values(sent.record)
 
 
 def differences(entries, path):
