@@ -53,7 +53,8 @@ def wide(t, sql, extended, open_transaction, first=None, values=()):
         p.simple("begin")
     if first:
         send(t, p, first.replace("{w}", w), extended)
-    send(t, p, sql.replace("{w}", w), extended, values)
+    reply = send(t, p, sql.replace("{w}", w), extended, values)
+    t.true("an answer comes", reply.status, reply)
     if open_transaction:
         p.simple("commit", timeout=5)
     n = changed(t, w, before)
