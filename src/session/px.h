@@ -140,7 +140,7 @@ struct px_exp {
 	bool barrier;            /* nothing follows it to the server before its answer is known */
 	bool described;          /* EXP_QUERY: the running result has a description */
 	bool distrust;           /* what is known of the catalogue may not hold for it */
-	struct px_text *text;    /* EXP_QUERY, EXP_DESCRIBE, EXP_EXECUTE */
+	struct px_text *text;    /* of all but EXP_CLOSE, EXP_SYNC, EXP_LOCAL */
 	char *name;              /* EXP_PARSE, EXP_CLOSE of statements; EXP_QUERY: the unnamed one, which it drops */
 	struct px_stmt *stmt_old;
 	char *portal_name;       /* EXP_BIND, EXP_CLOSE and EXP_DESCRIBE of portals */
@@ -436,8 +436,12 @@ int px_mask_row(struct pgproxy *x, const struct px_plan *p, struct span formats,
 void px_mask_notice(const struct px_plan *p, const char *gateway, struct buf *out);
 /* COPY ... TO STDOUT of this text only moves proven clean columns for this role. */
 bool px_copy_clean(struct pgproxy *x, struct px_text *t);
-/* An ErrorResponse or NoticeResponse as the client may see it. */
-void px_scrub(struct pgproxy *x, const struct px_text *t, uint8_t type, struct span body, struct buf *out);
+
+/* px_scrub.c */
+/* An ErrorResponse or NoticeResponse as the client may see it, told while e (NULL: nothing) is waited for. */
+void px_scrub(struct pgproxy *x, const struct px_exp *e, uint8_t type, struct span body, struct buf *out);
+/* An error of the end of the transaction that t was in: deferred checks may have looked at any row. */
+void px_scrub_commit(struct pgproxy *x, const struct px_text *t, struct span body, struct buf *out);
 
 /* px_catalog.c */
 void px_catalog_load(struct pgproxy *x);  /* pauses (WAIT_CATALOG) or, before the welcome, goes on to px_start_ready() */
@@ -449,6 +453,8 @@ struct catalog px_catalog(struct pgproxy *x);
 int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool distrust, char *source, size_t cap);
 /* Does any of the text's relations hold sensitive or unknown columns? */
 bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f);
+/* Is this the name of a relation, of a column, or of a schema that has one? */
+bool px_catalog_names(const struct pgproxy *x, struct span name);
 
 /* px_known.c */
 /* What the facts of a statement may ask, as of now. */

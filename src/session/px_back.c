@@ -281,15 +281,6 @@ static void error_record(struct pgproxy *x, const struct px_exp *e, struct span 
 	px_record_result(x, e, "", "", sqlstate, text);
 }
 
-/* The text whose secrets an error could spell out: the one at the head, or any in the open pipeline. */
-static const struct px_text *error_text(const struct px_exp *e)
-{
-	for (const struct px_exp *f = e; f != NULL && f->kind != EXP_SYNC; f = f->next)
-		if (f->text != NULL)
-			return f->text;
-	return NULL;
-}
-
 static void error_own(struct pgproxy *x, struct px_exp *e, struct span body)
 {
 	struct span code = pg_error_field(body, 'C');
@@ -322,20 +313,21 @@ static void on_error(struct pgproxy *x, const struct pg_msg *m)
 	}
 	if (x->copy_in)
 		(void)px_record_copy(x, "in, failed by the database");
-	x->copy_in = false;
 	px_guard_error(x);
 	if (e->poison) {
 		buf_put_span(&x->out, buf_span(&e->local));
 		e->poison = false;
 	} else if (e->own && !e->tell && (e->kind != EXP_DESCRIBE || e->done != NULL)) {
+		x->copy_in = false;
 		error_own(x, e, m->body);
 		return;
 	} else {
-		px_scrub(x, error_text(e), m->type, m->body, &x->out);
+		px_scrub(x, e, m->type, m->body, &x->out);
 		/* The recording holds what the client saw. */
 		if (!e->own)
 			error_record(x, e, span_of(buf_span(&x->out).p + at + PG_HEADER_LEN, buf_len(&x->out) - at - PG_HEADER_LEN));
 	}
+	x->copy_in = false;
 	if (e->kind != EXP_QUERY && e->kind != EXP_SYNC)
 		px_exp_fail(x);
 }
@@ -345,7 +337,7 @@ static void on_notice(struct pgproxy *x, const struct pg_msg *m)
 	if (x->exp_head != NULL && x->exp_head->own)
 		return;
 	if (x->phase == PX_RELAY)
-		px_scrub(x, x->exp_head != NULL ? error_text(x->exp_head) : NULL, m->type, m->body, &x->out);
+		px_scrub(x, x->exp_head, m->type, m->body, &x->out);
 }
 
 static void on_ready(struct pgproxy *x, const struct pg_msg *m)

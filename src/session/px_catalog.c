@@ -134,11 +134,25 @@ bool px_catalog_touches(struct pgproxy *x, const struct sql_facts *f)
 			touches = !system;
 			continue;
 		}
-		touches = !r->trusted;
+		touches = !r->trusted || r->deep;
 		for (size_t c = 0; c < r->n_cols && !touches; c++)
 			touches = r->cols[c].kind != 0;
 	}
 	return touches;
+}
+
+bool px_catalog_names(const struct pgproxy *x, struct span name)
+{
+	for (size_t i = 0; i < x->n_rels; i++) {
+		const struct px_rel *r = &x->rels[i];
+
+		if (span_is(name, r->name) || span_is(name, r->schema))
+			return true;
+		for (size_t c = 0; c < r->n_cols; c++)
+			if (span_is(name, r->cols[c].name))
+				return true;
+	}
+	return false;
 }
 
 /* ---- views ---- */
@@ -169,18 +183,47 @@ static bool view_follow(struct pgproxy *x, struct px_rel *r, bool last)
 	return settled;
 }
 
-static bool view_is_opaque(struct pgproxy *x, const struct px_rel *r)
+/* A view may show nothing sensitive and still fail on it. */
+static void views_reach(struct pgproxy *x, const struct sql_facts *facts)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < x->n_rels; i++) {
+			struct px_rel *r = &x->rels[i];
+
+			if (r->def == NULL || r->deep || !px_catalog_touches(x, &facts[i]))
+				continue;
+			r->deep = changed = true;
+		}
+	}
+}
+
+static void views_judge(struct pgproxy *x)
 {
 	struct sql_context cx = {.known = px_known(x)};
-	struct sql_facts f;
-	bool opaque;
+	struct sql_facts *facts = xcalloc(x->n_rels + 1, sizeof(*facts));
 
-	if (r->kind != 'v')
-		return false;
-	pgsql_facts(span_str(r->def), &cx, &f);
-	opaque = f.cls != SQL_READ;
-	sql_facts_clear(&f);
-	return opaque;
+	for (size_t i = 0; i < x->n_rels; i++) {
+		struct px_rel *r = &x->rels[i];
+
+		if (r->def == NULL)
+			continue;
+		pgsql_facts(span_str(r->def), &cx, &facts[i]);
+		r->opaque = r->kind == 'v' && facts[i].cls != SQL_READ;
+	}
+	views_reach(x, facts);
+	for (size_t i = 0; i < x->n_rels; i++) {
+		struct px_rel *r = &x->rels[i];
+
+		if (r->def == NULL)
+			continue;
+		sql_facts_clear(&facts[i]);
+		free(r->def);
+		r->def = NULL;
+	}
+	free(facts);
 }
 
 void px_views_follow(struct pgproxy *x)
@@ -193,13 +236,5 @@ void px_views_follow(struct pgproxy *x)
 				continue;
 			r->trusted = view_follow(x, r, pass == VIEW_PASSES - 1);
 		}
-	for (size_t i = 0; i < x->n_rels; i++) {
-		struct px_rel *r = &x->rels[i];
-
-		if (r->def == NULL)
-			continue;
-		r->opaque = view_is_opaque(x, r);
-		free(r->def);
-		r->def = NULL;
-	}
+	views_judge(x);
 }

@@ -22,6 +22,7 @@ struct px_rel {
 	bool mine;      /* of this session's */
 	bool trusted;   /* the kinds of its columns can be believed */
 	bool opaque;    /* a view that runs more than a read */
+	bool deep;      /* a view that reads what is sensitive, whatever it shows of it */
 	char *schema, *name;
 	size_t n_cols, cap;
 	struct catalog_col *cols;

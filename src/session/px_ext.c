@@ -61,6 +61,8 @@ static void parse_forward(struct pgproxy *x, const struct pg_msg *m, const struc
 
 	px_forward(x, m, leave);
 	e = px_expect(x, EXP_PARSE);
+	e->text = t; /* its errors speak of it */
+	px_text_ref(t);
 	e->name = name_copy(p->name);
 	e->seq = leave.seq;
 	e->undo_stmt = true;
@@ -188,6 +190,8 @@ static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct
 	x->n_unrecorded++;
 	px_forward(x, m, px_pass(x)); /* its values are owed: portal_record() */
 	e = px_expect(x, EXP_BIND);
+	e->text = s->text;
+	px_text_ref(s->text);
 	e->undo_portal = true;
 	e->portal_name = xstrdup(p->name);
 	e->portal_old = old;

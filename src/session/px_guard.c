@@ -484,7 +484,7 @@ void px_guard_commit_error(struct pgproxy *x, const struct px_exp *e, struct spa
 	if (e->done != committed)
 		return;
 	buf_init(&g->commit_error, 65536);
-	px_scrub(x, g->text, 'E', body, &g->commit_error);
+	px_scrub_commit(x, g->text, body, &g->commit_error);
 }
 
 void px_guard_check(struct pgproxy *x)

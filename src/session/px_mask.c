@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What happens to each result column: the origin that the server states (table oid and column number), lineage
- * proven from the text, and "unknown is masked". Also which error texts may pass, and which COPY.
+ * proven from the text, and "unknown is masked". Also which COPY may pass.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,23 +60,10 @@ static void col_mask(struct px_colplan *c, const struct pg_field *f, int kind, b
 	snprintf(c->what, sizeof(c->what), "%s (%s)", name, kind > 0 ? pii_kind_name((enum pii_kind)kind) : why);
 }
 
-/* What lineage says of column i of n; NULL: nothing. */
-static const struct lineage_col *col_lineage(const struct lineage_stmt *ls, size_t i, size_t n)
-{
-	if (ls == NULL)
-		return NULL;
-	if (ls->known)
-		return i < ls->n_cols ? &ls->cols[i] : NULL;
-	if (!ls->partly || n < ls->n_cols)
-		return NULL;
-	if (i < ls->head)
-		return &ls->cols[i];
-	return n - i <= ls->tail ? &ls->cols[ls->n_cols - (n - i)] : &ls->rest;
-}
-
 /* Origin decides for plain columns, lineage (NULL: not believed) for the rest; a contradiction masks; unknown masks. */
-static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const struct pg_field *f, const struct lineage_col *lc, struct px_colplan *c)
+static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const struct pg_field *f, size_t i, struct px_colplan *c)
 {
+	const struct lineage_col *lc = ls != NULL && ls->known && i < ls->n_cols ? &ls->cols[i] : NULL;
 	char source[160];
 	int kind = -1;
 
@@ -131,7 +118,7 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 		return p;
 	ls = distrust ? NULL : px_lineage_of(x, t, stmt);
 	for (uint16_t i = 0; pg_field_next(&it, &f) && i < p->n; i++) {
-		col_plan(x, ls, &f, col_lineage(ls, i, p->n), &p->col[i]);
+		col_plan(x, ls, &f, i, &p->col[i]);
 		p->any_mask |= p->col[i].mask;
 		p->any_scan |= p->col[i].scan;
 	}
@@ -168,7 +155,7 @@ static void value_put(struct buf *out, const struct px_colplan *c, const struct 
 	size_t at = buf_len(out);
 
 	how.format = (int16_t)format;
-	if (v->null && !(c->mask && how.derived)) { /* of an expression, NULL is an answer like any other */
+	if (v->null) {
 		pg_put_value(out, *v);
 		return;
 	}
@@ -180,7 +167,7 @@ static void value_put(struct buf *out, const struct px_colplan *c, const struct 
 		}
 	}
 	buf_put_u32be(out, 0);
-	if (mask_pg_value(&how, v->null ? span_of("", 0) : v->data, out) == MASK_IS_VALUE)
+	if (mask_pg_value(&how, v->data, out) == MASK_IS_VALUE)
 		buf_patch_u32be(out, at, (uint32_t)(buf_len(out) - at - 4));
 	else
 		buf_patch_u32be(out, at, UINT32_MAX);
@@ -267,63 +254,4 @@ bool px_copy_clean(struct pgproxy *x, struct px_text *t)
 				return false;
 	}
 	return true;
-}
-
-/* ---- error and notice texts ---- */
-
-/* May this message be shown as it is? Texts about the statement itself (class 42 with a position) only echo what
- * the user wrote; everything else can spell out a value. */
-static bool text_harmless(struct pgproxy *x, const struct px_text *t, struct span body)
-{
-	struct span code = pg_error_field(body, 'C');
-
-	if (x->view.mask == MASK_NONE)
-		return true;
-	if (t == NULL || !t->touches)
-		return t != NULL ? sql_class_level(t->facts.cls) < 2 || t->facts.cls == SQL_SCHEMA : x->exp_head == NULL;
-	if (code.n != 5)
-		return false;
-	return (memcmp(code.p, "42", 2) == 0 && pg_error_field(body, 'P').n > 0) || memcmp(code.p, "57", 2) == 0 ||
-	    memcmp(code.p, "40", 2) == 0 || memcmp(code.p, "25", 2) == 0 || memcmp(code.p, "55", 2) == 0;
-}
-
-static const char *canned(struct span code)
-{
-	static const struct {
-		const char *cls, *text;
-	} texts[] = {{"22", "a value could not be converted or is out of range"}, {"23", "a constraint was violated"},
-	    {"P0", "a function raised an error"}, {"42", "the statement is not valid here"}, {"00", "a notice of the database"},
-	    {"01", "a warning of the database"}};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (code.n == 5 && memcmp(code.p, texts[i].cls, 2) == 0)
-			return texts[i].text;
-	return "the database reported an error";
-}
-
-void px_scrub(struct pgproxy *x, const struct px_text *t, uint8_t type, struct span body, struct buf *out)
-{
-	struct cur c = cur_of(body);
-	struct span value;
-	uint8_t code;
-	size_t at = pg_open(out, type);
-
-	if (text_harmless(x, t, body)) {
-		buf_put_span(out, body);
-		pg_close(out, at);
-		return;
-	}
-	while (pg_error_next(&c, &code, &value)) {
-		/* Kept: severity, SQLSTATE, names of constraint, table, column, schema, type; position. */
-		if (strchr("SVCnstcdP", code) != NULL) {
-			buf_put_u8(out, code);
-			pg_put_cstr(out, value);
-		} else if (code == 'M') {
-			buf_put_u8(out, 'M');
-			buf_put_str(out, canned(pg_error_field(body, 'C')));
-			pg_put_cstr(out, span_str(" (text withheld: it may hold masked data)"));
-		}
-	}
-	buf_put_u8(out, 0);
-	pg_close(out, at);
 }

@@ -8,4 +8,5 @@ src_sql_libsql_a_SOURCES = src/sql/arena.c src/sql/arena.h src/sql/facts.h src/s
 	src/sql/pgtree.c src/sql/pgtree.h src/sql/pgwalk.c src/sql/pgwalk.h src/sql/pgkinds.c src/sql/pgexpr.c \
 	src/sql/pgstmt.c src/sql/pgrows.c src/sql/pgproof.c src/sql/pgproof.h src/sql/pgddl.c src/sql/pgbody.c src/sql/pgbound.c src/sql/pgbound.h src/sql/pgfacts.c \
 	src/sql/pgfuncs.c src/sql/pgfuncs.h src/sql/pgfuncs_read.c src/sql/pgsettings.c src/sql/pgsettings.h
+src_sql_libsql_a_SOURCES += src/sql/pgerrors.c src/sql/pgerrors.h src/sql/pgerrors_known.c
 SQL_LIBS = src/sql/libsql.a $(PG_QUERY_LIBS) -lm -lpthread
