@@ -101,7 +101,8 @@ struct pgproxy *pgproxy_new(const struct pgproxy_params *p)
 	(void)str_copy(x->target, sizeof(x->target), p->target);
 	buf_init(&x->in, PX_MSG_MAX + 4096);
 	buf_init(&x->out, 2 * (size_t)PX_MSG_MAX);
-	buf_init(&x->options, 4096);
+	buf_init(&x->options, 9000); /* a start-up packet of the server's ends at 10000 */
+	buf_init(&x->settings, PG_STARTUP_MAX);
 	buf_init(&x->up_in, PX_MSG_MAX + 65536);
 	x->to_up = px_up_new(2 * (size_t)PX_MSG_MAX);
 	buf_init(&x->row, PX_MSG_MAX);
@@ -447,6 +448,7 @@ void pgproxy_free(struct pgproxy *x, const char *reason)
 	buf_clear(&x->in);
 	buf_clear(&x->out);
 	buf_clear(&x->options);
+	buf_clear(&x->settings);
 	buf_clear(&x->up_in);
 	px_up_free(x->to_up);
 	buf_clear(&x->row);

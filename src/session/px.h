@@ -263,6 +263,7 @@ struct pgproxy {
 	bool running, again;     /* input_run() is at it; and shall look once more */
 	uint32_t key_pid, key_secret; /* the cancel key the client holds */
 	char user[128], database[128], app[128];
+	struct buf settings;     /* what the client wants set from the start, in the server's order: name NUL value NUL ... */
 	struct buf options;      /* "-c name=value ..." for the upstream */
 	bool psql;
 
@@ -356,6 +357,12 @@ void px_up_event(void *ctx, int fd, unsigned events);
 /* px_start.c */
 void px_start_input(struct pgproxy *x);
 void px_start_ready(struct pgproxy *x); /* own queries done: welcome */
+
+/* px_setting.c */
+/* What a start-up packet sets: its options, then its parameters. False: refused and told. */
+bool px_settings_take(struct pgproxy *x, const struct pg_startup *s);
+/* Judge them under the view that has come and make x->options of them. */
+bool px_settings_judge(struct pgproxy *x);
 
 /* px_front.c */
 void px_front_input(struct pgproxy *x);

@@ -4,7 +4,6 @@
  * queries, and then the welcome with our own cancel key.
  * Source: PostgreSQL documentation 55.2.1 and 55.7 (StartupMessage, SSLRequest, CancelRequest).
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,132 +11,6 @@
 #include "base/mem.h"
 #include "policy/view.h"
 #include "session/px.h"
-
-/* Start-up parameters a client may set; everything else is refused, as parameters are code (search_path is a user's
- * right and is watched like SET search_path). */
-static const char *const start_allowed[] = {"DateStyle", "TimeZone", "IntervalStyle", "extra_float_digits", "bytea_output",
-    "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "search_path", "work_mem", "jit",
-    "default_transaction_isolation", "default_transaction_read_only", "geqo", "enable_seqscan", "synchronous_commit",
-    "client_min_messages", "plan_cache_mode", NULL};
-/* Accepted and not passed on: handled by us, or a note of the driver to itself. */
-static const char *const start_absorbed[] = {"user", "database", "application_name", "client_encoding", "options",
-    "standard_conforming_strings", "assumeMinServerVersion", "fallback_application_name", NULL};
-
-static bool name_in(struct span name, const char *const *list)
-{
-	for (; *list != NULL; list++)
-		if (span_is_nocase(name, *list))
-			return true;
-	return false;
-}
-
-/* Append -c name=value with the server's escaping (backslash before white space and backslash). */
-static void option_put(struct buf *o, struct span name, struct span value)
-{
-	buf_put_str(o, buf_len(o) > 0 ? " -c " : "-c ");
-	buf_put_span(o, name);
-	buf_put_u8(o, '=');
-	for (size_t i = 0; i < value.n; i++) {
-		if (isspace(value.p[i]) || value.p[i] == '\\')
-			buf_put_u8(o, '\\');
-		buf_put_u8(o, value.p[i]);
-	}
-}
-
-static bool start_refuse(struct pgproxy *x, const char *what, struct span name)
-{
-	char esc[80], msg[200];
-
-	span_escape(name, esc, sizeof(esc));
-	snprintf(msg, sizeof(msg), "start-up %s \"%s\" is not open to clients of the gateway", what, esc);
-	px_fatal(x, "42501", msg, "remove it from the connection settings, or SET it in the session", "start-up refused");
-	return false;
-}
-
-/* One word of a client's options string, unescaped; returns false at its end. */
-static bool options_word(struct span *rest, struct buf *word)
-{
-	size_t i = 0;
-
-	buf_reset(word);
-	while (i < rest->n && isspace(rest->p[i]))
-		i++;
-	if (i == rest->n)
-		return false;
-	for (; i < rest->n && !isspace(rest->p[i]); i++) {
-		if (rest->p[i] == '\\' && i + 1 < rest->n)
-			i++;
-		buf_put_u8(word, rest->p[i]);
-	}
-	*rest = span_of(rest->p + i, rest->n - i);
-	return buf_err(word) == 0;
-}
-
-/* "-c name=value" or "--name=value" words of the client's options, through the same list. */
-static bool options_take(struct pgproxy *x, struct span opts)
-{
-	struct buf word;
-	bool ok = true;
-
-	buf_init(&word, 4096);
-	while (ok && options_word(&opts, &word)) {
-		struct span w = buf_span(&word);
-		const uint8_t *eq;
-		struct span name;
-
-		if (span_is(w, "-c") && !options_word(&opts, &word))
-			break;
-		w = buf_span(&word);
-		if (w.n > 2 && w.p[0] == '-' && (w.p[1] == '-' || w.p[1] == 'c'))
-			w = span_of(w.p + 2, w.n - 2);
-		eq = w.n > 0 ? memchr(w.p, '=', w.n) : NULL;
-		name = span_of(w.p, eq != NULL ? (size_t)(eq - w.p) : w.n);
-		if (eq == NULL || !name_in(name, start_allowed))
-			ok = start_refuse(x, "option", name);
-		else
-			option_put(&x->options, name, span_of(eq + 1, w.n - name.n - 1));
-	}
-	buf_clear(&word);
-	return ok;
-}
-
-/* UTF8, utf-8, 'UTF8', auto: what drivers call the one encoding we speak. */
-static bool encoding_ok(struct span v)
-{
-	static const char *const names[] = {"utf8", "utf-8", "unicode", "'utf8'", "'utf-8'", "auto", "sql_ascii", NULL};
-
-	return v.n == 0 || name_in(v, names);
-}
-
-static bool start_pair(struct pgproxy *x, struct span name, struct span value)
-{
-	char *const dst = span_is(name, "user") ? x->user
-	    : span_is(name, "database")         ? x->database
-	    : span_is(name, "application_name") ? x->app
-						: NULL;
-
-	if (dst != NULL) {
-		snprintf(dst, sizeof(x->user), "%.*s", (int)value.n, value.n > 0 ? (const char *)value.p : "");
-		if (value.n >= sizeof(x->user) && dst != x->app)
-			return start_refuse(x, "value too long for", name);
-		return true;
-	}
-	if (span_is_nocase(name, "client_encoding") && !encoding_ok(value))
-		return start_refuse(x, "client_encoding (only UTF8)", value);
-	if (span_is_nocase(name, "standard_conforming_strings") && !span_is_nocase(value, "on"))
-		return start_refuse(x, "standard_conforming_strings (only on)", value);
-	if (span_is(name, "options"))
-		return options_take(x, value);
-	if (span_is(name, "replication") && (span_is_nocase(value, "false") || span_is(value, "0") || span_is(value, "off")))
-		return true;
-	if (name.n > 5 && memcmp(name.p, "_pq_.", 5) == 0)
-		return true; /* answered by NegotiateProtocolVersion */
-	if (name_in(name, start_allowed)) {
-		option_put(&x->options, name, value);
-		return true;
-	}
-	return name_in(name, start_absorbed) || start_refuse(x, "parameter", name);
-}
 
 /* "42501" unless the monitor says otherwise. */
 static void monitor_refused(struct pgproxy *x, const struct ipc_msg *m)
@@ -161,10 +34,6 @@ static void upstream_start(struct pgproxy *x, const struct ipc_msg *m, int sock,
 	ipc_take_str(m, "hostaddr", hostaddr, sizeof(hostaddr));
 	ipc_take_str(m, "tls", tls, sizeof(tls));
 	ipc_take_str(m, "application_name", app, sizeof(app));
-	option_put(&x->options, span_str("standard_conforming_strings"), span_str("on"));
-	option_put(&x->options, span_str("backslash_quote"), span_str("safe_encoding"));
-	/* When this process or the gateway dies, the server notices by itself and stops the query. */
-	option_put(&x->options, span_str("client_connection_check_interval"), span_str("1s"));
 	p = (struct pgup_params){.fd = sock, .host = host, .hostaddr = hostaddr, .port = (int)ipc_get_int(m, "port", 5432),
 	    .user = x->login, .database = x->db, .password = pw, .sslmode = tls, .ca_fd = ca, .application_name = app,
 	    .options = buf_cstr(&x->options)};
@@ -183,7 +52,8 @@ static void upstream_start(struct pgproxy *x, const struct ipc_msg *m, int sock,
 static void record_start(struct pgproxy *x)
 {
 	struct rec_kv kv[] = {{"target", span_str(x->target)}, {"database", span_str(x->db)}, {"login", span_str(x->login)},
-	    {"client", span_str(x->app)}, {"asked_login", span_str(x->user)}, {"asked_database", span_str(x->database)}};
+	    {"client", span_str(x->app)}, {"asked_login", span_str(x->user)}, {"asked_database", span_str(x->database)},
+	    {"options", buf_span(&x->options)}};
 
 	(void)recorder_add(x->rec, REC_START, kv, sizeof(kv) / sizeof(kv[0]));
 }
@@ -215,6 +85,8 @@ static void session_open(struct pgproxy *x, const struct ipc_msg *m, int *fds, s
 		return;
 	}
 	px_up_recorder(x->to_up, x->rec);
+	if (!px_settings_judge(x))
+		return;
 	record_start(x);
 	upstream_start(x, m, fds[0], nfds > 2 ? fds[2] : -1);
 	fds[0] = -1;
@@ -274,14 +146,10 @@ static void ask_target(struct pgproxy *x)
 
 static void start_message(struct pgproxy *x, const struct pg_startup *s)
 {
-	struct cur c = cur_of(s->pairs);
-	struct span name, value;
-
 	if (pg_startup_negotiates(s))
 		pg_put_negotiate(&x->out, 0, s);
-	while (x->phase == PX_STARTUP && pg_startup_next(&c, &name, &value))
-		if (!start_pair(x, name, value))
-			return;
+	if (!px_settings_take(x, s))
+		return;
 	x->psql = strcmp(x->app, "psql") == 0;
 	if (x->phase == PX_STARTUP && x->expiry.on)
 		px_fatal(x, x->expiry.sqlstate, x->expiry.reason, x->expiry.hint, "identity expired");

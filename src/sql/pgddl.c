@@ -195,7 +195,7 @@ bool pgddl_event_trigger(struct pgwalk *w, const struct pgnode *n)
 	return false;
 }
 
-/* ALTER SYSTEM and ALTER DATABASE: settings of sessions to come. */
+/* ALTER SYSTEM, ALTER DATABASE and ALTER ROLE: settings of sessions to come. */
 static bool stored_setting(struct pgwalk *w, const struct pgnode *n, const char *verb)
 {
 	const struct pgnode *set = pgnode_field(n, "setstmt");
@@ -219,6 +219,13 @@ bool pgddl_system(struct pgwalk *w, const struct pgnode *n)
 bool pgddl_database(struct pgwalk *w, const struct pgnode *n)
 {
 	return stored_setting(w, n, "ALTER DATABASE");
+}
+
+/* Who may change a role at all is a question of its own; the stricter class counts. */
+bool pgddl_role_set(struct pgwalk *w, const struct pgnode *n)
+{
+	pgwalk_raise(w, SQL_PRIVILEGE, "ALTER ROLE ... SET changes a role");
+	return stored_setting(w, n, "ALTER ROLE");
 }
 
 /* ---- removing ---- */

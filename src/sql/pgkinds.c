@@ -41,7 +41,7 @@ static const struct pgkind kinds[] = {
 	{"AlterOwnerStmt", RIGHTS, "ALTER ... OWNER TO", "changes an owner", NULL},
 	{"AlterPolicyStmt", RIGHTS, "ALTER POLICY", "changes who may see which rows", NULL},
 	{"AlterPublicationStmt", SCHEMA, "ALTER PUBLICATION", CHANGES, NULL},
-	{"AlterRoleSetStmt", RIGHTS, "ALTER ROLE ... SET", "changes a role", NULL},
+	{"AlterRoleSetStmt", BY_FN, "ALTER ROLE ... SET", "", pgddl_role_set},
 	{"AlterRoleStmt", RIGHTS, "ALTER ROLE", "changes a role", NULL},
 	{"AlterSeqStmt", BY_FN, "ALTER SEQUENCE", CHANGES, pgddl_sequence},
 	{"AlterStatsStmt", SCHEMA, "ALTER STATISTICS", CHANGES, NULL},

@@ -10,7 +10,8 @@
 
 enum rule {
 	R_CLASS, /* the class of the entry */
-	R_PIN,   /* only to one of the values, never a number: texts that differ in a number may share their facts */
+	R_PIN,   /* only to one of the values, never a number: texts that differ in a number may share their facts; behind a
+		  * bar what is also taken when the session begins: the driver's word for "yours" */
 	R_PATH,  /* search_path */
 	R_MSGS,  /* client_min_messages */
 };
@@ -39,7 +40,7 @@ static const struct entry {
 	{"backslash_quote", SQL_AUDIT, R_PIN, "safe_encoding"},
 	{"bytea_output", HARMLESS},
 	{"check_function_bodies", HARMLESS},
-	{"client_encoding", SQL_AUDIT, R_PIN, "utf8 unicode"},
+	{"client_encoding", SQL_AUDIT, R_PIN, "utf8 unicode|auto sqlascii"},
 	{"client_min_messages", SQL_SESSION, R_MSGS, ""},
 	{"commit_delay", HARMLESS},
 	{"commit_siblings", HARMLESS},
@@ -74,6 +75,7 @@ static const struct entry {
 	{"extension_destdir", LOADS},
 	{"external_pid_file", FILES},
 	{"extra_float_digits", HARMLESS},
+	{"force_parallel_mode", HARMLESS},
 	{"from_collapse_limit", HARMLESS},
 	{"geqo*", HARMLESS},
 	{"gin_fuzzy_search_limit", HARMLESS},
@@ -159,9 +161,11 @@ static const struct entry {
 	{"synchronize_seqscans", HARMLESS},
 	{"synchronous_commit", HARMLESS},
 	{"syslog_*", LOGGING},
+	{"tcp_*", HARMLESS},
 	{"temp_buffers", HARMLESS},
 	{"temp_tablespaces", HARMLESS},
 	{"timezone", HARMLESS},
+	{"timezone_abbreviations", HARMLESS},
 	{"track_activities", LOGGING},
 	{"track_activity_query_size", LOGGING},
 	{"transaction_deferrable", HARMLESS},
@@ -211,15 +215,17 @@ static void squeeze(const char *s, char *out, size_t cap)
 	out[n] = '\0';
 }
 
-/* Is value one of the words of the pin? */
-static bool pin_allows(const char *words, const char *value)
+/* Is value one of the words of the pin? The empty one is at the start. */
+static bool pin_allows(const char *words, const char *value, bool start)
 {
 	char want[32], have[32], word[32];
 	const char *w = words;
 
 	squeeze(value, have, sizeof(have));
-	while (*w != '\0') {
-		size_t n = strcspn(w, " ");
+	if (have[0] == '\0')
+		return start;
+	while (*w != '\0' && (*w != '|' || start)) {
+		size_t n = strcspn(w += *w == '|', " |");
 
 		memcpy(word, w, n < sizeof(word) ? n : sizeof(word) - 1);
 		word[n < sizeof(word) ? n : sizeof(word) - 1] = '\0';
@@ -249,12 +255,12 @@ static bool path_is_plain(const char *value)
 	return true;
 }
 
-static void judge_value(const struct entry *e, const char *value, struct pgsetting *out)
+static void judge_value(const struct entry *e, const char *value, bool start, struct pgsetting *out)
 {
 	switch (e->rule) {
 	case R_PIN:
-		if (value != NULL && pin_allows(e->why, value))
-			*out = (struct pgsetting){SQL_SESSION, SQLF_SESSION_SET, ""};
+		if (value != NULL && pin_allows(e->why, value, start))
+			*out = (struct pgsetting){SQL_SESSION, SQLF_SESSION_SET, "", true};
 		else
 			out->why = "changes how the server reads statements";
 		return;
@@ -280,18 +286,19 @@ void pgsetting_judge(const char *name, const char *value, enum pgsetting_how how
 {
 	const struct entry *e = find(name);
 
-	*out = (struct pgsetting){SQL_CONTROL, SQLF_SESSION_SET, "is a setting outside the list of harmless ones"};
+	*out = (struct pgsetting){SQL_CONTROL, SQLF_SESSION_SET, "is a setting outside the list of harmless ones", false};
 	if (e == NULL)
 		return;
 	out->cls = e->cls;
 	out->why = e->why;
-	if (how == PGSET_VALUE) {
-		judge_value(e, value, out);
+	out->pinned = e->rule == R_PIN;
+	if (how == PGSET_VALUE || how == PGSET_START) {
+		judge_value(e, value, how == PGSET_START, out);
 	} else if (how == PGSET_RESET) {
 		/* The session began with the pinned value, and with the identity that the gateway logged in with: DISCARD ALL
 		 * goes back to it as well. */
 		if (e->rule != R_CLASS || strcmp(e->name, "role") == 0 || strcmp(e->name, "session_authorization") == 0)
-			*out = (struct pgsetting){SQL_SESSION, SQLF_SESSION_SET | SQLF_CATALOG, ""};
+			*out = (struct pgsetting){SQL_SESSION, SQLF_SESSION_SET | SQLF_CATALOG, "", e->rule == R_PIN};
 	} else if (e->rule == R_PIN) {
 		out->why = "changes how later sessions read statements";
 	} else if (sql_class_level(e->cls) < 3) {

@@ -12,12 +12,14 @@ struct pgsetting {
 	enum sql_class cls;
 	unsigned flags;  /* SQLF_* */
 	const char *why; /* "turns off what the server logs"; "" for a harmless setting */
+	bool pinned;     /* the gateway keeps it at the only values that are harmless */
 };
 
 enum pgsetting_how {
 	PGSET_VALUE,  /* SET, SET LOCAL, set_config() */
+	PGSET_START,  /* the same before the session begins: start-up parameter, options */
 	PGSET_RESET,  /* RESET x, SET x TO DEFAULT: back to what the session started with */
-	PGSET_STORED, /* ALTER SYSTEM, ALTER DATABASE ... SET: for later sessions, not behind our pins */
+	PGSET_STORED, /* ALTER SYSTEM, ALTER DATABASE, ALTER ROLE ... SET: for later sessions, not behind our pins */
 };
 
 /* value: the new value as text, several joined by commas; NULL when it is not a constant. */

@@ -105,7 +105,7 @@ pgwalk_fn pgstmt_explain, pgstmt_prepare,
 /* pgddl.c: statements about objects. */
 pgwalk_fn pgddl_into, pgddl_create, pgddl_view, pgddl_sequence, pgddl_index, pgddl_table_as, pgddl_alter_table,
 	pgddl_drop, pgddl_truncate, pgddl_rename, pgddl_function, pgddl_alter_function, pgddl_do, pgddl_extension,
-	pgddl_alter_extension, pgddl_system, pgddl_database, pgddl_event_trigger, pgddl_define;
+	pgddl_alter_extension, pgddl_system, pgddl_database, pgddl_role_set, pgddl_event_trigger, pgddl_define;
 /* pgexpr.c: nodes inside statements. */
 pgwalk_fn pgexpr_call, pgexpr_equal, pgexpr_type, pgexpr_operator, pgexpr_relation, pgexpr_sort, pgexpr_sublink, pgexpr_sample,
 	pgexpr_column, pgexpr_indirection;

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += src/wire/libwire.a
 src_wire_libwire_a_SOURCES = src/wire/mp.c src/wire/mp.h src/wire/ipc.c src/wire/ipc.h \
 	src/wire/pg.c src/wire/pg.h src/wire/pgview.h src/wire/pgfront.c src/wire/pgback.c \
-	src/wire/pgbuild.c src/wire/pgbuild.h
+	src/wire/pgbuild.c src/wire/pgbuild.h src/wire/pgoptions.c src/wire/pgoptions.h
 src_wire_libwire_a_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)
 src_wire_libwire_a_SOURCES += src/wire/sshw.c src/wire/sshw.h src/wire/sshpk.c src/wire/sshpk.h \
 	src/wire/sshcert.c src/wire/sshcert.h src/wire/sshkey.c src/wire/sshkey.h \

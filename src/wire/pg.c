@@ -128,7 +128,20 @@ bool pg_startup_get(const struct pg_startup *s, const char *name, struct span *v
 	return false;
 }
 
-/* The same name twice would let two readers (us and the server) pick different values. */
+static bool startup_is_ext(struct span name)
+{
+	static const char prefix[] = "_pq_.";
+
+	return name.n >= sizeof(prefix) - 1 && memcmp(name.p, prefix, sizeof(prefix) - 1) == 0;
+}
+
+/* Who and where to may stand once: two readers (us and the server) could pick different values. Of a setting the last
+ * one counts. */
+static bool startup_once(struct span name)
+{
+	return span_is(name, "user") || span_is(name, "database") || span_is(name, "replication") || startup_is_ext(name);
+}
+
 static bool startup_seen(struct span *names, size_t n, struct span name)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -136,13 +149,6 @@ static bool startup_seen(struct span *names, size_t n, struct span name)
 			return true;
 	}
 	return false;
-}
-
-static bool startup_is_ext(struct span name)
-{
-	static const char prefix[] = "_pq_.";
-
-	return name.n >= sizeof(prefix) - 1 && memcmp(name.p, prefix, sizeof(prefix) - 1) == 0;
 }
 
 /* name NUL value NUL ... NUL: the final NUL is the last byte of the packet. */
@@ -159,7 +165,7 @@ static int startup_pairs(struct cur *c, struct pg_startup *s)
 		return E_FORMAT;
 	k = cur_of(s->pairs);
 	while (pg_startup_next(&k, &name, &value)) {
-		if (name.n == 0 || startup_seen(names, n, name))
+		if (name.n == 0 || (startup_once(name) && startup_seen(names, n, name)))
 			return E_FORMAT;
 		if (n == PG_STARTUP_PAIRS)
 			return E_TOOBIG;

@@ -100,7 +100,7 @@ check "with a hint" 'did you mean orders-prod' "$LAB/o"
 psql -X -h "$LAB/sock-alice" -U someone -d orders -At -c 'select current_user' > "$LAB/o" 2>&1
 check "an unknown login becomes the role's own" '^app_rw$' "$LAB/o"
 PGOPTIONS='-c session_preload_libraries=x' psql_as alice -c 'select 1' > "$LAB/o" 2>&1
-check "start-up options are filtered" 'start-up option' "$LAB/o"
+check "start-up options are filtered" 'start-up option session_preload_libraries' "$LAB/o"
 PGCLIENTENCODING=SJIS psql_as alice -c 'select 1' > "$LAB/o" 2>&1
 check "only UTF8" 'client_encoding' "$LAB/o"
 

@@ -11,4 +11,5 @@ EXTRA_DIST += tests/run.sh tests/integration tests/drivers tests/idp tests/vecto
 	tests/support/lab-test.sh tests/support/login-test.sh tests/support/on-postgres.sh tests/support/pgtmp.sh tests/idp \
 	tests/support/browser.mjs tests/support/fetcher_test.py tests/support/fetchrig.py tests/support/badidp.py \
 	tests/support/pgwire.py tests/support/pglab.py tests/support/recording.py tests/support/secrets_seen.py \
-	tests/breaks tests/support/jobidp.py tests/support/badagent.py tests/support/errors_test.py
+	tests/breaks tests/support/jobidp.py tests/support/badagent.py tests/support/errors_test.py \
+	tests/support/startup_test.py

@@ -495,7 +495,7 @@ Test(start, every_truncation_and_flip)
 	buf_clear(&b);
 }
 
-/* Parameters are code: what is not on the list does not get through. */
+/* Parameters are code: they are judged as SET is, and nothing reaches the server before. */
 static void start_with(struct pxlab *l, const char *name, const char *value)
 {
 	const struct pg_pair pairs[] = {{"user", "alice"}, {"application_name", "psql"}, {name, value}};
@@ -507,30 +507,96 @@ static void start_with(struct pxlab *l, const char *name, const char *value)
 	(void)lab_ready(l, 1);
 }
 
-Test(start, parameters)
+Test(start, parameters_that_are_refused, .timeout = 120)
 {
-	static const char *const refused[][2] = {{"replication", "database"}, {"replication", "true"},
-	    {"session_replication_role", "replica"}, {"row_security", "off"}, {"client_encoding", "LATIN1"}, {"role", "postgres"},
-	    {"standard_conforming_strings", "off"}, {"options", "-c session_replication_role=replica"}, {"options", "--role=postgres"},
+	static const char *const refused[][2] = {{"replication", "database"}, {"replication", "true"}, {"replication", "x"},
+	    {"session_replication_role", "replica"}, {"row_security", "off"}, {"ROW_SECURITY", "off"}, {"client_encoding", "LATIN1"},
+	    {"Client_Encoding", "sjis"}, {"role", "postgres"}, {"session_authorization", "x"}, {"standard_conforming_strings", "off"},
+	    {"backslash_quote", "on"}, {"options", "-c session_replication_role=replica"}, {"options", "--role=postgres"},
 	    {"options", "-c search_path=x -c role=postgres"}, {"options", "-csearch_path=x -crole=postgres"}, {"options", "-W 3"},
-	    {"options", "-c role"}, {"log_statement", "none"}};
-	static const char *const fine[][2] = {{"replication", "false"}, {"client_encoding", "utf-8"}, {"DateStyle", "ISO"},
-	    {"options", "-c search_path=\"x\\ -c\\ role=postgres\""}, {"options", ""}, {"search_path", "\"a b -c role=postgres\""},
-	    {"search_path", "\"a\\ -c role=postgres\""}};
+	    {"options", "-c role"}, {"options", "-c"}, {"options", "--"}, {"options", "x"}, {"options", "-d 5"}, {"options", "-e"},
+	    {"log_statement", "none"}, {"my.var", "1"}, {"options", "-c my.var=1"}, {"nobody_knows", "1"}, {"", "x"}, {"a b", "x"},
+	    {"search-path", "x"}, {"search_path", "public,pg_catalog"}, {"search_path", "public, \"pg_catalog\""},
+	    {"SEARCH_PATH", "\"$user\",\tPG_CATALOG"}, {"options", "-c search_path=public,pg_catalog"},
+	    {"options", "--search-path=public,\\ pg_catalog"}, {"options", "-c Search_Path=a,\\\tpg_catalog"},
+	    {"options", "-c\t--search_path=x"}, {"client_min_messages", "debug5"}, {"client_min_messages", "DEBUG"},
+	    {"options", "-c client_min_messages=debug1"}, {"options", "--client-min-messages=debug"},
+	    {"options", "-c client\\_min_messages=debug2"}, {"options", "-c a\\ -c\\ role=postgres"},
+	    {"options", "-c work_mem=1MB\\ -c\\ x=y -c role=postgres"}, {"session_preload_libraries", "x"},
+	    {"zero_damaged_pages", "on"}, {"temp_file_limit", "-1"}};
 	struct pxlab l;
 
 	db = lab_fresh_db();
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		start_with(&l, refused[i][0], refused[i][1]);
-		cr_expect(pgproxy_ended(l.x), "%s", refused[i][1]);
-		cr_expect(eq(sz, lab_n_asked(&l, IPC_CONNECT), 0), "%s", refused[i][1]);
+		cr_expect(pgproxy_ended(l.x), "%s=%s", refused[i][0], refused[i][1]);
+		cr_expect(l.x->up == NULL, "%s=%s", refused[i][0], refused[i][1]);
+		if (refused[i][0][0] != '\0') {
+			cr_expect(eq(str, STR(lab_error(&l, 0, 'C')), "42501"), "%s=%s", refused[i][0], refused[i][1]);
+			cr_expect(strstr(lab_error(&l, 0, 'M'), "refused: ") != NULL, "%s", lab_error(&l, 0, 'M'));
+		}
 		lab_close(&l);
 	}
+}
+
+/* name, value, what SHOW says of show. */
+Test(start, parameters_that_pass, .timeout = 120)
+{
+	static const char *const fine[][4] = {{"replication", "false", "work_mem", "4MB"}, {"client_encoding", "utf-8", "client_encoding", "UTF8"},
+	    {"client_encoding", "'UTF8'", "client_encoding", "UTF8"}, {"client_encoding", "auto", "client_encoding", "UTF8"},
+	    {"DateStyle", "SQL, DMY", "datestyle", "SQL, DMY"}, {"options", "", "work_mem", "4MB"},
+	    {"options", "-c search_path=\"x\\ -c\\ role=postgres\"", "search_path", "\"x -c role=postgres\""},
+	    {"search_path", "\"a b -c role=postgres\"", "search_path", "\"a b -c role=postgres\""},
+	    {"search_path", "pg_catalog,public", "search_path", "pg_catalog,public"},
+	    {"options", "-c default_statistics_target=50", "default_statistics_target", "50"},
+	    {"options", "-cdefault-statistics-target=51", "default_statistics_target", "51"},
+	    {"options", "--Default-Statistics_target=52", "default_statistics_target", "52"},
+	    {"options", "  -c\n work_mem=8MB   -c work_mem=9MB ", "work_mem", "9MB"},
+	    {"options", "-c application_name=x -c jit=off", "jit", "off"}, {"options", "-c timezone=Europe/Berlin\\", "TimeZone", "Europe/Berlin"},
+	    {"options", "-c search_path=a\\,b,c", "search_path", "a,b,c"}, {"statement_timeout", "17s", "statement_timeout", "17s"},
+	    {"Extra_Float_Digits", "2", "extra_float_digits", "2"}, {"fallback_application_name", "x", "work_mem", "4MB"},
+	    {"client_min_messages", "warning", "client_min_messages", "warning"}, {"standard_conforming_strings", "on", "standard_conforming_strings", "on"}};
+	char show[80];
+	struct pxlab l;
+
+	db = lab_fresh_db();
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
 		start_with(&l, fine[i][0], fine[i][1]);
-		cr_expect(eq(str, STR(lab_query(&l, "SELECT current_setting('role') AS r")), "TDCZ"), "%s: %s", fine[i][1],
-		    lab_error(&l, 0, 'M'));
-		cr_expect(ne(str, STR(lab_value(&l, 0, 0)), "postgres"));
+		snprintf(show, sizeof(show), "SHOW %s", fine[i][2]);
+		cr_expect(eq(str, STR(lab_query(&l, show)), "TDCZ"), "%s: %s", fine[i][1], lab_error(&l, 0, 'M'));
+		cr_expect(eq(str, STR(lab_value(&l, 0, 0)), STR(fine[i][3])), "%s=%s", fine[i][0], fine[i][1]);
+		lab_close(&l);
+	}
+}
+
+/* Options come first, then parameters, and the last one counts; what another one replaces is not looked at. */
+Test(start, the_order_is_the_servers)
+{
+	const struct pg_pair pairs[] = {{"user", "alice"}, {"work_mem", "2MB"}, {"search_path", "public, pg_catalog"},
+	    {"options", "-c work_mem=3MB -c jit=off -c role=postgres"}, {"role", "none"}, {"Search_path", "notes"}, {"WORK_MEM", "5MB"},
+	    {"options", "-c work_mem=4MB -c enable_sort=off"}};
+	struct pxlab l;
+
+	db = lab_fresh_db();
+	for (size_t n = 0; n < 2; n++) {
+		struct pg_pair p[8];
+
+		memcpy(p, pairs, sizeof(p));
+		if (n == 1)
+			p[4] = (struct pg_pair){"geqo", "off"}; /* "none" is a role, too */
+		lab_init_on(&l, db);
+		lab_connect(&l);
+		pg_put_startup(&l.tx, p, 8);
+		lab_send(&l);
+		(void)lab_ready(&l, 1);
+		cr_expect(eq(int, pgproxy_ended(l.x), n == 0));
+		if (n == 1) {
+			cr_expect(eq(str, STR(lab_query(&l, "SELECT concat_ws(' ', current_setting('work_mem'), current_setting('search_path'), "
+							    "current_setting('enable_sort'), current_setting('jit'))")), "TDCZ"));
+			cr_expect(eq(str, STR(lab_value(&l, 0, 0)), "5MB notes off on"), "%s", lab_value(&l, 0, 0));
+			cr_expect(eq(sz, lab_recorded(&l, REC_START, "options", "-c enable_sort=off -c geqo=off -c Search_path=notes -c "
+			    "WORK_MEM=5MB -c standard_conforming_strings=on -c backslash_quote=safe_encoding -c client_connection_check_interval=1s"), 1));
+		}
 		lab_close(&l);
 	}
 }

@@ -398,6 +398,13 @@ Test(facts, settings)
 		{"client_min_messages", "debug1", PGSET_VALUE, SQL_CONTROL}, {"client_min_messages", "error", PGSET_VALUE, SQL_SESSION},
 		{"session_replication_role", "replica", PGSET_VALUE, SQL_AUDIT}, {"zero_damaged_pages", "on", PGSET_VALUE, SQL_CONTROL},
 		{"", "x", PGSET_VALUE, SQL_CONTROL}, {"xmloption", "content", PGSET_VALUE, SQL_SESSION},
+		{"client_encoding", "auto", PGSET_START, SQL_SESSION}, {"client_encoding", "auto", PGSET_VALUE, SQL_AUDIT},
+		{"client_encoding", "'utf-8'", PGSET_START, SQL_SESSION}, {"client_encoding", "", PGSET_START, SQL_SESSION},
+		{"client_encoding", "", PGSET_VALUE, SQL_AUDIT}, {"client_encoding", "LATIN1", PGSET_START, SQL_AUDIT},
+		{"client_encoding", "auto sqlascii", PGSET_START, SQL_AUDIT}, {"client_encoding", "unicode|auto", PGSET_START, SQL_AUDIT},
+		{"search_path", "public, pg_catalog", PGSET_START, SQL_OPAQUE}, {"search_path", "\"$user\", public", PGSET_START, SQL_SESSION},
+		{"client_min_messages", "DEBUG5", PGSET_START, SQL_CONTROL}, {"my.var", "1", PGSET_START, SQL_CONTROL},
+		{"tcp_user_timeout", "1", PGSET_START, SQL_SESSION}, {"role", "none", PGSET_START, SQL_PRIVILEGE},
 	};
 	struct pgsetting s;
 	size_t i;

@@ -365,6 +365,7 @@ Test(pg, malformed_startup_packets)
 	cr_expect(ne(int, startup(S("\0\3\0\0user\0\0"), &s, &used), 0), "name without a value");
 	cr_expect(ne(int, startup(S("\0\3\0\0user\0bob\0\0\0"), &s, &used), 0), "empty name");
 	cr_expect(eq(int, startup(S("\0\3\0\0user\0bob\0user\0root\0\0"), &s, &used), E_FORMAT), "given twice");
+	cr_expect(eq(int, startup(S("\0\3\0\0user\0bob\0jit\0on\0jit\0off\0\0"), &s, &used), 0), "the last one counts");
 	cr_expect(eq(int, startup(S("\x04\xd2\x16\x2f\0"), &s, &used), E_TRAILING));
 	cr_expect(eq(int, startup(S("\x04\xd2\x16\x2e\0\0\0\7\x11\x22\x33"), &s, &used), E_SHORT));
 	memset(big, 'a', sizeof(big));
