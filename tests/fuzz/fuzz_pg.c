@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "wire/pg.h"
+#include "wire/pgoptions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,6 +61,30 @@ static void walk_back(const struct pg_msg *m)
 		(void)pg_error_field(m->body, 'C');
 }
 
+/* What is read of options and written again is read the same. */
+static void walk_options(struct span text)
+{
+	struct pgoptions o, again;
+	struct span name, value, n, v;
+	enum pgoptions_got got;
+	struct buf b;
+
+	pgoptions_init(&o, text);
+	while ((got = pgoptions_next(&o, &name, &value)) != PGOPTIONS_END) {
+		if (got == PGOPTIONS_BAD)
+			continue;
+		buf_init(&b, 1 << 20);
+		pgoptions_put(&b, name, value);
+		pgoptions_init(&again, buf_span(&b));
+		if (pgoptions_next(&again, &n, &v) != PGOPTIONS_SETTING || !span_eq(n, name) || !span_eq(v, value) ||
+		    pgoptions_next(&again, &n, &v) != PGOPTIONS_END)
+			abort();
+		pgoptions_clear(&again);
+		buf_clear(&b);
+	}
+	pgoptions_clear(&o);
+}
+
 static void one_startup(struct span in)
 {
 	struct pg_startup s;
@@ -71,6 +96,7 @@ static void one_startup(struct span in)
 		return;
 	c = cur_of(s.pairs);
 	while (pg_startup_next(&c, &name, &value)) {
+		walk_options(value);
 		if (name.n == 0 || !pg_startup_get(&s, "user", &value))
 			continue;
 	}

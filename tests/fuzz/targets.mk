@@ -89,3 +89,7 @@ tests_fuzz_fuzz_web_LDADD = $(FUZZ_MAIN) src/server/libweb.a $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_web/callback tests/fuzz/corpus/fuzz_web/confirm tests/fuzz/corpus/fuzz_web/cookie \
 	tests/fuzz/corpus/fuzz_web/code tests/fuzz/corpus/fuzz_web/state tests/fuzz/corpus/fuzz_web/url \
 	tests/fuzz/corpus/fuzz_web/html tests/fuzz/corpus/fuzz_web/broken
+FUZZ_TARGETS += tests/fuzz/fuzz_pgerrors
+tests_fuzz_fuzz_pgerrors_SOURCES = tests/fuzz/fuzz_pgerrors.c
+tests_fuzz_fuzz_pgerrors_LDADD = $(FUZZ_MAIN) $(SQL_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pgerrors/statement tests/fuzz/corpus/fuzz_pgerrors/form tests/fuzz/corpus/fuzz_pgerrors/canned
