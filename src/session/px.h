@@ -231,6 +231,8 @@ struct px_guard {
 	struct px_text *text;
 	const char *unknown;     /* why its effect is not known; NULL: it is */
 	int64_t limit;           /* rows */
+	bool carried, counted;   /* the rows of all tables count; they were counted */
+	int64_t before, after;   /* rows changed in this transaction, of all tables */
 	int64_t total;           /* the planner's idea of the rows in its table; -1 none */
 	uint64_t rows;
 	struct buf kept;         /* what the client will read of it */

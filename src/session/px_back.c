@@ -30,6 +30,7 @@ static void unexpected(struct pgproxy *x, const struct pg_msg *m)
 static void ack(struct pgproxy *x, const struct pg_msg *m, enum px_exp_kind kind)
 {
 	struct px_exp *e = x->exp_head;
+	void (*done)(struct pgproxy *, const char *);
 
 	if (e == NULL || e->kind != kind) {
 		unexpected(x, m);
@@ -37,10 +38,10 @@ static void ack(struct pgproxy *x, const struct pg_msg *m, enum px_exp_kind kind
 	}
 	if (!e->own)
 		pass(x, m);
-	if (e->done != NULL)
-		e->done(x, "");
-	if (x->exp_head == e)
-		px_exp_pop(x);
+	done = e->done;
+	px_exp_pop(x);
+	if (done != NULL) /* it may wait for nothing more to be owed */
+		done(x, "");
 }
 
 static void on_parse_complete(struct pgproxy *x, const struct pg_msg *m)

@@ -45,6 +45,37 @@ void px_guard_clear(struct pgproxy *x)
 
 /* ---- the gateway's own statements around it ---- */
 
+/* Rows that this transaction has changed so far, also by triggers and foreign keys, and also what was rolled back. */
+static const char count_sql[] =
+    "SELECT pg_catalog.sum(pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) OPERATOR(pg_catalog.+) "
+    "pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)) FROM pg_catalog.pg_class c "
+    "WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r','p']::pg_catalog.\"char\"[]) AND c.oid OPERATOR(pg_catalog.>=) 16384";
+
+static int number_of_row(struct pg_row *row, int64_t *out)
+{
+	struct pg_value v;
+	char n[24];
+
+	if (!pg_row_next(row, &v) || pg_row_end(row) != 0)
+		return E_FORMAT;
+	if (v.null || v.data.n == 0 || v.data.n >= sizeof(n))
+		return 0;
+	memcpy(n, v.data.p, v.data.n);
+	n[v.data.n] = '\0';
+	*out = strtoll(n, NULL, 10);
+	return 0;
+}
+
+static int before_row(struct pgproxy *x, struct pg_row *row)
+{
+	return number_of_row(row, &x->guard.before);
+}
+
+static int after_row(struct pgproxy *x, struct pg_row *row)
+{
+	return number_of_row(row, &x->guard.after);
+}
+
 static void own_query(struct pgproxy *x, const char *why, const char *sql, void (*done)(struct pgproxy *, const char *))
 {
 	struct rec_ticket leave = px_record_own(x, why, sql);
@@ -136,13 +167,14 @@ static void effect_text(const struct pgproxy *x, char *out, size_t cap)
 		return;
 	}
 	thousands((int64_t)g->rows, n, sizeof(n));
-	if (g->total >= 0) {
+	if (g->total >= 0 && !g->counted) {
 		char all[32];
 
 		thousands(g->total, all, sizeof(all));
 		(void)snprintf(of, sizeof(of), " of about %s", all);
 	}
-	(void)snprintf(out, cap, "changes %s%s rows%s%.100s; rolled back", n, of, rel[0] != '\0' ? " of " : "", rel);
+	(void)snprintf(out, cap, "changes %s%s rows%s%.100s%s; rolled back", n, of, rel[0] != '\0' ? " of " : "", rel,
+	    g->counted ? " and of tables tied to it" : "");
 }
 
 /* The verdict is now the one on bulk; the next look at the text judges it anew. */
@@ -210,17 +242,7 @@ static void undo(struct pgproxy *x);
 /* How many rows there are to compare with; an estimate of the planner's unless the table is small. */
 static int total_row(struct pgproxy *x, struct pg_row *row)
 {
-	struct pg_value v;
-	char n[24];
-
-	if (!pg_row_next(row, &v) || pg_row_end(row) != 0)
-		return E_FORMAT;
-	if (v.null || v.data.n == 0 || v.data.n >= sizeof(n))
-		return 0;
-	memcpy(n, v.data.p, v.data.n);
-	n[v.data.n] = '\0';
-	x->guard.total = strtoll(n, NULL, 10);
-	return 0;
+	return number_of_row(row, &x->guard.total);
 }
 
 static void total_done(struct pgproxy *x, const char *sqlstate)
@@ -274,10 +296,12 @@ static void total_ask(struct pgproxy *x)
 			  "pg_catalog.to_regclass(");
 	name_literal(&sql, r);
 	buf_put_str(&sql, ")");
-	if (buf_err(&sql) == 0)
-		(void)px_own_extended(x, "rows of the table, for the approver", buf_cstr(&sql), total_row, total_done, false);
-	else
+	if (buf_err(&sql) == 0) {
+		(void)px_own_extended(x, "rows of the table, for the approver", buf_cstr(&sql), total_row, NULL, false);
+		x->exp_last->done = total_done; /* a hold begins when nothing is owed any more: at its Sync, if it has one */
+	} else {
 		hold_now(x);
+	}
 	buf_clear(&sql);
 	px_flush(x);
 }
@@ -393,6 +417,22 @@ static void keep_extended(struct pgproxy *x)
 	guard_finish(x);
 }
 
+static void guard_ended(struct pgproxy *x);
+
+static void counted(struct pgproxy *x, const char *sqlstate)
+{
+	struct px_guard *g = &x->guard;
+
+	if (x->wait != WAIT_GUARD)
+		return;
+	if (sqlstate[0] != '\0' || g->before < 0 || g->after < g->before)
+		g->unknown = "the rows that foreign keys carry it on to could not be counted";
+	else if ((uint64_t)(g->after - g->before) > g->rows)
+		g->rows = (uint64_t)(g->after - g->before);
+	g->must_sync = sqlstate[0] != '\0' && g->extended;
+	guard_ended(x);
+}
+
 /* The guarded statement has ended, one way or the other. */
 static void guard_ended(struct pgproxy *x)
 {
@@ -401,8 +441,14 @@ static void guard_ended(struct pgproxy *x)
 	loop_cancel(x->p.loop, g->timer);
 	g->timer = NULL;
 	g->runs = false;
+	if (g->carried && !g->counted && !g->failed && g->unknown == NULL && g->rows <= (uint64_t)g->limit) {
+		g->counted = true;
+		(void)px_own_extended(x, "guard: rows changed by it", count_sql, after_row, counted, false);
+		px_flush(x);
+		return;
+	}
 	if (g->unknown != NULL || (!g->failed && g->rows > (uint64_t)g->limit)) {
-		g->must_sync = g->failed && g->extended;
+		g->must_sync |= g->failed && g->extended;
 		undo(x);
 	} else if (g->extended) {
 		keep_extended(x);
@@ -528,7 +574,8 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 	g->in_block = ours || in_block(x);
 	g->ours = ours;
 	g->limit = approved >= 0 ? approved + approved / 10 : t->j.guard_rows;
-	g->total = -1;
+	g->total = g->before = g->after = -1;
+	g->carried = (t->facts.flags & SQLF_CARRIED) != 0;
 	g->runs = g->flying = true;
 	g->timer = loop_after(x->p.loop, PX_GUARD_MS, too_long, x);
 	x->wait = WAIT_GUARD;
@@ -540,6 +587,8 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 	if (g->in_block || extended)
 		own(x, "guard: a savepoint to undo it", save_sql, NULL, true);
 	x->own_tells = false;
+	if (g->carried)
+		(void)px_own_extended(x, "guard: rows changed before it", count_sql, before_row, NULL, extended);
 }
 
 enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, int64_t approved,

@@ -151,7 +151,7 @@ static bool prepared_class(void *ctx, const char *name, struct sql_prepared *out
 		const struct sql_stmt *s = &p->text->facts.stmts[i];
 
 		out->classes |= s->classes;
-		out->flags |= s->flags & SQLF_MEASURE;
+		out->flags |= s->flags & (SQLF_MEASURE | SQLF_CARRIED);
 		out->rows += s->rows;
 		out->inner_rows += s->inner_rows;
 	}

@@ -26,6 +26,7 @@
 #define SQLF_BY_NAME 0x1000u  /* EXECUTE of a prepared name, anywhere inside: what it does may change, never cache */
 #define SQLF_MEASURE 0x2000u  /* class write only within a limit of rows: its command tag counts every row it changes or
 			       * locks, and a rollback to a savepoint undoes all it does; beyond the limit it is bulk */
+#define SQLF_CARRIED 0x4000u  /* measured, and foreign keys carry it on: the rows of all tables count, not only its tag's */
 
 struct sql_stmt {
 	enum sql_class cls; /* the strictest of: */
@@ -117,7 +118,7 @@ struct sql_known {
 struct sql_prepared {
 	enum sql_class cls;
 	uint32_t classes;
-	unsigned flags; /* SQLF_MEASURE counts */
+	unsigned flags; /* SQLF_MEASURE and SQLF_CARRIED count */
 	uint32_t rows, inner_rows;
 };
 

@@ -68,7 +68,7 @@ static void remember_prepared(struct pgwalk *w)
 		return;
 	}
 	*p = (struct prepared){w->prepared, w->stmt->name,
-	    {w->stmt->cls, w->stmt->classes, w->stmt->flags & SQLF_MEASURE, w->stmt->rows,
+	    {w->stmt->cls, w->stmt->classes, w->stmt->flags & (SQLF_MEASURE | SQLF_CARRIED), w->stmt->rows,
 		w->stmt->inner_rows}};
 	w->prepared = p;
 }

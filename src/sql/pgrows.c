@@ -155,10 +155,13 @@ static void carried_on(struct pgwalk *w, const struct pgnode *n, const char *why
 {
 	const struct sql_known *k = pgwalk_known(w);
 
-	if (k != NULL && k->counts_all)
-		pgrows_open(w, n, why);
-	else
+	if (k == NULL || !k->counts_all) {
 		pgwalk_raise(w, SQL_BULK, "%s", why);
+		return;
+	}
+	pgrows_open(w, n, why);
+	if (has_the_tag(w, n) && !w->planned)
+		w->stmt->flags |= SQLF_CARRIED;
 }
 
 /* What the write n sets off besides. */

@@ -87,6 +87,7 @@ bool pgstmt_execute(struct pgwalk *w, const struct pgnode *n)
 	w->stmt->classes |= p.classes;
 	if ((p.flags & SQLF_MEASURE) != 0)
 		pgrows_open(w, n, "EXECUTE of a statement that names no rows by a unique key");
+	w->stmt->flags |= p.flags & SQLF_CARRIED;
 	pgrows_proven(w, n, p.rows, p.inner_rows);
 	return false;
 }
