@@ -527,7 +527,7 @@ void px_ask_answers(struct pgproxy *x); /* Flush: no Sync is on its way, and the
 int px_record_commit(struct pgproxy *x);
 void px_record_lost(struct pgproxy *x); /* what cannot be recorded does not go on: ends the session */
 void px_record_clear(struct pgproxy *x); /* at free */
-int px_record_fd(int *fd);
+int px_record_fd(int *fd); /* -1: errno says why */
 void px_record_head(struct pgproxy *x);
 void px_record_end(struct pgproxy *x, const char *reason);
 

@@ -176,8 +176,10 @@ static void sync_later(void *ctx)
 int px_record_fd(int *fd)
 {
 	int high = fcntl(*fd, F_DUPFD_CLOEXEC, PX_FD_RECORD);
+	int err = errno;
 
 	fd_close(fd);
+	errno = err;
 	return high;
 }
 

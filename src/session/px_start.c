@@ -4,10 +4,12 @@
  * queries, and then the welcome with our own cancel key.
  * Source: PostgreSQL documentation 55.2.1 and 55.7 (StartupMessage, SSLRequest, CancelRequest).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "policy/view.h"
 #include "session/px.h"
@@ -79,11 +81,13 @@ static void session_open(struct pgproxy *x, const struct ipc_msg *m, int *fds, s
 		return;
 	}
 	rec_fd = px_record_fd(&fds[1]);
-	x->rec = rec_fd >= 0 ? recorder_new(rec_fd, prev.p, (uint64_t)ipc_get_int(m, "seq", 1)) : NULL;
-	if (x->rec == NULL) {
-		px_fatal(x, "58000", "the gateway could not open a recording", "", "no recording");
+	if (rec_fd < 0) {
+		log_error("no-recording", "sid", x->sid, "why", err_str(-errno));
+		px_fatal(x, "53300", "this connection has no descriptor left for a recording",
+		    "end sessions of it, or use another ssh connection", "no recording");
 		return;
 	}
+	x->rec = recorder_new(rec_fd, prev.p, (uint64_t)ipc_get_int(m, "seq", 1));
 	px_up_recorder(x->to_up, x->rec);
 	if (!px_settings_judge(x))
 		return;
