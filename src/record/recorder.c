@@ -111,7 +111,7 @@ static void ticket_fill(
 		return;
 	*t = (struct rec_ticket){0};
 	if (seq > 0 && r->err == 0)
-		*t = (struct rec_ticket){(uint64_t)seq, what, r->mark, leave};
+		*t = (struct rec_ticket){.seq = (uint64_t)seq, .what = what, .mark = r->mark, .leave = leave};
 }
 
 /* ---- records ---- */
@@ -174,6 +174,8 @@ int64_t recorder_add_statement(struct recorder *r, const struct rec_statement *s
 	seq = seal_record(r, at);
 	ticket_fill(r, t, seq, s->forwarded ? REC_LEAVE_STATEMENT : REC_LEAVE_HELD,
 	    t != NULL ? recorder_what(s->sql) : 0);
+	if (t != NULL)
+		t->n_values = s->n_params;
 	return seq;
 }
 
@@ -225,6 +227,8 @@ int64_t recorder_add_release(struct recorder *r, struct rec_ticket held, const s
 	int64_t seq = recorder_add(r, REC_DECISION, kv, n);
 
 	ticket_fill(r, t, ours ? seq : 0, REC_LEAVE_STATEMENT, held.what);
+	if (t != NULL)
+		t->n_values = held.n_values;
 	return seq;
 }
 

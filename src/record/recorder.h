@@ -36,6 +36,7 @@ struct rec_ticket {
 	uint64_t seq;  /* of the record, or of the last one before it: that must be out first. 0: no leave */
 	uint64_t what; /* recorder_what() of the SQL in the record */
 	uint64_t mark; /* of the recorder that gave it */
+	size_t n_values; /* parameters in the record */
 	enum rec_leave leave;
 };
 

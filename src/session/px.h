@@ -172,6 +172,7 @@ enum px_wait {
 	WAIT_RESETTINGS,/* the same again before release */
 	WAIT_CONSUME,   /* monitor marks the approval used */
 	WAIT_GUARD,     /* a write that is counted runs, or is undone (px_guard.c) */
+	WAIT_UNDONE,    /* it is undone: when the queue is empty it is held */
 };
 
 struct px_hold {
@@ -500,6 +501,7 @@ void px_guard_tag(struct pgproxy *x, const struct px_exp *e, char *tag, size_t c
 void px_guard_error(struct pgproxy *x);
 void px_guard_commit_error(struct pgproxy *x, const struct px_exp *e, struct span body);
 void px_guard_check(struct pgproxy *x);       /* after each message: has it ended? */
+void px_guard_undone(struct pgproxy *x);      /* WAIT_UNDONE, and the queue is empty */
 bool px_guard_sync(struct pgproxy *x);        /* the client's Sync is about to be forwarded; true: nothing may follow it */
 bool px_guard_ready(struct pgproxy *x);       /* that Sync, or a Query in its place, is answered; true: the client hears it later */
 

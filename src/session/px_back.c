@@ -516,6 +516,8 @@ static void drained_check(struct pgproxy *x)
 		px_resume(x);
 	else if (x->wait == WAIT_SETTINGS || x->wait == WAIT_RESETTINGS)
 		px_hold_drained(x);
+	else if (x->wait == WAIT_UNDONE)
+		px_guard_undone(x);
 	else if (x->client_eof && x->wait == WAIT_NONE)
 		px_end(x, "client closed");
 }

@@ -245,11 +245,24 @@ static int total_row(struct pgproxy *x, struct pg_row *row)
 	return number_of_row(row, &x->guard.total);
 }
 
+void px_guard_undone(struct pgproxy *x)
+{
+	hold_now(x);
+}
+
+/* A hold begins with an empty queue: else its message would be looked at anew, and would run again. */
+static void hold_soon(struct pgproxy *x)
+{
+	x->wait = WAIT_UNDONE;
+	if (x->exp_head == NULL)
+		px_guard_undone(x);
+}
+
 static void total_done(struct pgproxy *x, const char *sqlstate)
 {
 	(void)sqlstate;
 	if (x->wait == WAIT_GUARD)
-		hold_now(x);
+		hold_soon(x);
 }
 
 static void quoted(struct buf *b, const char *s, char q)
@@ -288,7 +301,7 @@ static void total_ask(struct pgproxy *x)
 	for (size_t i = 0; i < f->n_rels && r == NULL; i++)
 		r = f->rels[i].written ? &f->rels[i] : NULL;
 	if (r == NULL || x->guard.unknown != NULL) {
-		hold_now(x);
+		hold_soon(x);
 		return;
 	}
 	buf_init(&sql, 4096);
@@ -296,12 +309,10 @@ static void total_ask(struct pgproxy *x)
 			  "pg_catalog.to_regclass(");
 	name_literal(&sql, r);
 	buf_put_str(&sql, ")");
-	if (buf_err(&sql) == 0) {
-		(void)px_own_extended(x, "rows of the table, for the approver", buf_cstr(&sql), total_row, NULL, false);
-		x->exp_last->done = total_done; /* a hold begins when nothing is owed any more: at its Sync, if it has one */
-	} else {
-		hold_now(x);
-	}
+	if (buf_err(&sql) == 0)
+		(void)px_own_extended(x, "rows of the table, for the approver", buf_cstr(&sql), total_row, total_done, false);
+	else
+		hold_soon(x);
 	buf_clear(&sql);
 	px_flush(x);
 }
@@ -607,8 +618,9 @@ enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct p
 	return PX_LATER;
 }
 
-/* A portal that ran and was undone does not run twice. */
-static void bind_again(struct pgproxy *x, struct px_portal *p)
+/* A portal that ran and was undone does not run twice. recorded: with its values in the record that was released; else the
+ * record of its Execute will have them. */
+static void bind_again(struct pgproxy *x, struct px_portal *p, bool recorded)
 {
 	struct pg_msg bind = {'B', span_of(p->bind, p->n_bind)};
 	struct rec_ticket leave = px_record_own(x, "guard: the portal again", "Bind");
@@ -619,7 +631,9 @@ static void bind_again(struct pgproxy *x, struct px_portal *p)
 	px_up_put(x->to_up, leave, &b);
 	buf_clear(&b);
 	px_expect(x, EXP_CLOSE)->own = true;
-	px_up_msg(x->to_up, leave, &bind);
+	px_up_msg(x->to_up, recorded ? x->hold.leave : px_pass(x), &bind);
+	x->n_unrecorded += !recorded && p->recorded;
+	p->recorded = p->recorded && recorded;
 	px_expect(x, EXP_BIND)->own = true;
 	p->undone = false;
 }
@@ -644,7 +658,7 @@ enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct
 	}
 	guard_start(x, t, true, approved);
 	if (p->undone)
-		bind_again(x, p);
+		bind_again(x, p, recorded);
 	px_execute_forward(x, m, p, ex->portal, recorded);
 	x->exp_last->guarded = true;
 	px_ask_answers(x);

@@ -98,10 +98,14 @@ static bool may_parse(struct px_up *u, struct rec_ticket t, const struct pg_msg 
 
 static bool may_bind(struct px_up *u, struct rec_ticket t, const struct pg_msg *m)
 {
-	(void)m;
-	if (t.leave != REC_LEAVE_OWN)
-		u->owed++;
-	return t.leave != REC_LEAVE_OWN || t.seq == u->own;
+	struct pg_bind b;
+
+	if (t.leave == REC_LEAVE_OWN)
+		return t.seq == u->own;
+	if (t.leave == REC_LEAVE_STATEMENT)
+		return pg_read_bind(m->body, &b) == 0 && b.n_params == t.n_values && !is_spent(u, t.seq);
+	u->owed++;
+	return true;
 }
 
 static bool may_execute(struct px_up *u, struct rec_ticket t, const struct pg_msg *m)

@@ -7,7 +7,8 @@
  *   message          leave
  *   Query, Parse     a statement's or the gateway's own, unused, for exactly this SQL
  *   Execute          a statement's, unused; or that of the gateway's own Parse before it
- *   Bind             the gateway's own; or any: then its values are owed, and nothing leaves until px_up_pay()
+ *   Bind             the gateway's own, or a statement's whose record has its values; with leave to pass they are owed, and
+ *                    nothing leaves until px_up_pay()
  *   CopyDone, -Fail  of the record about the data
  *   Describe, Close, Sync, Flush, CopyData   any: they carry no command and exist as long as all was recorded
  *

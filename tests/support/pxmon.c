@@ -105,6 +105,7 @@ static void answer_connect(struct pxlab *l, uint32_t id)
 
 static void answer_hold(struct pxlab *l, uint32_t id)
 {
+	const char *rows = lab_ask(l, IPC_HOLD_NEW, lab_n_asked(l, IPC_HOLD_NEW) - 1, "effect_rows");
 	struct buf *b;
 	char hold[24];
 
@@ -117,6 +118,7 @@ static void answer_hold(struct pxlab *l, uint32_t id)
 	ipc_int(b, "wait_ms", l->wait_ms);
 	ipc_str(b, "approvers", "dba");
 	ipc_int(b, "quorum", 1);
+	ipc_int(b, "effect_rows", rows[0] != '\0' ? strtoll(rows, NULL, 10) : -1);
 	if (strcmp(l->hold_state, "approved") == 0)
 		ipc_str(b, "by", "bob");
 	lab_answered(l, NULL, 0);

@@ -148,6 +148,31 @@ Test(record, hashed_parameters)
 	lab_drop(&l); /* the lab looks for the values themselves */
 }
 
+/* Counted, undone, approved: the portal is bound again with the values that the held record has. */
+Test(record, an_undone_portal_runs_again)
+{
+	static const struct pg_value v[] = {{.data = {(const uint8_t *)"many%", 5}}};
+	struct pxlab l;
+
+	lab_init(&l);
+	l.decision = "approved";
+	cr_assert(lab_start(&l));
+	(void)lab_query(&l, "INSERT INTO notes (body) SELECT 'many ' || i FROM generate_series(1, 300) i");
+	cr_expect(eq(str, STR(lab_query(&l, "UPDATE notes SET body = body || '.' WHERE body LIKE 'many%'")), "CZ"));
+	cr_expect(eq(sz, lab_n_asked(&l, IPC_HOLD_NEW), 2));
+	lab_forget(&l);
+	lab_put_parse(&l.tx, "", "DELETE FROM notes WHERE body LIKE $1");
+	pg_put_bind(&l.tx, span_str(""), span_str(""), v, 1);
+	pg_put_describe(&l.tx, 'P', span_str(""));
+	pg_put_execute(&l.tx, span_str(""), 0);
+	pg_put_empty(&l.tx, 'S');
+	cr_expect(eq(str, STR(lab_run(&l, 1)), "12nCZ"), "%s", lab_error(&l, 0, 'M'));
+	cr_expect(not(pgproxy_ended(l.x)));
+	cr_expect(eq(sz, lab_n_asked(&l, IPC_HOLD_NEW), 3));
+	cr_expect(eq(str, STR(direct_sql(l.db, "SELECT count(*) FROM notes WHERE body LIKE 'many%'")), "0"));
+	lab_close(&l);
+}
+
 /* ---- COPY IN ---- */
 
 Test(record, copied_data_by_its_hash)

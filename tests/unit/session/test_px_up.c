@@ -207,7 +207,7 @@ Test(px_up, what_each_ticket_opens)
 	expect_takes(give_foreign, "");
 	expect_takes(give_held, "");
 	expect_takes(give_statement, "QPBEDCSH" "d");
-	expect_takes(give_other, "BEDCSHd"); /* an Execute has no words of its own */
+	expect_takes(give_other, "BEDCSHd"); /* Bind and Execute have no words of their own */
 	expect_takes(give_own, "QPDCSHd");
 	expect_takes(give_copy, "BDCSHdcf");
 	expect_takes(give_pass, "BDCSHd");
@@ -304,6 +304,28 @@ Test(px_up, values_of_a_bind_are_owed)
 	cr_expect(eq(int, buf_span(&far).p[0], 'B'));
 	send_type(t, 'E');
 	cr_expect(eq(int, px_up_err(u), E_DENIED), "one Execute");
+}
+
+/* A record that has the values pays for the Bind at once, and for its Execute; as many values as it has. */
+Test(px_up, a_bind_by_the_record_of_its_values)
+{
+	static const struct pg_value one[] = {{.data = {(const uint8_t *)"v", 1}}};
+	struct rec_param param = {.value = span_str("v")};
+	struct rec_statement s = {
+	    .proto = "execute", .sql = span_str(sql), .name = "", .n_params = 1, .params = &param, .forwarded = true};
+	struct rec_ticket t;
+	struct buf b;
+
+	cr_assert(gt(i64, recorder_add_statement(rec, &s, &t), 0));
+	cr_assert(eq(int, recorder_commit(rec, false), 0));
+	buf_init(&b, 256);
+	pg_put_bind(&b, span_str(""), span_str(""), one, 1);
+	px_up_put(u, t, &b);
+	buf_clear(&b);
+	send_type(t, 'E');
+	cr_expect(eq(int, px_up_send(u, NULL), 0));
+	send_type(t, 'B');
+	cr_expect(eq(int, px_up_err(u), E_DENIED), "without the value, and too late");
 }
 
 Test(px_up, debts_are_paid_one_by_one)
