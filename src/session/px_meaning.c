@@ -9,6 +9,7 @@
  * The query must not fail, or it fails the user's transaction: no function that asks for a privilege, no name that is parsed, only
  * look-ups in the catalogue. All names in it are qualified, operators too: a search_path must not change what it does.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@
 
 #define QUERY_MAX (1u << 20)
 #define ROWS_MAX  600 /* lines of meaning; more cannot be shown to a person */
+#define WORDS_MAX 300 /* of a utility statement */
 #define TEXTS_MAX 16  /* a text and what is prepared behind its names */
 
 /* ---- parts of the query ---- */
@@ -42,7 +44,8 @@ static const char query_found[] =
     "WHEN d.s" EQ "'pg_temp' THEN s.oid" EQ "pg_catalog.pg_my_temp_schema() "
     "ELSE s.nspname" EQ "d.s::pg_catalog.name END), "
     /* the relations behind them */
-    "reach(oid) AS (SELECT oid FROM found UNION SELECT x.oid FROM reach r CROSS JOIN LATERAL ("
+    "reach(oid) AS (SELECT oid FROM (SELECT oid FROM found UNION ALL SELECT c.oid FROM words JOIN pg_catalog.pg_class c ON c.relname" EQ
+    "words.w::pg_catalog.name WHERE c.oid OPERATOR(pg_catalog.>=) 16384 AND pg_catalog.pg_table_is_visible(c.oid)) q UNION SELECT x.oid FROM reach r CROSS JOIN LATERAL ("
     "SELECT d.refobjid FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.classid" EQ CLASS("pg_rewrite")
     " AND d.objid" EQ "w.oid AND d.refclassid" EQ CLASS("pg_class") " WHERE w.ev_class" EQ "r.oid "
     "UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent" EQ "r.oid "
@@ -66,8 +69,8 @@ static const char query_code[] =
     "UNION ALL SELECT " CLASS("pg_constraint") ", k.oid FROM pg_catalog.pg_constraint k JOIN reach r ON k.conrelid" EQ "r.oid "
     "UNION ALL SELECT " CLASS("pg_constraint") ", k.oid FROM pg_catalog.pg_constraint k JOIN types t ON k.contypid" EQ "t.oid "
     "UNION ALL SELECT " CLASS("pg_cast") ", k.oid FROM pg_catalog.pg_cast k JOIN types t ON t.oid" EQ "ANY (ARRAY[k.castsource, k.casttarget]) "
-    "UNION ALL SELECT " CLASS("pg_operator") ", o.oid FROM pg_catalog.pg_operator o JOIN called ON o.oprname::pg_catalog.text" EQ
-    "called.f WHERE o.oid OPERATOR(pg_catalog.>=) 16384), "
+    "UNION ALL SELECT " CLASS("pg_operator") ", o.oid FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace s ON s.oid" EQ
+    "o.oprnamespace JOIN called ON called.f" EQ "ANY (ARRAY[o.oprname::pg_catalog.text, pg_catalog.concat(s.nspname, '.', o.oprname)]) WHERE o.oid OPERATOR(pg_catalog.>=) 16384), "
     "procs(oid) AS (SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace s ON s.oid" EQ "p.pronamespace "
     "JOIN called ON called.f" EQ "pg_catalog.lower(p.proname::pg_catalog.text COLLATE pg_catalog.\"C\") OR called.f" EQ
     "pg_catalog.lower(pg_catalog.concat(s.nspname, '.', p.proname) COLLATE pg_catalog.\"C\") WHERE p.oid OPERATOR(pg_catalog.>=) 16384 "
@@ -121,6 +124,16 @@ static const char query_rest[] =
 	ROWS_OF("pg_cast", "c", "t.oid" EQ "ANY (ARRAY[c.castsource, c.casttarget])", "oid") ")")
     ") FROM types x JOIN pg_catalog.pg_type t ON t.oid" EQ "x.oid JOIN pg_catalog.pg_namespace s ON s.oid" EQ "t.typnamespace "
     "WHERE t.oid OPERATOR(pg_catalog.>=) 16384 "
+    "UNION ALL SELECT 6, pg_catalog.concat('schema ', s.nspname), pg_catalog.concat('oid ', s.oid, ', ', "
+    "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace" EQ "s.oid), ' relations, content ', " DIGEST(
+	"pg_catalog.concat_ws(' ', pg_catalog.to_jsonb(s)::pg_catalog.text, "
+	"(SELECT pg_catalog.string_agg(pg_catalog.concat(c.oid, c.relname, c.relkind), ',' ORDER BY c.oid) FROM pg_catalog.pg_class c "
+	"WHERE c.relnamespace" EQ "s.oid), (SELECT pg_catalog.string_agg(p.oid::pg_catalog.text, ',' ORDER BY p.oid) "
+	"FROM pg_catalog.pg_proc p WHERE p.pronamespace" EQ "s.oid))")
+    ") FROM words JOIN pg_catalog.pg_namespace s ON s.nspname" EQ "words.w::pg_catalog.name WHERE s.oid OPERATOR(pg_catalog.>=) 16384 "
+    "OR s.nspname" EQ "'public' "
+    "UNION ALL SELECT 6, pg_catalog.concat('role ', r.rolname), pg_catalog.concat('oid ', r.oid) FROM words "
+    "JOIN pg_catalog.pg_roles r ON r.rolname" EQ "words.w::pg_catalog.name "
     "UNION ALL SELECT 1, pg_catalog.concat('prepared ', asked.n), COALESCE((SELECT pg_catalog.concat('(', pg_catalog.array_to_string("
     "p.parameter_types, ', '), ') ', p.statement) FROM pg_catalog.pg_prepared_statements p WHERE p.name" EQ "asked.n), 'nothing') FROM asked "
     "UNION ALL SELECT 1, pg_catalog.concat('cursor ', p.name), p.statement FROM cursors p "
@@ -179,6 +192,11 @@ static void put_literal(struct buf *q, struct span s)
 	buf_put_str(q, "'::pg_catalog.text");
 }
 
+static bool is_word(uint8_t c)
+{
+	return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
+}
+
 /* A list of the query: name(columns), one row per item, without duplicates. first: a row of the right types, which is dropped. */
 static void list_begin(struct buf *q, const char *name, const char *columns, const char *first)
 {
@@ -216,13 +234,58 @@ static void put_named(struct buf *q, const struct texts *ts)
 	list_end(q, "s, n", "n");
 }
 
+/* The next name of a text, as the server folds it; *rest moves behind it. False at the end. */
+static bool word_next(struct span *rest, char word[PX_NAME_LEN + 1])
+{
+	size_t i = 0, n = 0;
+	bool quoted;
+
+	while (i < rest->n && rest->p[i] != '"' && !is_word(rest->p[i]))
+		i++;
+	if (i == rest->n)
+		return false;
+	quoted = rest->p[i] == '"';
+	for (i += quoted; i < rest->n && (quoted ? rest->p[i] != '"' : is_word(rest->p[i])); i++)
+		if (n < PX_NAME_LEN)
+			word[n++] = quoted ? (char)rest->p[i] : (char)tolower(rest->p[i]);
+	i += quoted && i < rest->n;
+	while (n > 0 && !span_is_utf8(span_of(word, n))) /* cut inside a character: the server would refuse the query */
+		n--;
+	word[n] = '\0';
+	*rest = span_of(rest->p + i, rest->n - i);
+	return true;
+}
+
+/* Utility statements speak of schemas, functions, types, triggers and roles, of which the facts have no list: every word of the text
+ * that is the name of one of these counts. */
+static void put_words(struct buf *q, const struct px_text *t, const char *before)
+{
+	struct span rest = span_of(t->sql, t->n_sql);
+	char word[PX_NAME_LEN + 1], item[PX_NAME_LEN + 8];
+
+	if ((t->facts.flags & SQLF_UTILITY) == 0)
+		return;
+	for (size_t n = 0; n < WORDS_MAX && word_next(&rest, word); n++) {
+		(void)snprintf(item, sizeof(item), "%s%s", before, word);
+		if (word[0] != '\0')
+			list_item(q, item);
+	}
+}
+
 static void put_called(struct buf *q, const struct texts *ts)
 {
 	list_begin(q, "called", "f", "NULL::pg_catalog.text");
-	for (size_t i = 0; i < ts->n; i++)
+	for (size_t i = 0; i < ts->n; i++) {
 		for (size_t k = 0; k < ts->v[i]->facts.n_funcs; k++)
 			list_item(q, ts->v[i]->facts.funcs[k]);
+		put_words(q, ts->v[i], "");
+		put_words(q, ts->v[i], "::");
+	}
 	list_end(q, "f", "f");
+	list_begin(q, "words", "w", "NULL::pg_catalog.text");
+	for (size_t i = 0; i < ts->n; i++)
+		put_words(q, ts->v[i], "");
+	list_end(q, "w", "w");
 }
 
 static void put_asked(struct buf *q, const struct texts *ts)

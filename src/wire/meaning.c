@@ -57,6 +57,8 @@ static const struct words {
     {"behind ", "", false},
     {"function ", "function ", false},
     {"type ", "type ", false},
+    {"schema ", "schema ", false},
+    {"role ", "role ", false},
     {"setting ", "", true},
     {"prepared ", "the prepared statement ", true},
     {"cursor ", "the cursor ", true},

@@ -12,4 +12,4 @@ EXTRA_DIST += tests/run.sh tests/integration tests/drivers tests/idp tests/vecto
 	tests/support/browser.mjs tests/support/fetcher_test.py tests/support/fetchrig.py tests/support/badidp.py \
 	tests/support/pgwire.py tests/support/pglab.py tests/support/recording.py tests/support/secrets_seen.py \
 	tests/breaks tests/support/jobidp.py tests/support/badagent.py tests/support/errors_test.py \
-	tests/support/startup_test.py
+	tests/support/startup_test.py tests/support/approvals_cases.py
