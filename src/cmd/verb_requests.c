@@ -225,7 +225,7 @@ static void put_head(struct buf *b, const struct mp_val *item)
 	line_of(b, "class", "%s", get(item, "class").s);
 	line_of(b, "rule", "%s", get(item, "rule").s);
 	line_of(b, "why", "%s", get(item, "reason").s);
-	if (get(item, "effect").s[0] != '\0')
+	if (get(item, "effect").s[0] != '\0' && strcmp(get(item, "effect").s, get(item, "reason").s) != 0)
 		line_of(b, "effect", "%s", get(item, "effect").s);
 	line_of(b, "approval", "%lld of %lld from %s", (long long)ctlc_int(item, "approvals"),
 	    (long long)ctlc_int(item, "quorum"), get(item, "approvers").s);

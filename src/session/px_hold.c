@@ -196,6 +196,15 @@ static void params_keep(struct px_hold *h, const struct px_hold_ask *a)
 		h->declared[i] = h->types[i] = a->types[i];
 }
 
+/* Is an answer due that the client waits for? What the gateway asked itself is no reason to look at the message again. */
+static bool client_in_flight(const struct pgproxy *x)
+{
+	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next)
+		if (!e->own)
+			return true;
+	return false;
+}
+
 void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 {
 	const struct pg_bind *bind = a->bind;
@@ -205,7 +214,7 @@ void px_hold_begin(struct pgproxy *x, const struct px_hold_ask *a)
 		px_end(x, "client closed"); /* nobody waits for the decision */
 		return;
 	}
-	if (x->exp_head != NULL) {
+	if (client_in_flight(x)) {
 		x->wait = WAIT_DRAIN;
 		if (x->ext_open)
 			px_ask_answers(x);
@@ -333,11 +342,12 @@ static void wait_begin(struct pgproxy *x, int64_t wait_ms, int quorum)
 {
 	bool leaves = strcmp(mode_of(x), "auto") == 0; /* then the request stays and the statement fails as pending */
 	bool minutes = wait_ms >= 120000;
+	const char *effect = strcmp(x->hold.effect, x->hold.text->j.reason) != 0 ? x->hold.effect : ""; /* often the reason */
 	char msg[900], hint[512];
 
 	snprintf(msg, sizeof(msg), "held: request %s needs %d approval%s from %s (rule %s: %s%s%s)", x->hold.id, quorum,
 	    quorum == 1 ? "" : "s", x->hold.approvers, x->hold.text->j.rule, x->hold.text->j.reason,
-	    x->hold.effect[0] != '\0' ? "; " : "", x->hold.effect);
+	    effect[0] != '\0' ? "; " : "", effect);
 	if (x->hold.near[0] != '\0')
 		notice(x, x->hold.near, "");
 	snprintf(hint, sizeof(hint), "waiting up to %lld %s%s; Ctrl-C withdraws. Approver: ssh %s approve %s",
