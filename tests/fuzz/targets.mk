@@ -93,3 +93,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_pgerrors
 tests_fuzz_fuzz_pgerrors_SOURCES = tests/fuzz/fuzz_pgerrors.c
 tests_fuzz_fuzz_pgerrors_LDADD = $(FUZZ_MAIN) $(SQL_LIBS) $(WIRE_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_pgerrors/statement tests/fuzz/corpus/fuzz_pgerrors/form tests/fuzz/corpus/fuzz_pgerrors/canned
+FUZZ_TARGETS += tests/fuzz/fuzz_pgparam
+tests_fuzz_fuzz_pgparam_SOURCES = tests/fuzz/fuzz_pgparam.c
+tests_fuzz_fuzz_pgparam_LDADD = $(FUZZ_MAIN) $(WIRE_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pgparam/params tests/fuzz/corpus/fuzz_pgparam/array tests/fuzz/corpus/fuzz_pgparam/numeric \
+	tests/fuzz/corpus/fuzz_pgparam/lines tests/fuzz/corpus/fuzz_pgparam/arrays
