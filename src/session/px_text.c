@@ -202,9 +202,15 @@ static struct px_text *text_new(struct pgproxy *x, struct span key, struct span 
 }
 
 /* A write whose source is masked for this role would be read back clear, here or in another session: it waits for an
- * operator whatever its class. An unproven source counts only where something is written at all, or gets a name. */
+ * operator whatever its class. An unproven source counts only where something is written at all, or gets a name. Code is
+ * no source: storing it copies nothing, and whether a block of it may run is the policy's word on opaque. */
 static bool stores(const struct sql_stmt *s)
 {
+	static const char *const code[] = {"DO", "CREATE FUNCTION", "CREATE PROCEDURE"};
+
+	for (size_t i = 0; i < sizeof(code) / sizeof(code[0]); i++)
+		if (strcmp(s->tag, code[i]) == 0)
+			return false;
 	return (s->flags & SQLF_WRITES) != 0 || strncmp(s->tag, "CREATE ", 7) == 0 || strcmp(s->tag, "SELECT INTO") == 0;
 }
 

@@ -455,6 +455,7 @@ static bool extension_is_trusted(const char *name)
 	    "refint",
 	    "rum",
 	    "seg",
+	    "tablefunc",
 	    "sslinfo",
 	    "tcn",
 	    "tsm_system_rows",
