@@ -452,7 +452,8 @@ static void guard_ended(struct pgproxy *x)
 	loop_cancel(x->p.loop, g->timer);
 	g->timer = NULL;
 	g->runs = false;
-	if (g->carried && !g->counted && !g->failed && g->unknown == NULL && g->rows <= (uint64_t)g->limit) {
+	/* Also beyond the limit: what is approved is the whole effect, and it is compared with when it runs. */
+	if (g->carried && !g->counted && !g->failed && g->unknown == NULL) {
 		g->counted = true;
 		(void)px_own_extended(x, "guard: rows changed by it", count_sql, after_row, counted, false);
 		px_flush(x);
