@@ -2,6 +2,7 @@
 # Write src/sql/pgfuncs_read.c: the built-in functions and operators of PostgreSQL that only read.
 #
 # Usage: tools/gen-pgfuncs.sh > src/sql/pgfuncs_read.c
+# EXTENSIONS_DB names a second database of it, in which extensions are made.
 # Needs a server that psql reaches by the usual PG* variables; use the oldest major version supported (15), with
 # nothing installed in it. A name is listed when
 #   - every function of that name in pg_catalog is immutable or stable (a claim, but one made by the server's own
@@ -60,7 +61,33 @@ functions() {
 # Those that may give any number of rows.
 sets() {
 	sql "select distinct proname from pg_proc where proretset and pronamespace = 'pg_catalog'::regnamespace"
-	printf '%s\n' _pg_expandarray pg_available_wal_summaries pg_get_wait_events pg_stat_get_io pg_get_wal_summarizer_state
+	printf '%s\n' _pg_expandarray pg_available_wal_summaries pg_get_wait_events pg_stat_get_io pg_get_wal_summarizer_state \
+	    each skeys svals normal_rand pgp_armor_headers
+}
+
+# What the extensions of the server's own package that only compute bring, and the best known of others; in another
+# database, for the lists above are of an empty one. Only what people call: no support functions.
+extensions='btree_gin btree_gist citext cube dict_int earthdistance fuzzystrmatch hstore intarray isn ltree pg_trgm
+pgcrypto seg tablefunc unaccent uuid-ossp'
+others='cosine_distance inner_product l1_distance l2_distance l2_normalize vector_dims vector_norm'
+other_operators='<#> <=> <+> <->'
+
+ext() { LC_ALL=C psql -XAtq -v ON_ERROR_STOP=1 -d "$EXTENSIONS_DB" -c "$1"; }
+
+extension_functions() {
+	for e in $extensions; do ext "create extension if not exists \"$e\" cascade" 2> /dev/null; done
+	ext "select distinct p.proname from pg_proc p join pg_depend d on d.objid = p.oid and d.classid = 'pg_proc'::regclass
+	  and d.deptype = 'e' join pg_extension e on e.oid = d.refobjid where e.extname <> 'plpgsql'
+	  and p.prokind in ('f', 'a') and 'internal'::regtype <> all (p.proargtypes::oid[]) and p.prorettype <> 'internal'::regtype
+	  and not exists (select from pg_proc b where b.proname = p.proname and b.oid < 16384)
+	  and p.proname <> 'delete' and p.proname !~ '^(g_|gin_|gbt_|gtrgm_|ghstore_|ltree_gist|_ltree_)|(_in|_out|_recv|_send|_cmp|_consistent|_compress)\$'"
+	printf '%s\n' $others
+}
+
+extension_operators() {
+	ext "select distinct o.oprname from pg_operator o where o.oid >= 16384
+	  and not exists (select from pg_operator b where b.oprname = o.oprname and b.oid < 16384)"
+	printf '%s\n' $other_operators
 }
 
 operators() {
@@ -102,4 +129,20 @@ sets | array
 cat <<'END'
 };
 const size_t pgfuncs_set_n = sizeof(pgfuncs_set) / sizeof(pgfuncs_set[0]);
+END
+cat <<'END'
+
+const char *const pgfuncs_ext[] = {
+END
+extension_functions | array
+cat <<'END'
+};
+const size_t pgfuncs_ext_n = sizeof(pgfuncs_ext) / sizeof(pgfuncs_ext[0]);
+
+const char *const pgfuncs_ext_operator[] = {
+END
+extension_operators | array
+cat <<'END'
+};
+const size_t pgfuncs_ext_operator_n = sizeof(pgfuncs_ext_operator) / sizeof(pgfuncs_ext_operator[0]);
 END

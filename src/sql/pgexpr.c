@@ -151,7 +151,7 @@ bool pgexpr_call(struct pgwalk *w, const struct pgnode *n)
 	w->fills |= strstr(name, "_populate_record") != NULL;
 	f = pgfunc_find(schema, name);
 	if (f == NULL) {
-		if (code == SQL_CODE_NONE)
+		if (code == SQL_CODE_NONE && !(pgwalk_guesses(w) && pgfunc_is_extension(name)))
 			pgwalk_raise_call(w, SQL_OPAQUE,
 			    "calls %s(), which is not a known read-only function", pgwalk_shown(w, name));
 		return false;
@@ -212,7 +212,8 @@ static void check_operator(struct pgwalk *w, const struct pgnode *list)
 	if (strcmp(schema, "pg_catalog") == 0 && pgfunc_is_operator(schema, name))
 		return;
 	code = pgwalk_func(w, SQL_CODE_OPERATOR, schema, name); /* the database may have one of its own */
-	if (code == SQL_CODE_NONE && !pgfunc_is_operator(schema, name))
+	if (code == SQL_CODE_NONE && !pgfunc_is_operator(schema, name) &&
+	    !(pgwalk_guesses(w) && pgfunc_is_extension_operator(name)))
 		pgwalk_raise_call(w, SQL_OPAQUE,
 		    "uses the operator %s, which is not a built-in one", pgwalk_shown(w, name));
 }

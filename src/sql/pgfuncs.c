@@ -190,3 +190,13 @@ bool pgfunc_is_set(const char *name)
 {
 	return find_in(pgfuncs_set, pgfuncs_set_n, name);
 }
+
+bool pgfunc_is_extension(const char *name)
+{
+	return strncmp(name, "st_", 3) == 0 || find_in(pgfuncs_ext, pgfuncs_ext_n, name);
+}
+
+bool pgfunc_is_extension_operator(const char *name)
+{
+	return find_in(pgfuncs_ext_operator, pgfuncs_ext_operator_n, name);
+}

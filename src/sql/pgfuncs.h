@@ -27,6 +27,10 @@ bool pgfunc_is_operator(const char *schema, const char *name);
 /* May a call of this built-in give any number of rows? */
 bool pgfunc_is_set(const char *name);
 
+/* Called like what an extension brings that only computes: a guess for where no catalogue tells whose it is. */
+bool pgfunc_is_extension(const char *name);
+bool pgfunc_is_extension_operator(const char *name);
+
 /* Generated, sorted bytewise: tools/gen-pgfuncs.sh. */
 extern const char *const pgfuncs_read[];
 extern const size_t pgfuncs_read_n;
@@ -34,5 +38,7 @@ extern const char *const pgfuncs_operator[];
 extern const size_t pgfuncs_operator_n;
 extern const char *const pgfuncs_set[];
 extern const size_t pgfuncs_set_n;
+extern const char *const pgfuncs_ext[], *const pgfuncs_ext_operator[];
+extern const size_t pgfuncs_ext_n, pgfuncs_ext_operator_n;
 
 #endif

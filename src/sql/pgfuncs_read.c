@@ -376,11 +376,11 @@ const char *const pgfuncs_operator[] = {
 const size_t pgfuncs_operator_n = sizeof(pgfuncs_operator) / sizeof(pgfuncs_operator[0]);
 
 const char *const pgfuncs_set[] = {
-	"_pg_expandarray", "aclexplode", "generate_series", "generate_subscripts", "json_array_elements",
+	"_pg_expandarray", "aclexplode", "each", "generate_series", "generate_subscripts", "json_array_elements",
 	"json_array_elements_text", "json_each", "json_each_text", "json_object_keys", "json_populate_recordset",
 	"json_to_recordset", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_each", "jsonb_each_text",
 	"jsonb_object_keys", "jsonb_path_query", "jsonb_path_query_tz", "jsonb_populate_recordset",
-	"jsonb_to_recordset", "pg_available_extension_versions", "pg_available_extensions",
+	"jsonb_to_recordset", "normal_rand", "pg_available_extension_versions", "pg_available_extensions",
 	"pg_available_wal_summaries", "pg_config", "pg_cursor", "pg_event_trigger_ddl_commands",
 	"pg_event_trigger_dropped_objects", "pg_extension_update_paths", "pg_get_backend_memory_contexts",
 	"pg_get_catalog_foreign_keys", "pg_get_keywords", "pg_get_multixact_members", "pg_get_publication_tables",
@@ -395,7 +395,60 @@ const char *const pgfuncs_set[] = {
 	"pg_snapshot_xip", "pg_stat_get_activity", "pg_stat_get_backend_idset", "pg_stat_get_io",
 	"pg_stat_get_progress_info", "pg_stat_get_recovery_prefetch", "pg_stat_get_slru",
 	"pg_stat_get_subscription", "pg_stat_get_wal_senders", "pg_tablespace_databases", "pg_timezone_abbrevs",
-	"pg_timezone_names", "regexp_matches", "regexp_split_to_table", "string_to_table", "ts_debug", "ts_parse",
-	"ts_stat", "ts_token_type", "txid_snapshot_xip", "unnest",
+	"pg_timezone_names", "pgp_armor_headers", "regexp_matches", "regexp_split_to_table", "skeys",
+	"string_to_table", "svals", "ts_debug", "ts_parse", "ts_stat", "ts_token_type", "txid_snapshot_xip",
+	"unnest",
 };
 const size_t pgfuncs_set_n = sizeof(pgfuncs_set) / sizeof(pgfuncs_set[0]);
+
+const char *const pgfuncs_ext[] = {
+	"_int_contained", "_int_contains", "_int_different", "_int_inter", "_int_overlap", "_int_same",
+	"_int_union", "_lt_q_regex", "_lt_q_rregex", "_ltq_extract_regex", "_ltq_regex", "_ltq_rregex",
+	"_ltxtq_exec", "_ltxtq_extract_exec", "_ltxtq_rexec", "akeys", "armor", "avals", "boolop", "btean13cmp",
+	"btisbn13cmp", "btisbncmp", "btismn13cmp", "btismncmp", "btissn13cmp", "btissncmp", "btupccmp",
+	"cash_dist", "citext", "citext_eq", "citext_ge", "citext_gt", "citext_hash", "citext_hash_extended",
+	"citext_larger", "citext_le", "citext_lt", "citext_ne", "citext_pattern_ge", "citext_pattern_gt",
+	"citext_pattern_le", "citext_pattern_lt", "citext_smaller", "citextin", "citextout", "citextsend",
+	"connectby", "cosine_distance", "crosstab", "crosstab2", "crosstab3", "crosstab4", "crypt", "cube",
+	"cube_contained", "cube_contains", "cube_coord", "cube_coord_llur", "cube_dim", "cube_distance",
+	"cube_enlarge", "cube_eq", "cube_ge", "cube_gt", "cube_inter", "cube_is_point", "cube_le", "cube_ll_coord",
+	"cube_lt", "cube_ne", "cube_overlap", "cube_size", "cube_subset", "cube_union", "cube_ur_coord",
+	"date_dist", "dearmor", "decrypt", "decrypt_iv", "defined", "difference", "digest", "distance_chebyshev",
+	"distance_taxicab", "dmetaphone", "dmetaphone_alt", "each", "earth", "earth_box", "earth_distance",
+	"encrypt", "encrypt_iv", "exist", "exists_all", "exists_any", "fetchval", "float4_dist", "float8_dist",
+	"gc_to_sec", "gen_random_bytes", "gen_salt", "geo_distance", "hashean13", "hashisbn", "hashisbn13",
+	"hashismn", "hashismn13", "hashissn", "hashissn13", "hashupc", "hmac", "hs_concat", "hs_contained",
+	"hs_contains", "hstore", "hstore_eq", "hstore_ge", "hstore_gt", "hstore_hash", "hstore_hash_extended",
+	"hstore_le", "hstore_lt", "hstore_ne", "hstore_to_array", "hstore_to_json", "hstore_to_json_loose",
+	"hstore_to_jsonb", "hstore_to_jsonb_loose", "hstore_to_matrix", "hstore_version_diag", "icount", "idx",
+	"index", "inner_product", "int2_dist", "int4_dist", "int8_dist", "intarray_del_elem",
+	"intarray_push_array", "intarray_push_elem", "interval_dist", "intset", "intset_subtract",
+	"intset_union_elem", "is_valid", "isbn", "isbn13", "isdefined", "isexists", "ismn", "ismn13", "isn_weak",
+	"isneq", "isnge", "isngt", "isnle", "isnlt", "isnne", "issn", "issn13", "l1_distance", "l2_distance",
+	"l2_normalize", "latitude", "lca", "levenshtein", "levenshtein_less_equal", "ll_to_earth", "longitude",
+	"lt_q_regex", "lt_q_rregex", "ltq_regex", "ltq_rregex", "ltree2text", "ltree_addltree", "ltree_addtext",
+	"ltree_eq", "ltree_ge", "ltree_gt", "ltree_isparent", "ltree_le", "ltree_lt", "ltree_ne",
+	"ltree_risparent", "ltree_textadd", "ltxtq_exec", "ltxtq_rexec", "make_valid", "metaphone", "nlevel",
+	"normal_rand", "oid_dist", "pgp_armor_headers", "pgp_key_id", "pgp_pub_decrypt", "pgp_pub_decrypt_bytea",
+	"pgp_pub_encrypt", "pgp_pub_encrypt_bytea", "pgp_sym_decrypt", "pgp_sym_decrypt_bytea", "pgp_sym_encrypt",
+	"pgp_sym_encrypt_bytea", "populate_record", "rboolop", "sec_to_gc", "seg_center", "seg_contained",
+	"seg_contains", "seg_different", "seg_ge", "seg_gt", "seg_inter", "seg_le", "seg_left", "seg_lower",
+	"seg_lt", "seg_over_left", "seg_over_right", "seg_overlap", "seg_right", "seg_same", "seg_size",
+	"seg_union", "seg_upper", "set_limit", "show_limit", "show_trgm", "similarity", "similarity_dist",
+	"similarity_op", "skeys", "slice", "slice_array", "sort", "sort_asc", "sort_desc", "soundex",
+	"strict_word_similarity", "strict_word_similarity_commutator_op",
+	"strict_word_similarity_dist_commutator_op", "strict_word_similarity_dist_op", "strict_word_similarity_op",
+	"subarray", "subltree", "subpath", "svals", "tconvert", "text2ltree", "text_soundex", "time_dist",
+	"ts_dist", "tstz_dist", "unaccent", "uniq", "upc", "uuid_generate_v1", "uuid_generate_v1mc",
+	"uuid_generate_v3", "uuid_generate_v4", "uuid_generate_v5", "uuid_nil", "uuid_ns_dns", "uuid_ns_oid",
+	"uuid_ns_url", "uuid_ns_x500", "vector_dims", "vector_norm", "word_similarity",
+	"word_similarity_commutator_op", "word_similarity_dist_commutator_op", "word_similarity_dist_op",
+	"word_similarity_op",
+};
+const size_t pgfuncs_ext_n = sizeof(pgfuncs_ext) / sizeof(pgfuncs_ext[0]);
+
+const char *const pgfuncs_ext_operator[] = {
+	"#<#", "#<=#", "#=", "#>#", "#>=#", "%#", "%%", "%>", "%>>", "<#>", "<%", "<+>", "<->", "<->>", "<->>>",
+	"<<%", "<<->", "<<<->", "<=>", "<@>", "?<@", "?@", "?@>", "?~", "^<@", "^?", "^@>", "^~", "~>",
+};
+const size_t pgfuncs_ext_operator_n = sizeof(pgfuncs_ext_operator) / sizeof(pgfuncs_ext_operator[0]);

@@ -231,12 +231,6 @@ bool pgrows_insert(struct pgwalk *w, const struct pgnode *n)
 	return false;
 }
 
-/* Without any catalogue a name is all there is: the gateway itself, which has one, proves it or counts. */
-static bool guesses(const struct pgwalk *w)
-{
-	return w->cx == NULL || w->cx->known == NULL;
-}
-
 /* UPDATE or DELETE: joined names the clause with more tables. */
 static void change(struct pgwalk *w, const struct pgnode *n, const char *verb, const char *joined, unsigned on)
 {
@@ -263,7 +257,7 @@ static void change(struct pgwalk *w, const struct pgnode *n, const char *verb, c
 		pgrows_proven(w, n, rows, 0);
 		break;
 	case PGBOUND_OPEN:
-		if (guesses(w) && pgbound_called_key(rel, where)) {
+		if (pgwalk_guesses(w) && pgbound_called_key(rel, where)) {
 			w->stmt->flags |= w->planned ? 0 : SQLF_MEASURE;
 			pgwalk_raise(w, SQL_WRITE, "%s of rows named by what is called a key", verb);
 			break;

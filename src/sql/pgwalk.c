@@ -233,6 +233,11 @@ const struct sql_known *pgwalk_known(const struct pgwalk *w)
 	return w->cx != NULL && !w->renamed ? w->cx->known : NULL;
 }
 
+bool pgwalk_guesses(const struct pgwalk *w)
+{
+	return w->cx == NULL || w->cx->known == NULL;
+}
+
 enum sql_code pgwalk_code(const struct pgwalk *w, enum sql_code_kind kind, const char *schema, const char *name)
 {
 	const struct sql_known *k = w->cx != NULL ? w->cx->known : NULL;

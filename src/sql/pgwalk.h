@@ -119,6 +119,8 @@ const char *pgexpr_setting_value(struct pgwalk *w, const struct pgnode *args);
 bool pgwalk_is_temp(const struct pgnode *rangevar);
 /* What is known of the database, NULL: nothing, or nothing any more at this place of the message. */
 const struct sql_known *pgwalk_known(const struct pgwalk *w);
+/* Is there no catalogue at all (policy explain)? Then a name is all there is; the session itself always has one. */
+bool pgwalk_guesses(const struct pgwalk *w);
 /* What the database's own functions (operators, types) of that name run. */
 enum sql_code pgwalk_code(const struct pgwalk *w, enum sql_code_kind kind, const char *schema, const char *name);
 bool pgwalk_is_catalog(const char *schema, const char *name);
