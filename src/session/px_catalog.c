@@ -88,7 +88,7 @@ static bool catalog_relation(void *ctx, const char *schema, const char *name, st
 	struct pgproxy *x = ctx;
 	struct px_rel *r = px_rel_by_name(x, schema, name);
 
-	if (r == NULL || (x->n_catalog_cols > COLS_MAX && r == &x->rels[x->n_rels - 1])) /* the last one may lack columns */
+	if (r == NULL || (x->n_catalog_cols >= COLS_MAX && r == &x->rels[x->n_rels - 1])) /* the last one may lack columns */
 		return false;
 	*out = (struct catalog_rel){r->trusted, r->n_cols, r->cols, r->schema};
 	return true;
@@ -102,7 +102,7 @@ static bool catalog_shadowed(void *ctx, const char *schema, const char *name)
 
 struct catalog px_catalog(struct pgproxy *x)
 {
-	return (struct catalog){x, catalog_relation, catalog_shadowed};
+	return (struct catalog){x, catalog_relation, catalog_shadowed, 0};
 }
 
 int px_catalog_origin(struct pgproxy *x, uint32_t oid, int16_t attnum, bool distrust, char *source, size_t cap)

@@ -60,10 +60,23 @@ static void col_mask(struct px_colplan *c, const struct pg_field *f, int kind, b
 	snprintf(c->what, sizeof(c->what), "%s (%s)", name, kind > 0 ? pii_kind_name((enum pii_kind)kind) : why);
 }
 
-/* Origin decides for plain columns, lineage (NULL: not believed) for the rest; a contradiction masks; unknown masks. */
-static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const struct pg_field *f, size_t i, struct px_colplan *c)
+/* What lineage says of column i of n; NULL: nothing. */
+static const struct lineage_col *col_lineage(const struct lineage_stmt *ls, size_t i, size_t n)
 {
-	const struct lineage_col *lc = ls != NULL && ls->known && i < ls->n_cols ? &ls->cols[i] : NULL;
+	if (ls == NULL)
+		return NULL;
+	if (ls->known)
+		return i < ls->n_cols ? &ls->cols[i] : NULL;
+	if (!ls->partly || n < ls->n_cols)
+		return NULL;
+	if (i < ls->head)
+		return &ls->cols[i];
+	return n - i <= ls->tail ? &ls->cols[ls->n_cols - (n - i)] : &ls->rest;
+}
+
+/* Origin decides for plain columns, lineage (NULL: not believed) for the rest; a contradiction masks; unknown masks. */
+static void col_plan(struct pgproxy *x, const struct lineage_stmt *ls, const struct pg_field *f, const struct lineage_col *lc, struct px_colplan *c)
+{
 	char source[160];
 	int kind = -1;
 
@@ -118,7 +131,7 @@ struct px_plan *px_plan_make(struct pgproxy *x, struct px_text *t, size_t stmt, 
 		return p;
 	ls = distrust ? NULL : px_lineage_of(x, t, stmt);
 	for (uint16_t i = 0; pg_field_next(&it, &f) && i < p->n; i++) {
-		col_plan(x, ls, &f, i, &p->col[i]);
+		col_plan(x, ls, &f, col_lineage(ls, i, p->n), &p->col[i]);
 		p->any_mask |= p->col[i].mask;
 		p->any_scan |= p->col[i].scan;
 	}
@@ -155,7 +168,7 @@ static void value_put(struct buf *out, const struct px_colplan *c, const struct 
 	size_t at = buf_len(out);
 
 	how.format = (int16_t)format;
-	if (v->null) {
+	if (v->null && !(c->mask && how.derived)) { /* of an expression, NULL is an answer like any other */
 		pg_put_value(out, *v);
 		return;
 	}
@@ -167,7 +180,7 @@ static void value_put(struct buf *out, const struct px_colplan *c, const struct 
 		}
 	}
 	buf_put_u32be(out, 0);
-	if (mask_pg_value(&how, v->data, out) == MASK_IS_VALUE)
+	if (mask_pg_value(&how, v->null ? span_of("", 0) : v->data, out) == MASK_IS_VALUE)
 		buf_patch_u32be(out, at, (uint32_t)(buf_len(out) - at - 4));
 	else
 		buf_patch_u32be(out, at, UINT32_MAX);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "detect/detect.h"
 #include "session/px.h"
 
 #define CACHE_BUCKETS 256u
@@ -214,6 +215,47 @@ static bool stores(const struct sql_stmt *s)
 	return (s->flags & SQLF_WRITES) != 0 || strncmp(s->tag, "CREATE ", 7) == 0 || strcmp(s->tag, "SELECT INTO") == 0;
 }
 
+static void hold_masked(struct px_text *t, size_t stmt, const struct lineage_stmt *ls)
+{
+	t->j.verdict = VERDICT_HOLD;
+	(void)str_copy(t->j.rule, sizeof(t->j.rule), ls->rows ? "mask/rows" : "mask/write");
+	(void)snprintf(t->j.reason, sizeof(t->j.reason), ls->rows ? "%s: the number or order of its rows would tell %s" :
+	    "%s writes %s where it would be readable", t->facts.stmts[stmt].tag,
+	    ls->written.what == LINEAGE_SENSITIVE ? "masked data" : "data of unproven origin");
+	(void)str_copy(t->j.hint, sizeof(t->j.hint), ls->rows ? "compare masked columns with constants only, and sort or group by whole ones" :
+	    "masked data may be copied with an operator's approval only");
+}
+
+/* Names of this statement may mean something else by the time it runs: something before it in its message, or on its way
+ * to the server, changes what they mean. */
+static bool names_unsure(const struct pgproxy *x, const struct px_text *t, size_t stmt)
+{
+	bool changed = x->catalog_stale;
+
+	for (size_t i = 0; i < stmt; i++)
+		changed = changed || (t->facts.stmts[i].flags & SQLF_CATALOG) != 0;
+	return changed && (t->facts.stmts[stmt].flags & (SQLF_UTILITY | SQLF_CATALOG)) == 0;
+}
+
+/* Then it must be harmless whatever the columns hold. */
+static void judge_unsure(struct pgproxy *x, struct px_text *t)
+{
+	struct catalog cat = px_catalog(x);
+	struct lineage_result lr;
+	size_t i = 0;
+
+	while (i < t->facts.n_stmts && !names_unsure(x, t, i))
+		i++;
+	if (!t->touches || i == t->facts.n_stmts)
+		return;
+	cat.unsure_kind = PII_OTHER;
+	pgsql_lineage(span_of(t->sql, t->n_sql), &cat, &lr);
+	for (; i < t->facts.n_stmts && t->j.verdict > VERDICT_HOLD; i++)
+		if (i < lr.n_stmts && names_unsure(x, t, i) && (lr.stmts[i].rows || lr.stmts[i].written.what == LINEAGE_SENSITIVE))
+			hold_masked(t, i, &lr.stmts[i]);
+	lineage_clear(&lr);
+}
+
 static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 {
 	if (x->view.mask == MASK_NONE || t->j.verdict <= VERDICT_HOLD)
@@ -224,15 +266,10 @@ static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 		if (ls == NULL || (ls->written.what == LINEAGE_CLEAN && !ls->rows) ||
 		    (ls->written.what == LINEAGE_UNKNOWN && !ls->rows && !stores(&t->facts.stmts[i])))
 			continue;
-		t->j.verdict = VERDICT_HOLD;
-		(void)str_copy(t->j.rule, sizeof(t->j.rule), ls->rows ? "mask/rows" : "mask/write");
-		(void)snprintf(t->j.reason, sizeof(t->j.reason), ls->rows ? "%s: the number or order of its rows would tell %s" :
-		    "%s writes %s where it would be readable", t->facts.stmts[i].tag,
-		    ls->written.what == LINEAGE_SENSITIVE ? "masked data" : "data of unproven origin");
-		(void)str_copy(t->j.hint, sizeof(t->j.hint), ls->rows ? "compare masked columns with constants only, and sort or group by whole ones" :
-		    "masked data may be copied with an operator's approval only");
+		hold_masked(t, i, ls);
 		return;
 	}
+	judge_unsure(x, t);
 }
 
 /* Does it run what other texts say? EXECUTE, FETCH, and the deferred triggers of COMMIT can fail on any value. */

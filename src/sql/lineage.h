@@ -66,6 +66,8 @@ struct catalog {
 	/* May a visible user function be called instead of the built-in of this name (lower case, schema may be NULL)?
 	 * Only built-ins that are not shadowed turn CLEAN inputs into a CLEAN output. NULL: the list alone decides. */
 	bool (*shadowed)(void *ctx, const char *schema, const char *name);
+	/* Not 0: what is known may be of the past, so every column may be sensitive, of this kind. */
+	int unsure_kind;
 };
 
 /* Never fails: what is not understood is UNKNOWN. */

@@ -6,17 +6,19 @@
 
 static struct lval column_val(struct lin *l, const struct catalog_rel *rel, const char *name, const struct catalog_col *c, uint32_t src)
 {
-	if (!rel->trusted) {
+	int kind = c->kind != 0 ? c->kind : l->cat->unsure_kind;
+
+	if (!rel->trusted && kind == 0) {
 		struct lval v = lval_unknown("a view or table that is not followed");
 
 		l->touched = true;
 		v.src = src;
 		return v;
 	}
-	if (c->kind == 0)
+	if (kind == 0)
 		return (struct lval){.what = LINEAGE_CLEAN, .clear = true, .whole = true, .src = src};
 	l->touched = true;
-	return (struct lval){.what = LINEAGE_SENSITIVE, .whole = !c->derived, .derived = c->derived, .kind = c->kind, .src = src, .rel = name,
+	return (struct lval){.what = LINEAGE_SENSITIVE, .whole = !c->derived, .derived = c->derived, .kind = kind, .src = src, .rel = name,
 	    .col = c->name};
 }
 
@@ -70,7 +72,7 @@ static struct lcols base_table(struct lin *l, const char *schema, const char *na
 			names->schema = "pg_catalog";
 	} else {
 		l->touched = true;
-		cols = lcols_open(lval_unknown("a relation that is not known"));
+		cols = lcols_open(l->cat->unsure_kind != 0 ? lval_lost("a relation that is not known yet") : lval_unknown("a relation that is not known"));
 	}
 	names->schema_unknown = names->schema == NULL;
 	lin_system_columns(l, schema, name, &cols);

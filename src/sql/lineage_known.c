@@ -215,7 +215,8 @@ static void raise_column(struct lin *l, struct lcols *cols, const char *name)
 	for (size_t i = 0; i < cols->n; i++) {
 		if (name != NULL && (cols->c[i]->name == NULL || strcmp(cols->c[i]->name, name) != 0))
 			continue;
-		cols->c[i]->v = lval_mix(cols->c[i]->v, v);
+		if (cols->c[i]->v.what != LINEAGE_SENSITIVE) /* else the caller knows it as such */
+			cols->c[i]->v = lval_mix(cols->c[i]->v, v);
 		seen = true;
 	}
 	if (!cols->open)

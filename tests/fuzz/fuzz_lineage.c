@@ -40,7 +40,7 @@ static void judge(const struct lineage_result *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct catalog cat = {NULL, find_relation, NULL};
+	const struct catalog cat = {NULL, find_relation, NULL, 0};
 	struct lineage_result r = {0};
 	struct pgtree *t = NULL;
 	struct why w;

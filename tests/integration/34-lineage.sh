@@ -71,6 +71,8 @@ held	select sku from (select sku, id = (select ascii(substr(full_name,2)) from c
 held	delete from notes using customers c where notes.id = ascii(substr(c.full_name,2)) and c.id=1
 held	select g from customers c, generate_series(1,200) g where c.id=1 and (g=100 and full_name like '_l%' or g=101 and full_name like '_m%')
 held	select id from customers tablesample bernoulli ((select ascii(substr(full_name,2)) from customers where id=1)) repeatable (1)
+held	begin; alter table customers rename country to was; alter table customers rename full_name to country; select count(*) from customers, generate_series(1, length(country)) where id=1; rollback
+either	begin; set local search_path = pg_catalog; select count(*) from public.customers c, generate_series(1, length(c.full_name)) where id=1; rollback
 either	explain select * from customers where full_name < 'B'
 EOF
 }

@@ -56,6 +56,6 @@ static bool is_shadowed(void *ctx, const char *schema, const char *name)
 	return schema == NULL && strcmp(name, "initcap") == 0;
 }
 
-static const struct catalog cat = {NULL, find_relation, is_shadowed};
+static const struct catalog cat = {NULL, find_relation, is_shadowed, 0};
 
 #endif

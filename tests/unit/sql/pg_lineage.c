@@ -300,7 +300,7 @@ static bool worth_running(const struct lineage_result *r)
 
 static void round_one(PGconn *db, struct tally *t)
 {
-	const struct catalog cat = {NULL, find_relation, NULL};
+	const struct catalog cat = {NULL, find_relation, NULL, 0};
 	struct lineage_result r;
 	const char *text;
 	PGresult *res;

@@ -232,7 +232,7 @@ static void compare(const struct lineage_stmt *s, PGresult *a, PGresult *b, bool
 
 static void round_one(PGconn *db, struct tally *t)
 {
-	const struct catalog cat = {NULL, find_relation, NULL};
+	const struct catalog cat = {NULL, find_relation, NULL, 0};
 	struct lineage_result r;
 	char after_a[2000], after_b[2000];
 	PGresult *a, *b;
