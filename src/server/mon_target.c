@@ -279,6 +279,11 @@ int grant_for(const struct conf *c, const struct ident *id, const char *target, 
 	out->target = target_for(c, id, target, w);
 	if (out->target == NULL)
 		return E_NOTFOUND;
+	/* Its bytes would pass another protocol's codec. */
+	if (out->target->type != TARGET_POSTGRES) {
+		snprintf(sqlstate, 6, "0A000");
+		return why_set(w, E_UNKNOWN, "target %s is a MySQL server: this gateway speaks PostgreSQL only", out->target->name);
+	}
 	rc = choose_database(c, id, login, database, out, w, sqlstate);
 	return rc != 0 ? rc : choose_login(c, id, login, out, w, sqlstate);
 }

@@ -250,30 +250,28 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* The listener is trusted with little: it may only name its own children, so that we never kill
- * another process. */
-static int pid_open(const struct monitor *m, pid_t pid)
+ * another process. *fd stays -1 only where there is no listener (tests). */
+static int pid_open(const struct monitor *m, pid_t pid, int *fd)
 {
-	int fd;
-
+	*fd = -1;
 	if (pid <= 0)
-		return m->listener_pid == 0 ? -1 : -ESRCH;
-	fd = pidfd_open(pid, 0);
-	if (fd < 0)
+		return m->listener_pid == 0 ? 0 : -ESRCH;
+	*fd = pidfd_open(pid, 0);
+	if (*fd < 0)
 		return -errno;
-	if (m->listener_pid != 0 && parent_of(pid) != m->listener_pid) {
-		close(fd);
-		return -ESRCH;
-	}
-	return fd;
+	if (m->listener_pid == 0 || parent_of(pid) == m->listener_pid)
+		return 0;
+	fd_close(fd);
+	return -ESRCH;
 }
 
 void peer_new(struct monitor *m, pid_t pid, const char *addr, int port, const char *conn, int *fd)
 {
 	struct address a;
 	struct peer *p;
-	int pidfd = pid_open(m, pid);
+	int pidfd;
 
-	if ((pidfd < 0 && pidfd != -1) || address_parse(span_str(addr), &a) != 0) {
+	if (pid_open(m, pid, &pidfd) != 0 || address_parse(span_str(addr), &a) != 0) {
 		log_warn("session-refused", "pid", log_num(pid), "addr", addr);
 		fd_close(&pidfd);
 		return;

@@ -111,7 +111,8 @@ void rig_conf(struct rig *r, const char *more)
 	    "databases: [pay],\n"
 	    "    logins: {app_pay: {password: \"env:RIG_PW_PAY\"}}}\n"
 	    "  gone: {type: postgres, address: [\"127.0.0.1:1\"], port: 5432, tls: disable, "
-	    "databases: [d], logins: {app: {}}}\n",
+	    "databases: [d], logins: {app: {}}}\n"
+	    "  shop: {type: mysql, address: [\"127.0.0.1:1\"], tls: disable, databases: [d], logins: {app: {}}}\n",
 	    r->port, r->dir, r->port);
 	buf_put_str(&b,
 	    "roles:\n"

@@ -104,6 +104,12 @@ Test(names, databases_and_logins)
 	cr_assert_str_eq(client_str(&c, "database"), "orders");
 }
 
+/* Its bytes would pass the codec of another protocol. */
+Test(credentials, a_server_of_another_kind_is_not_reached)
+{
+	refused(client_connect(&c, "shop", "app", "d"), "0A000", "MySQL", "");
+}
+
 Test(names, what_a_session_gets)
 {
 	struct policy_view view;
