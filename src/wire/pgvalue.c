@@ -251,7 +251,7 @@ static void put_timetz(struct cur *c, struct buf *out)
 static void put_timestamp(struct cur *c, struct buf *out)
 {
 	int64_t us = (int64_t)cur_u64be(c);
-	int64_t day = us / US_DAY - (us % US_DAY < 0);
+	int64_t day = us / US_DAY - (us % US_DAY < 0), rest = us % US_DAY;
 
 	if (us == INT64_MAX || us == INT64_MIN) {
 		buf_put_str(out, us > 0 ? "infinity" : "-infinity");
@@ -259,7 +259,7 @@ static void put_timestamp(struct cur *c, struct buf *out)
 	}
 	put_day(out, day + EPOCH_DAYS);
 	buf_put_u8(out, ' ');
-	put_clock(out, us - day * US_DAY);
+	put_clock(out, rest < 0 ? rest + US_DAY : rest);
 }
 
 static void put_timestamptz(struct cur *c, struct buf *out)

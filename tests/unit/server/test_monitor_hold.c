@@ -51,15 +51,20 @@ static const struct stmt DELETE_ALL = {
 /* One parameter of type text. */
 static struct span params_of(const char *value)
 {
-	static struct buf b;
+	static uint8_t bytes[64];
+	struct buf b;
+	size_t n;
 
-	buf_init(&b, 256);
+	buf_init(&b, sizeof(bytes));
 	mp_put_array(&b, 1);
 	mp_put_array(&b, 3);
 	mp_put_u64(&b, 25);
 	mp_put_i64(&b, 0);
 	mp_put_bin(&b, span_str(value));
-	return buf_span(&b);
+	n = buf_len(&b);
+	memcpy(bytes, buf_span(&b).p, n);
+	buf_clear(&b);
+	return span_of(bytes, n);
 }
 
 static int hold(struct client *x, const struct stmt *s)
