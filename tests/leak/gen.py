@@ -311,9 +311,9 @@ class Gen:
     def window(self, c, d):
         parts = ['(']
         if self.p(0.4):
-            parts.append(opt('partition by ', self.wrap(self.expr(self.r.choice(g.SIMPLE), d - 1, c))))
+            parts.append(opt('partition by ', Node('group', [self.wrap(self.expr(self.r.choice(g.SIMPLE), d - 1, c))])))
         if self.p(0.8):
-            parts.append(opt(' order by ', self.wrap(self.expr(self.r.choice(g.SIMPLE), d - 1, c)), self.r.choice(['', ' desc', ' nulls first'])))
+            parts.append(opt(' order by ', Node('order', [self.wrap(self.expr(self.r.choice(g.SIMPLE), d - 1, c))]), self.r.choice(['', ' desc', ' nulls first'])))
             if self.p(0.2):
                 parts.append(opt(self.r.choice([' rows between 1 preceding and current row', ' rows between unbounded preceding and 1 following', ' groups 1 preceding', ' rows unbounded preceding exclude ties'])))
         return seq(*parts, ')')

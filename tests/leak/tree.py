@@ -2,7 +2,7 @@
 
 Kinds of nodes: 'x' an expression (type: see grammar.py), 'col' a column reference, 'param' a literal that may become a parameter,
 'q' a query, 'items' what it selects (each an 'item' with an alias), 'opt' what may be left out, 'list' what may lose members, 'conj' a member
-of WHERE, ON or HAVING, 'order' and 'group' items, 'point' an output column by name or number, 'distinct' that word, 'seq' anything
+of WHERE, ON or HAVING, 'order' and 'group' items (of windows, too), 'point' an output column by name or number, 'distinct' that word, 'seq' anything
 else. `main` is set where the rows of the query are the statement's own rows.
 """
 import re
@@ -173,6 +173,8 @@ def query_documented(q):
 def documented(n):
     """Does the statement use what README tells as a limit of masking: predicates on masked columns, their order and groups?"""
     for x in walk(n):
+        if x.kind == 'x' and len(x.parts) > 1 and x.parts[0] == 'count(distinct ' and plain_masked(x.parts[1]):
+            return True
         if x.main and ((x.kind == 'conj' and conj_documented(x)) or (x.kind == 'q' and query_documented(x))):
             return True
     return False
