@@ -115,9 +115,12 @@ def pipeline(r, number):
 
 # Ends a pipeline in any state, a failed transaction too, and leaves the unnamed statement alone: looks at the rows that nothing may
 # have touched (within the transaction, too), and describes a name with seven parameters, which tells that all is answered.
-LOOK = "select 'big=' || count(*) || '/' || sum(v) from (select * from public.big union all select * from other.big) x"
-LAST = [pgwire.SYNC, pgwire.close("S", "look"), pgwire.close("P", "look"), pgwire.parse(LOOK, "look"), pgwire.bind("look", "look"), pgwire.execute("look"), pgwire.SYNC,
-        pgwire.close("S", "last"), pgwire.parse("", "last", (23,) * 7), pgwire.describe("S", "last"), pgwire.SYNC]
+LOOK = "select %d, 'big=' || count(*) || '/' || sum(v) from (select * from public.big union all select * from other.big) x"
+
+
+def last(number):
+    return [pgwire.SYNC, pgwire.close("S", "look"), pgwire.close("P", "look"), pgwire.parse(LOOK % number, "look"), pgwire.bind("look", "look"), pgwire.execute("look"), pgwire.SYNC,
+            pgwire.close("S", "last"), pgwire.parse("", "last", (23,) * 7), pgwire.describe("S", "last"), pgwire.SYNC]
 
 
 class Session:
@@ -126,7 +129,7 @@ class Session:
     def __init__(self, lab, who, seconds):
         self.lab, self.c = lab, lab.gate(who, timeout=seconds)
         self.pid = int(self.c.value("select pg_backend_pid()"))
-        self.wrong = []
+        self.wrong, self.played = [], 0
 
     @staticmethod
     def render(s):
@@ -147,7 +150,8 @@ class Session:
                 self.c.cancel() if s[0] == "cancel" else time.sleep(0.002)
             else:
                 self.c.put(*self.render(s))
-        self.c.put(*LAST).flush_out()
+        self.played += 1
+        self.c.put(*last(self.played)).flush_out()
         return self.answers()
 
     def server_lives(self):
@@ -165,7 +169,7 @@ class Session:
             kind, body = reply.messages[-1]
             if kind == "!" and b"imed" in body and again and any(e.get("C") == "57014" for e in reply.errors):
                 again = False  # a cancel may have hit what ends it
-                self.c.put(*LAST).flush_out()
+                self.c.put(*last(-self.played)).flush_out()
                 continue
             if kind == "!" and b"Closed" in body and not self.server_lives():
                 return False

@@ -74,10 +74,10 @@ def recorded_values(record):
 class Sent:
     """A statement record (or one of the gateway's own), and how it ended."""
 
-    __slots__ = ("record", "text", "own", "tags", "state", "sent", "verdict", "used")
+    __slots__ = ("record", "text", "own", "tags", "state", "sent", "verdict", "used", "bound")
 
     def __init__(self, record):
-        self.record, self.own = record, record.type == recording.OWN
+        self.record, self.own, self.bound = record, record.type == recording.OWN, ()
         sql = record.data.get("sql", b"")
         self.text = sql.decode("utf8", "replace") if isinstance(sql, bytes) else sql
         self.sent, self.verdict = self.own or record.data.get("sent", False), record.data.get("verdict", "")
@@ -86,10 +86,13 @@ class Sent:
 
 def sent_of(path):
     """Statements of a recording in order, with their ends; and the ids of requests that were approved."""
-    by_seq, order, approved = {}, [], set()
+    by_seq, order, approved, binds = {}, [], set(), {}
     for r in recording.records(path):
-        if r.type == recording.OWN or r.type == recording.STATEMENT and r.data.get("proto") not in ("parse", "bind"):
+        if r.type == recording.STATEMENT and r.data.get("proto") == "bind":
+            binds.setdefault(r.data.get("sql"), []).append(recorded_values(r))  # a Bind that went ahead of its Execute has the parameters
+        elif r.type == recording.OWN or r.type == recording.STATEMENT and r.data.get("proto") not in ("parse", "bind"):
             s = by_seq[r.seq] = Sent(r)
+            s.bound = () if "n" in r.data else tuple(binds.get(r.data.get("sql"), ()))
             order.append(s)
         elif r.type == recording.RESULT:
             s = by_seq.get(int(r.data.get("stmt", 0)))
@@ -104,7 +107,8 @@ def sent_of(path):
 def same(ran, sent):
     if not (ran.text == sent.text or ran.name and len(sent.text) > 9 and sent.text.strip() in ran.text):
         return False  # a name made by SQL's PREPARE has the text of the whole Query for the server
-    return sent.own or not ran.detail.startswith("parameters: ") or logged_values(ran.detail) == recorded_values(sent.record)
+    values = logged_values(ran.detail)
+    return sent.own or values in sent.bound or not ran.detail.startswith("parameters: ") or values == recorded_values(sent.record)
 
 
 def differences(entries, path):
