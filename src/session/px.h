@@ -91,6 +91,7 @@ struct px_text {
 struct px_stmt {
 	char *name;
 	struct px_text *text;
+	uint64_t batch;          /* pgproxy.batch when it got this meaning */
 	uint16_t n_types;        /* parameter types as the client declared them; fewer or 0: left to the server */
 	uint32_t *types;
 	struct px_stmt *next;
@@ -102,7 +103,7 @@ struct px_portal {
 	char *stmt;              /* the prepared statement it was bound to; may mean something else by now */
 	uint16_t n_types;        /* that statement's parameter types */
 	uint32_t *types;
-	uint64_t moves;          /* pgproxy.moves when it was bound */
+	uint64_t moves, batch;   /* those of pgproxy when it was bound */
 	bool ran;                /* was executed: what comes is the rest of that result */
 	bool undone;             /* ran and was undone: it has to be bound again */
 	uint16_t n_formats;
@@ -301,6 +302,7 @@ struct pgproxy {
 	/* queue */
 	struct px_exp *exp_head, **exp_tail, *exp_last;
 	size_t n_exp, n_barrier;
+	size_t n_undo_stmts, n_undo_portals; /* of them that may still be taken back */
 	uint64_t group;          /* Syncs and Queries forwarded so far */
 	uint64_t batch;          /* Syncs alone */
 	uint64_t moves;          /* messages forwarded so far that may change what a bound portal's names mean */
@@ -384,6 +386,9 @@ void px_back_input(struct pgproxy *x);
 struct px_exp *px_expect(struct pgproxy *x, enum px_exp_kind kind);
 void px_exp_drop(struct pgproxy *x, struct px_exp *e);
 void px_exp_pop(struct pgproxy *x);
+/* The message gives the name away, or another meaning: it goes out of the map, and comes back when the server skips it. */
+void px_exp_takes_stmt(struct pgproxy *x, struct px_exp *e, struct span name);
+void px_exp_takes_portal(struct pgproxy *x, struct px_exp *e, struct span name);
 void px_exp_barrier(struct pgproxy *x, struct px_exp *e); /* nothing of the client follows it before its answer */
 void px_local(struct pgproxy *x, struct buf *bytes); /* emit in turn; takes the bytes */
 void px_locals_emit(struct pgproxy *x);              /* those at the head are due */

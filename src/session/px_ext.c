@@ -16,12 +16,6 @@ static void refuse_extended(struct pgproxy *x, const struct px_text *t, struct s
 	px_refuse_j(x, true, &t->j);
 }
 
-/* As far as it counts for the server. */
-static char *name_copy(struct span name)
-{
-	return xstrndup(name.n > 0 ? (const char *)name.p : "", name.n < PX_NAME_LEN ? name.n : PX_NAME_LEN);
-}
-
 /* A refusal outside an open batch is told in its turn. True: the message waits. */
 static bool refusal_waits(struct pgproxy *x)
 {
@@ -48,9 +42,7 @@ static void unnamed_gone(struct pgproxy *x)
 		px_stmt_drop(x, span_str(""));
 		return;
 	}
-	e->undo_stmt = true;
-	e->name = xstrndup("", 0);
-	e->stmt_old = px_stmt_detach(x, span_str(""));
+	px_exp_takes_stmt(x, e, span_str(""));
 }
 
 static void parse_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_parse *p, struct px_text *t)
@@ -63,10 +55,8 @@ static void parse_forward(struct pgproxy *x, const struct pg_msg *m, const struc
 	e = px_expect(x, EXP_PARSE);
 	e->text = t; /* its errors speak of it */
 	px_text_ref(t);
-	e->name = name_copy(p->name);
 	e->seq = leave.seq;
-	e->undo_stmt = true;
-	e->stmt_old = px_stmt_detach(x, p->name);
+	px_exp_takes_stmt(x, e, p->name);
 	s = px_stmt_set(x, p->name, t);
 	if (s != NULL)
 		px_stmt_types(s, p->types.p, p->n_types);
@@ -174,28 +164,23 @@ static enum px_taken bound_refuse(struct pgproxy *x, const struct px_text *t, st
 static bool bind_forward(struct pgproxy *x, const struct pg_msg *m, const struct pg_bind *b, const struct px_stmt *s)
 {
 	struct px_portal *p = px_portal_find(x, b->portal);
-	struct px_portal *old;
 	struct px_exp *e;
 
 	if (p != NULL && !p->recorded)
 		(void)portal_record(x, p, "bind");
-	old = px_portal_detach(x, b->portal);
+	px_forward(x, m, px_pass(x)); /* its values are owed: portal_record() */
+	e = px_expect(x, EXP_BIND);
+	e->text = s->text;
+	px_text_ref(s->text);
+	px_exp_takes_portal(x, e, b->portal);
+	x->ext_open = true;
 	p = px_portal_set(x, b->portal, s);
 	if (p == NULL) {
-		px_portal_free(old);
 		px_fatal(x, "54000", "too many portals on this connection", "", "limit");
 		return false;
 	}
 	bind_keep(p, b, m);
 	x->n_unrecorded++;
-	px_forward(x, m, px_pass(x)); /* its values are owed: portal_record() */
-	e = px_expect(x, EXP_BIND);
-	e->text = s->text;
-	px_text_ref(s->text);
-	e->undo_portal = true;
-	e->portal_name = xstrdup(p->name);
-	e->portal_old = old;
-	x->ext_open = true;
 	return true;
 }
 
@@ -372,14 +357,10 @@ enum px_taken px_on_close(struct pgproxy *x, const struct pg_msg *m)
 	x->ext_open = true;
 	if (t.kind == 'P') {
 		px_portals_record(x);
-		e->undo_portal = true;
-		e->portal_name = name_copy(t.name);
-		e->portal_old = px_portal_detach(x, t.name);
+		px_exp_takes_portal(x, e, t.name);
 		return PX_TAKEN;
 	}
-	e->undo_stmt = true;
-	e->name = name_copy(t.name);
-	e->stmt_old = px_stmt_detach(x, t.name);
+	px_exp_takes_stmt(x, e, t.name);
 	return PX_TAKEN;
 }
 

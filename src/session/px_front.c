@@ -154,9 +154,8 @@ void px_barrier_set(struct pgproxy *x, struct px_exp *e, bool extended)
 /* A simple query drops the unnamed statement before it does anything else. */
 static void unnamed_drop(struct pgproxy *x, struct px_exp *e)
 {
-	e->stmt_old = px_stmt_detach(x, span_str(""));
-	e->undo_stmt = e->stmt_old != NULL;
-	e->name = e->undo_stmt ? xstrndup("", 0) : NULL;
+	if (px_stmt_find(x, span_str("")) != NULL)
+		px_exp_takes_stmt(x, e, span_str(""));
 }
 
 void px_query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded)

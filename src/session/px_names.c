@@ -22,13 +22,27 @@ static char *name_dup(struct span s)
 	return xstrndup(s.n > 0 ? (const char *)s.p : "", s.n);
 }
 
-struct px_stmt *px_stmt_find(struct pgproxy *x, struct span name)
+static struct px_stmt *stmt_find(const struct pgproxy *x, struct span name)
 {
 	name = name_key(name);
 	for (struct px_stmt *s = x->stmts; s != NULL; s = s->next)
 		if (span_is(name, s->name))
 			return s;
 	return NULL;
+}
+
+static struct px_portal *portal_find(const struct pgproxy *x, struct span name)
+{
+	name = name_key(name);
+	for (struct px_portal *p = x->portals; p != NULL; p = p->next)
+		if (span_is(name, p->name))
+			return p;
+	return NULL;
+}
+
+struct px_stmt *px_stmt_find(struct pgproxy *x, struct span name)
+{
+	return stmt_find(x, name);
 }
 
 static void stmt_attach(struct pgproxy *x, struct px_stmt *s)
@@ -49,6 +63,7 @@ struct px_stmt *px_stmt_set(struct pgproxy *x, struct span name, struct px_text 
 	s = xcalloc(1, sizeof(*s));
 	s->name = name_dup(name_key(name));
 	s->text = t;
+	s->batch = x->batch;
 	stmt_attach(x, s);
 	return s;
 }
@@ -107,8 +122,11 @@ void px_stmt_restore(struct pgproxy *x, const char *name, struct px_stmt **old)
 
 bool px_stmt_settled(const struct pgproxy *x, struct span name)
 {
+	const struct px_stmt *s = stmt_find(x, name);
 	bool doubt = false;
 
+	if (x->n_undo_stmts == 0 || (s != NULL && s->batch == x->batch))
+		return true;
 	name = name_key(name);
 	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next) {
 		if (!e->undo_stmt || !span_is(name, e->name))
@@ -123,8 +141,11 @@ bool px_stmt_settled(const struct pgproxy *x, struct span name)
 
 bool px_portal_settled(const struct pgproxy *x, struct span name)
 {
+	const struct px_portal *p = portal_find(x, name);
 	bool doubt = false;
 
+	if (x->n_undo_portals == 0 || (p != NULL && p->batch == x->batch))
+		return true;
 	name = name_key(name);
 	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next) {
 		if (!e->undo_portal || !span_is(name, e->portal_name))
@@ -154,11 +175,7 @@ void px_stmts_clear(struct pgproxy *x)
 
 struct px_portal *px_portal_find(struct pgproxy *x, struct span name)
 {
-	name = name_key(name);
-	for (struct px_portal *p = x->portals; p != NULL; p = p->next)
-		if (span_is(name, p->name))
-			return p;
-	return NULL;
+	return portal_find(x, name);
 }
 
 void px_portal_free(struct px_portal *p)
@@ -220,6 +237,7 @@ struct px_portal *px_portal_set(struct pgproxy *x, struct span name, const struc
 		memcpy(p->types, s->types, s->n_types * sizeof(*p->types));
 	}
 	p->moves = x->moves;
+	p->batch = x->batch;
 	p->group = x->group;
 	p->catalog_epoch = x->catalog_epoch;
 	p->distrust = x->catalog_stale;

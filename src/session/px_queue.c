@@ -33,6 +33,28 @@ void px_exp_barrier(struct pgproxy *x, struct px_exp *e)
 	e->barrier = true;
 }
 
+/* As far as it counts for the server. */
+static char *name_copy(struct span name)
+{
+	return xstrndup(name.n > 0 ? (const char *)name.p : "", name.n < PX_NAME_LEN ? name.n : PX_NAME_LEN);
+}
+
+void px_exp_takes_stmt(struct pgproxy *x, struct px_exp *e, struct span name)
+{
+	e->undo_stmt = true;
+	x->n_undo_stmts++;
+	e->name = name_copy(name);
+	e->stmt_old = px_stmt_detach(x, name);
+}
+
+void px_exp_takes_portal(struct pgproxy *x, struct px_exp *e, struct span name)
+{
+	e->undo_portal = true;
+	x->n_undo_portals++;
+	e->portal_name = name_copy(name);
+	e->portal_old = px_portal_detach(x, name);
+}
+
 static void exp_free(struct px_exp *e)
 {
 	px_text_unref(e->text);
@@ -57,6 +79,8 @@ void px_exp_pop(struct pgproxy *x)
 		x->exp_last = NULL;
 	x->n_exp--;
 	x->n_barrier -= e->barrier;
+	x->n_undo_stmts -= e->undo_stmt;
+	x->n_undo_portals -= e->undo_portal;
 	x->guard.flying &= !e->guarded;
 	exp_free(e);
 }
@@ -84,6 +108,7 @@ void px_local(struct pgproxy *x, struct buf *bytes)
 static void stmt_undo(struct pgproxy *x, struct px_exp *e)
 {
 	e->undo_stmt = false;
+	x->n_undo_stmts--;
 	for (struct px_exp *f = e->next; f != NULL; f = f->next)
 		if (f->undo_stmt && strcmp(f->name, e->name) == 0) {
 			px_stmt_free(f->stmt_old);
@@ -97,6 +122,7 @@ static void stmt_undo(struct pgproxy *x, struct px_exp *e)
 static void portal_undo(struct pgproxy *x, struct px_exp *e)
 {
 	e->undo_portal = false;
+	x->n_undo_portals--;
 	for (struct px_exp *f = e->next; f != NULL; f = f->next)
 		if (f->undo_portal && strcmp(f->portal_name, e->portal_name) == 0) {
 			px_portal_free(f->portal_old);
