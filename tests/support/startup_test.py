@@ -159,9 +159,13 @@ def by_set(name, value):
     return error is None or not any(w in error for w in ('refused: ', 'pending: ', 'undecided', 'relies on'))
 
 
+FULL = ('search_path', 'client_min_messages', 'client_encoding', 'role', 'work_mem', 'DateStyle')
+
+
 def one(name, value):
     may, bad = by_set(name, value), 0
-    for pairs in spellings(name, value):
+    every = list(spellings(name, value))
+    for pairs in every if name in FULL else (every[0], every[2], every[4]):
         c = Conn(PORT, pairs)
         d = Conn(DIRECT, pairs)
         taken = c.error is None
