@@ -196,16 +196,22 @@ static bool is_native(const struct px_code *c)
 	return strcmp(c->lang, "c") == 0 || strcmp(c->lang, "internal") == 0;
 }
 
-bool px_code_named(struct pgproxy *x, const char *name)
+static bool operator_of_code(struct px_known *k, const char *name)
 {
-	struct px_known *k = known_of(x);
 	struct px_code *c = code_first(k, 'o', name), *o = c;
 
-	if (code_first(k, 'f', name) != NULL)
-		return true;
 	for (; c != NULL && code_more(k, c, o); c++)
 		if (!is_native(c))
 			return true;
+	return false;
+}
+
+bool px_code_named(struct pgproxy *x, const char *name)
+{
+	struct px_known *k = known_of(x);
+
+	if (code_first(k, 'f', name) != NULL || operator_of_code(k, name))
+		return true;
 	return strncmp(name, "::", 2) == 0 && code_first(k, 'y', name + 2) != NULL;
 }
 
@@ -504,7 +510,7 @@ const struct sql_known *px_known(struct pgproxy *x)
 {
 	struct px_known *k = known_of(x);
 
-	k->answers = (struct sql_known){.ctx = x, .counts_all = true, .table = table_answer, .code = code_answer,
+	k->answers = (struct sql_known){.ctx = x, .counts_all = true, .own_equal = operator_of_code(k, "="), .table = table_answer, .code = code_answer,
 	    .complete = !x->catalog_stale && !x->catalog_failed && !x->catalog_loading && !k->overflow &&
 			x->n_rels < RELS_MAX && x->n_catalog_cols < COLS_MAX};
 	return &k->answers;

@@ -163,6 +163,8 @@ static void fix_one(struct bound *b, struct fixed *f, const struct pgnode *e)
 
 	if (!pgnode_is(e, "A_Expr") || !is_operator(pgnode_field(e, "name"), "="))
 		return;
+	if (b->cx != NULL && b->cx->known != NULL && b->cx->known->own_equal && pgnode_len(pgnode_field(e, "name")) == 1)
+		return;
 	if (strcmp(kind, "AEXPR_OP") == 0)
 		fix_equal(b, f, l, r);
 	else if (strcmp(kind, "AEXPR_IN") == 0 && pgnode_is(l, "RowExpr"))

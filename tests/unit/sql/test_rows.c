@@ -304,6 +304,25 @@ Test(rows, types_of_parameters)
 	sql_facts_clear(&f);
 }
 
+/* create operator = (leftarg = int, rightarg = text, function = always_true): harmless to run, and no equality. */
+Test(rows, an_equal_sign_of_the_database)
+{
+	static const char *const open[] = {"delete from orders where id = 7::text", "delete from orders where id = 7",
+	    "delete from orders where id in (1, 2)", "delete from orders where (tenant, nr) = (1, 'x')"};
+	const struct sql_known known = {.complete = true, .own_equal = true, .table = table, .code = code};
+	const struct sql_context cx = {.known = &known};
+	struct sql_facts f;
+
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+		pgsql_facts(span_str(open[i]), &cx, &f);
+		cr_expect_eq(got(&f), OPEN, "%s: %s", open[i], f.reason);
+		sql_facts_clear(&f);
+	}
+	pgsql_facts(span_str("delete from orders where id operator(pg_catalog.=) 7"), &cx, &f);
+	cr_expect_eq(got(&f), PROVEN, "%s", f.reason);
+	sql_facts_clear(&f);
+}
+
 /* Who counts all tables may run what foreign keys carry on. */
 Test(rows, what_foreign_keys_carry_on)
 {
