@@ -204,7 +204,6 @@ KINDS = {
         "select xmlparse(document full_name) from {c} where id = 1",
         "select (full_name)::interval from {c} where id = 1",
         "select to_date(full_name, 'YYYY') from {c} where id = 1",
-        "select to_char(1, full_name) from {c} where id = 1",
         "select now() at time zone full_name from {c} where id = 1",
         "select to_tsquery(full_name || ' &&') from {c} where id = 1",
         "select ('$.' || full_name || ' **')::jsonpath from {c} where id = 1",
