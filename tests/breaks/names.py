@@ -297,3 +297,33 @@ def _(t):
     got = p.batch(parse("select 1", "m"), bind("", "m"), execute(), close("S", "m"), parse("select 2", "m"), bind("", "m"), execute(), SYNC,
                   bind("", "m"), execute(), SYNC, replies=2)
     t.is_("rows", [r.text for r in got], ["1\n2", "2"])
+
+
+# SQL reaches the protocol's portals, too: what a portal would run is judged when it runs, whoever runs it.
+for text in ("with d as (delete from {w} returning 1) select count(*) from d", "delete from {w} returning id", "update {w} set body = 'gone' returning 1",
+             "with d as (insert into {w} (id, k) select 1000 + i, 1 from generate_series(1, 300) i returning 1) select count(*) from d"):
+    for fetch in ("fetch all from p", "move all from p", "fetch next from p", "fetch all from \"p\""):
+        @case("names", "%s of a protocol's portal: %s" % (fetch, text.split("{w}")[0]))
+        def _(t, x=text, y=fetch):
+            w = t.table()
+            p = t.gate()
+            p.put(query("begin"), parse(x.format(w=w), "m"), bind("p", "m"), SYNC, query(y), query("commit")).flush_out()
+            drain(p, 4)
+            p.close()
+            t.is_("rows as they were", t.count(w, "body like 'b%'"), 300)
+            t.is_("rows", t.count(w), 300)
+
+
+@case("names", "a portal that SQL fetches in the same batch")
+def _(t):
+    w = t.table()
+    p = t.gate()
+    p.put(parse("with d as (delete from %s returning 1) select 1 from d" % w, "m"), bind("p", "m"), query("fetch all from p"), SYNC).flush_out()
+    harmless(t, w, drain(p, 2))
+
+
+@case("names", "a portal of clear names that SQL fetches")
+def _(t):
+    p = t.gate()
+    p.put(query("begin"), parse(CLEAR, "m"), bind("p", "m"), SYNC, query("fetch all from p"), query("commit")).flush_out()
+    t.is_("clear values", clear_of(drain(p, 4)), [])

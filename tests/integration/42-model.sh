@@ -18,7 +18,7 @@ for what in protocol effect; do
     grep -q '^ok' "$LAB/$what" || not_ok "the corpus of $what runs"
 done
 for what in protocol effect; do
-    FUZZ_N=1200 FUZZ_JOBS=2 FUZZ_SEED=20261201 FUZZ_SECONDS=20 FUZZ_SHORTEN=5 python3 "$here/model/$what.py" > "$LAB/$what.new" 2>&1
+    FUZZ_N=800 FUZZ_JOBS=2 FUZZ_SEED=20261201 FUZZ_SECONDS=12 FUZZ_SHORTEN=5 python3 "$here/model/$what.py" > "$LAB/$what.new" 2>&1
     is "new ones of a fixed seed: $what" $? 0
     grep -A40 FAILED "$LAB/$what.new" | cut -c1-300 | sed 's/^/#   /'
 done

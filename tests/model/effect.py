@@ -133,11 +133,19 @@ def worker(lab, who, number, seed, budget, report):
             print("effect: process %d: %s" % (number, gate.tally), flush=True)
 
 
-def replayed(lab, who, steps):
-    scratch = effect_schema.Scratch(lab, 90)
-    return attempt(scratch, Gate(lab, who, scratch.s), steps)
+def replayer():
+    """One schema and one connection for a whole corpus."""
+    made = {}
+
+    def replay(lab, who, steps):
+        if not made:
+            made["scratch"] = effect_schema.Scratch(lab, 90)
+            made["gate"] = Gate(lab, who, made["scratch"].s)
+        return attempt(made["scratch"], made["gate"], steps)
+
+    return replay
 
 
 if __name__ == "__main__":
     os.environ.setdefault("FUZZ_JOBS", "4")
-    sys.exit(run_workers("effect", worker, ["select 1"], lambda lab: [], replayed))
+    sys.exit(run_workers("effect", worker, ["select 1"], lambda lab: [], replayer()))

@@ -71,14 +71,23 @@ def child(worker, number, seed, total, count, end, results):
         lab.stop()
 
 
-def replay(lab, attempt, path):
-    """Each line of a corpus; the number that failed."""
+def prepared(lab, setup):
+    with lab.server() as c:
+        for part in setup:
+            reply = c.simple(part)
+            if reply.errors:
+                raise RuntimeError(reply.error)
+
+
+def replay(lab, attempt, path, setup):
+    """Each line of a corpus, on tables as they were; the number that failed."""
     failed = 0
     with open(path) as f:
         for number, line in enumerate(f, 1):
             if not line.strip():
                 continue
             entry = json.loads(line)
+            prepared(lab, setup)
             wrong = attempt(lab, PEOPLE[0], entry["steps"])
             failed += bool(wrong)
             print("%s - %s: %s" % ("not ok" if wrong else "ok", os.path.basename(path), entry["name"]), flush=True)
@@ -90,14 +99,10 @@ def replay(lab, attempt, path):
 def run_workers(name, worker, setup, after, attempt_corpus=None):
     """Runs it all; the exit status."""
     env, lab = os.environ, Lab()
-    with lab.server() as c:
-        for part in [p for p in setup.split("\n\n") if p.strip()] if isinstance(setup, str) else setup:
-            reply = c.simple(part)
-            if reply.errors:
-                raise RuntimeError(reply.error)
+    prepared(lab, setup)
     if env.get("FUZZ_CORPUS"):
         try:
-            failed = replay(lab, attempt_corpus, env["FUZZ_CORPUS"])
+            failed = replay(lab, attempt_corpus, env["FUZZ_CORPUS"], setup)
         finally:
             lab.stop()
         return int(failed > 0)

@@ -276,14 +276,14 @@ def worker(lab, who, number, seed, budget, report):
         session += 1
 
 
-SETUP = """
+SETUP = [p for p in """
 create schema if not exists other authorization app_rw;
 drop table if exists big, small, other.big, other.small;
 create table big as select i as id, 0 as v from generate_series(1, 1000) i; alter table big owner to app_rw;
 create table other.big as select i as id, 0 as v from generate_series(1, 1000) i; alter table other.big owner to app_rw;
 create table small (id serial primary key, v int); alter table small owner to app_rw; insert into small (v) select generate_series(1, 5);
 create table other.small (id serial primary key, v int); alter table other.small owner to app_rw; insert into other.small (v) select generate_series(1, 5);
-"""
+""".split("\n") if p]
 
 
 def after(lab):
