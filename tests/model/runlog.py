@@ -108,7 +108,7 @@ def same(ran, sent):
     if not (ran.text == sent.text or ran.name and len(sent.text) > 9 and sent.text.strip() in ran.text):
         return False  # a name made by SQL's PREPARE has the text of the whole Query for the server
     values = logged_values(ran.detail)
-    return sent.own or values in sent.bound or not ran.detail.startswith("parameters: ") or values == recorded_values(sent.record)
+    return sent.own or ran.again or values in sent.bound or not ran.detail.startswith("parameters: ") or values == recorded_values(sent.record)
 
 
 def differences(entries, path):
