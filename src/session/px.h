@@ -92,6 +92,7 @@ struct px_stmt {
 	char *name;
 	struct px_text *text;
 	uint64_t batch;          /* pgproxy.batch when it got this meaning */
+	bool by_sql;             /* text is the PREPARE that made it, not what it runs */
 	uint16_t n_types;        /* parameter types as the client declared them; fewer or 0: left to the server */
 	uint32_t *types;
 	struct px_stmt *next;
@@ -427,7 +428,7 @@ void px_stmt_free(struct px_stmt *s);
  * error skips what follows as well; but an earlier batch may still leave the name with what it meant before. */
 bool px_stmt_settled(const struct pgproxy *x, struct span name);
 bool px_portal_settled(const struct pgproxy *x, struct span name);
-bool px_names_settled(const struct pgproxy *x); /* every statement's name: for texts that speak of them */
+bool px_names_settled(const struct pgproxy *x); /* every name: for texts that speak of them */
 void px_stmts_clear(struct pgproxy *x);
 struct px_portal *px_portal_find(struct pgproxy *x, struct span name);
 struct px_portal *px_portal_set(struct pgproxy *x, struct span name, const struct px_stmt *s);

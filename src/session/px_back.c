@@ -168,8 +168,11 @@ static void on_row(struct pgproxy *x, const struct pg_msg *m)
 static void prepare_follow(struct pgproxy *x, const struct px_text *t, const struct sql_stmt *s)
 {
 	struct px_text *one = px_text_get(x, span_of(t->sql + s->off, s->len), false);
+	struct px_stmt *made = px_stmt_set(x, span_str(s->name), one);
 
-	if (px_stmt_set(x, span_str(s->name), one) == NULL)
+	if (made != NULL)
+		made->by_sql = true;
+	else
 		px_fatal(x, "54000", "too many prepared statements on this connection", "", "limit");
 	px_text_unref(one);
 }

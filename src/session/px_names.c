@@ -160,7 +160,7 @@ bool px_portal_settled(const struct pgproxy *x, struct span name)
 bool px_names_settled(const struct pgproxy *x)
 {
 	for (const struct px_exp *e = x->exp_head; e != NULL && e->batch != x->batch; e = e->next)
-		if (e->undo_stmt || e->barrier)
+		if (e->undo_stmt || e->undo_portal || e->barrier)
 			return false;
 	return true;
 }

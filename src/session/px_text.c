@@ -144,7 +144,7 @@ static bool prepared_class(void *ctx, const char *name, struct sql_prepared *out
 {
 	const struct px_stmt *p = px_stmt_find(ctx, span_str(name));
 
-	if (p == NULL || p->text->late)
+	if (p == NULL || (p->by_sql ? p->text->by_name : p->text->late))
 		return false;
 	px_text_judge(ctx, p->text); /* its facts depend on the catalogue */
 	*out = (struct sql_prepared){.cls = p->text->facts.cls};
@@ -181,6 +181,17 @@ static void text_facts(struct pgproxy *x, struct px_text *t)
 	pgsql_facts(span_of(t->sql, t->n_sql), &cx, &t->facts);
 }
 
+/* The next FETCH or MOVE behind s (NULL: the first). */
+static const struct sql_stmt *fetches(const struct px_text *t, const struct sql_stmt *s)
+{
+	const struct sql_stmt *end = t->facts.stmts + t->facts.n_stmts;
+
+	for (s = s == NULL ? t->facts.stmts : s + 1; s < end; s++)
+		if (strcmp(s->tag, "FETCH") == 0 || strcmp(s->tag, "MOVE") == 0)
+			return s;
+	return NULL;
+}
+
 static struct px_text *text_new(struct pgproxy *x, struct span key, struct span sql, struct span types, uint64_t hash)
 {
 	struct cur c = cur_of(types);
@@ -197,7 +208,7 @@ static struct px_text *text_new(struct pgproxy *x, struct span key, struct span 
 	for (t->n_types = 0; t->n_types < types.n / 4; t->n_types++)
 		t->types[t->n_types] = cur_u32be(&c);
 	text_facts(x, t);
-	t->by_name = (t->facts.flags & SQLF_BY_NAME) != 0;
+	t->by_name = (t->facts.flags & SQLF_BY_NAME) != 0 || fetches(t, NULL) != NULL;
 	t->late = t->by_name || (t->facts.flags & SQLF_UTILITY) != 0;
 	return t;
 }
@@ -286,6 +297,35 @@ static bool text_speaks_for_others(const struct px_text *t)
 	return false;
 }
 
+/* Whatever the text says, it is code that nobody has looked at. */
+static void judge_raise(struct pgproxy *x, struct px_text *t, const char *reason)
+{
+	struct sql_facts f = t->facts;
+	struct sql_stmt one = {.cls = SQL_OPAQUE, .len = (uint32_t)t->n_sql};
+
+	if (sql_class_level(f.cls) >= sql_class_level(SQL_OPAQUE))
+		return;
+	(void)str_copy(one.reason, sizeof(one.reason), reason);
+	(void)str_copy(one.tag, sizeof(one.tag), f.n_stmts > 0 ? f.stmts[0].tag : "");
+	(void)str_copy(f.reason, sizeof(f.reason), reason);
+	f.cls = SQL_OPAQUE;
+	f.stmts = &one;
+	f.n_stmts = 1;
+	policy_judge(&x->view, &f, &t->j);
+}
+
+/* Portals of the protocol are cursors by their names: the first FETCH of one runs it, and nothing has been decided about
+ * that yet. */
+static void judge_fetch(struct pgproxy *x, struct px_text *t)
+{
+	for (const struct sql_stmt *s = fetches(t, NULL); s != NULL; s = fetches(t, s)) {
+		const struct px_portal *p = px_portal_find(x, span_str(s->name));
+
+		if (p != NULL && !p->ran && (p->text->late || p->text->j.verdict <= VERDICT_MEASURE))
+			judge_raise(x, t, "runs a portal that Bind made and Execute has not run");
+	}
+}
+
 void px_text_judge(struct pgproxy *x, struct px_text *t)
 {
 	bool same = t->catalog_epoch == x->catalog_epoch && t->catalog_stale == x->catalog_stale;
@@ -307,6 +347,7 @@ void px_text_judge(struct pgproxy *x, struct px_text *t)
 	policy_judge(&x->view, &t->facts, &t->j);
 	t->touches = px_catalog_touches(x, &t->facts) || text_speaks_for_others(t);
 	judge_masked_write(x, t);
+	judge_fetch(x, t);
 }
 
 bool px_text_holds(const struct px_text *t)

@@ -239,6 +239,63 @@ Test(late, execute_runs_what_the_name_means_then)
 		}
 }
 
+/* A portal that Bind made is a cursor for SQL: FETCH runs what Execute would have been asked about. */
+Test(late, fetch_of_a_bound_portal)
+{
+	static const char *const texts[] = {"WITH d AS (DELETE FROM notes RETURNING 1) SELECT 1", "DELETE FROM notes RETURNING 1",
+	    "DELETE FROM notes WHERE id > 0 RETURNING 1", "EXECUTE d"};
+	static const char *const fetches[] = {"FETCH NEXT FROM p", "FETCH ALL FROM p", "MOVE 1 FROM p", "SELECT 1; FETCH 1 IN p"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		for (size_t k = 0; k < sizeof(fetches) / sizeof(fetches[0]); k++) {
+			bool extended = k == 1;
+			struct pxlab l;
+
+			up(&l);
+			(void)lab_query(&l, "BEGIN");
+			lab_put_parse(&l.tx, "d", held);
+			lab_put_parse(&l.tx, "", texts[i]);
+			lab_put_plain_bind(&l.tx, "p", "");
+			if (extended) {
+				lab_put_parse(&l.tx, "f", fetches[k]);
+				put_run(&l.tx, "", "f");
+				put_sync(&l.tx);
+			} else {
+				pg_put_empty(&l.tx, 'H');
+				pg_put_query(&l.tx, span_str(fetches[k]));
+			}
+			(void)lab_run(&l, 1);
+			cr_expect(eq(sz, lab_count(&l, 'E'), 1), "%s, %s", texts[i], fetches[k]);
+			(void)lab_query(&l, "COMMIT");
+			expect_safe(&l, texts[i]);
+			lab_close(&l);
+		}
+}
+
+/* What SQL has prepared, SQL and the protocol run; masks follow what it is. */
+Test(late, prepared_in_sql)
+{
+	struct pxlab l;
+
+	up(&l);
+	(void)lab_query(&l, "PREPARE d AS SELECT id, country FROM customers WHERE id = $1");
+	cr_expect(eq(str, STR(lab_query(&l, "EXECUTE d(1)")), "TDCZ"));
+	lab_put_parse(&l.tx, "", "EXECUTE d(2)");
+	put_run(&l.tx, "", "");
+	put_sync(&l.tx);
+	cr_expect(eq(str, STR(lab_run(&l, 1)), "12DCZ"));
+	(void)lab_query(&l, "PREPARE s AS SELECT upper(full_name) AS country FROM customers WHERE id = 1");
+	(void)lab_query(&l, "EXECUTE s");
+	put_run(&l.tx, "", "s");
+	put_sync(&l.tx);
+	(void)lab_run(&l, 1);
+	expect_safe(&l, "prepared in SQL");
+	(void)lab_query(&l, "PREPARE h AS DELETE FROM notes WHERE id > $1"); /* prepared only: nothing has run */
+	(void)lab_query(&l, "EXECUTE h(0)");
+	(void)lab_query(&l, "ROLLBACK");
+	lab_close(&l);
+}
+
 /* A plan of masks says nothing about what EXECUTE and FETCH give the next time. */
 Test(late, no_plan_is_reused_for_what_is_elsewhere)
 {
