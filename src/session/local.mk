@@ -19,7 +19,7 @@ src_session_libsession_a_SOURCES += src/session/pgup.c src/session/pgup.h src/se
 src_session_libsession_a_SOURCES += src/session/pgproxy.c src/session/pgproxy.h src/session/px.h src/session/px_start.c \
 	src/session/px_text.c src/session/px_names.c src/session/px_record.c src/session/px_front.c src/session/px_meaning.c src/session/px_front.h \
 	src/session/px_ext.c src/session/px_queue.c src/session/px_back.c \
-	src/session/px_own.c src/session/px_up.c src/session/px_up.h src/session/px_guard.c src/session/px_mask.c src/session/px_catalog.c src/session/px_catalog.h \
+	src/session/px_own.c src/session/px_up.c src/session/px_up.h src/session/px_guard.c src/session/px_effect.c src/session/px_mask.c src/session/px_catalog.c src/session/px_catalog.h \
 	src/session/px_catload.c src/session/px_known.c src/session/px_hold.c src/session/px_life.c
 # texts of the server, settings of the client
 src_session_libsession_a_SOURCES += src/session/px_scrub.c src/session/px_setting.c

@@ -106,6 +106,8 @@ static void bind_keep(struct px_portal *p, const struct pg_bind *b, const struct
 	p->n_bind = m->body.n;
 }
 
+#define BIND_KEPT 65536 /* bytes of a Bind that waits for its Execute */
+
 /* Is its way decided at Execute? Then its Bind is kept until that has come. */
 static bool may_hold(const struct px_text *t)
 {
@@ -123,8 +125,9 @@ static struct rec_ticket portal_record(struct pgproxy *x, struct px_portal *p, c
 	if (!p->recorded)
 		px_up_pay(x->to_up, t);
 	p->recorded = true;
-	if (may_hold(p->text))
-		return t; /* the approver will want to read the parameters */
+	/* The approver will want to read the parameters, and so does who reads the record of an Execute that comes later. */
+	if (may_hold(p->text) || (strcmp(proto, "bind") == 0 && p->n_bind <= BIND_KEPT))
+		return t;
 	free(p->bind);
 	p->bind = NULL;
 	p->n_bind = 0;

@@ -35,6 +35,11 @@ enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct p
 enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, const struct pg_execute *ex,
     int64_t approved, bool recorded);
 
+/* px_effect.c: what a counted statement did; and the question how many rows its table has, by the planner's last look
+ * (false: it has none). */
+void px_effect_text(const struct pgproxy *x, char *out, size_t cap);
+bool px_effect_total(const struct px_text *t, struct buf *sql);
+
 /* px_ext.c: a handler for each message of the extended protocol */
 enum px_taken px_on_parse(struct pgproxy *x, const struct pg_msg *m);
 enum px_taken px_on_bind(struct pgproxy *x, const struct pg_msg *m);

@@ -135,102 +135,65 @@ static void gave_up(struct pgproxy *x)
 
 /* ---- undone: hold it ---- */
 
-static void thousands(int64_t n, char *out, size_t cap)
-{
-	char digits[24];
-	size_t len = (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)n), o = 0;
-
-	for (size_t i = 0; i < len && o + 2 < cap; i++) {
-		if (i > 0 && (len - i) % 3 == 0)
-			out[o++] = ' ';
-		out[o++] = digits[i];
-	}
-	out[o] = '\0';
-}
-
-static const char *written_relation(const struct px_text *t)
-{
-	for (size_t i = 0; i < t->facts.n_rels; i++)
-		if (t->facts.rels[i].written)
-			return t->facts.rels[i].name;
-	return "";
-}
-
-static void effect_text(const struct pgproxy *x, char *out, size_t cap)
-{
-	const struct px_guard *g = &x->guard;
-	const char *rel = written_relation(g->text);
-	char n[32], of[64] = "";
-
-	if (g->unknown != NULL) {
-		(void)snprintf(out, cap, "unknown: %s; rolled back", g->unknown);
-		return;
-	}
-	thousands((int64_t)g->rows, n, sizeof(n));
-	if (g->total >= 0 && !g->counted) {
-		char all[32];
-
-		thousands(g->total, all, sizeof(all));
-		(void)snprintf(of, sizeof(of), " of about %s", all);
-	}
-	(void)snprintf(out, cap, "changes %s%s rows%s%.100s%s; rolled back", n, of, rel[0] != '\0' ? " of " : "", rel,
-	    g->counted ? " and of tables tied to it" : "");
-}
-
-/* The verdict is now the one on bulk; the next look at the text judges it anew. */
+/* The verdict is now the one on bulk; the next look at the text judges it anew. A request says the effect beside it. */
 static void judge_beyond(struct pgproxy *x, struct px_text *t, const char *effect)
 {
-	policy_judge_beyond(&x->view, effect, &t->j);
+	char why[64] = "its effect cannot be measured";
+
+	if (strncmp(effect, "unknown", 7) != 0)
+		(void)snprintf(why, sizeof(why), "changes more than %lld rows", (long long)t->j.guard_rows);
+	policy_judge_beyond(&x->view, why, &t->j);
+	if (t->j.verdict == VERDICT_DENY)
+		(void)str_copy(t->j.reason, sizeof(t->j.reason), effect);
 	t->judged = false;
+}
+
+/* What stands at the front of the input, as a hold wants it. False: it is not there any more. */
+static bool held_message(struct pgproxy *x, const struct pg_msg *m, struct px_hold_ask *ask, struct pg_bind *bind)
+{
+	struct pg_execute ex;
+	struct px_portal *p;
+
+	if (!x->guard.extended)
+		return pg_read_string(m->body, &ask->sql) == 0;
+	if (pg_read_execute(m->body, &ex) != 0 || (p = px_portal_find(x, ex.portal)) == NULL || p->bind == NULL ||
+	    pg_read_bind(span_of(p->bind, p->n_bind), bind) != 0)
+		return false;
+	p->undone = true;
+	p->ran = false;
+	p->moves = x->moves;
+	ask->sql = span_of(ask->text->sql, ask->text->n_sql);
+	ask->bind = bind;
+	return true;
 }
 
 static void hold_now(struct pgproxy *x)
 {
 	struct px_guard *g = &x->guard;
 	struct px_hold_ask ask = {.text = g->text, .effect_rows = g->unknown != NULL ? -1 : (int64_t)g->rows};
-	struct px_portal *p = NULL;
-	struct px_text *t = g->text;
-	struct pg_execute ex;
-	struct pg_bind b;
 	char effect[PX_EFFECT_MAX];
-	bool extended = g->extended;
+	bool extended = g->extended, found;
+	struct pg_bind bind;
 	struct pg_msg m;
 	size_t used;
 
-	effect_text(x, effect, sizeof(effect));
+	px_effect_text(x, effect, sizeof(effect));
 	ask.effect = effect;
-	px_text_ref(t);
+	found = pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) == 0 && held_message(x, &m, &ask, &bind);
+	px_text_ref(ask.text);
 	px_guard_clear(x);
 	x->wait = WAIT_NONE;
-	judge_beyond(x, t, effect);
-	if (pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) != 0) {
-		px_end(x, "guard: no message");
-	} else if (!extended && pg_read_string(m.body, &ask.sql) == 0) {
-		if (t->j.verdict == VERDICT_DENY) {
-			px_refuse_j(x, false, &t->j);
-			buf_consume(&x->in, used);
-			px_resume(x);
-		} else {
-			px_hold_begin(x, &ask);
-		}
-	} else if (pg_read_execute(m.body, &ex) == 0 && (p = px_portal_find(x, ex.portal)) != NULL && p->bind != NULL &&
-	    pg_read_bind(span_of(p->bind, p->n_bind), &b) == 0) {
-		p->undone = true;
-		p->ran = false;
-		p->moves = x->moves;
-		ask.sql = span_of(t->sql, t->n_sql);
-		ask.bind = &b;
-		if (t->j.verdict == VERDICT_DENY) {
-			px_refuse_j(x, true, &t->j);
-			buf_consume(&x->in, used);
-			px_resume(x);
-		} else {
-			px_hold_begin(x, &ask);
-		}
-	} else {
+	judge_beyond(x, ask.text, effect);
+	if (!found) {
 		gave_up(x);
+	} else if (ask.text->j.verdict == VERDICT_DENY) {
+		px_refuse_j(x, extended, &ask.text->j);
+		buf_consume(&x->in, used);
+		px_resume(x);
+	} else {
+		px_hold_begin(x, &ask);
 	}
-	px_text_unref(t);
+	px_text_unref(ask.text);
 	px_flush(x);
 	px_wake(x);
 }
@@ -239,7 +202,6 @@ static void hold_now(struct pgproxy *x)
 
 static void undo(struct pgproxy *x);
 
-/* How many rows there are to compare with; an estimate of the planner's unless the table is small. */
 static int total_row(struct pgproxy *x, struct pg_row *row)
 {
 	return number_of_row(row, &x->guard.total);
@@ -265,51 +227,13 @@ static void total_done(struct pgproxy *x, const char *sqlstate)
 		hold_soon(x);
 }
 
-static void quoted(struct buf *b, const char *s, char q)
-{
-	buf_put_u8(b, (uint8_t)q);
-	for (; *s != '\0'; s++) {
-		if (*s == q)
-			buf_put_u8(b, (uint8_t)q);
-		buf_put_u8(b, (uint8_t)*s);
-	}
-	buf_put_u8(b, (uint8_t)q);
-}
-
-/* "schema"."name" as a literal. */
-static void name_literal(struct buf *b, const struct sql_rel *r)
-{
-	struct buf id;
-
-	buf_init(&id, 1024);
-	if (r->schema != NULL) {
-		quoted(&id, r->schema, '"');
-		buf_put_u8(&id, '.');
-	}
-	quoted(&id, r->name, '"');
-	quoted(b, buf_cstr(&id), '\'');
-	buf_clear(&id);
-}
-
-/* Asked once everything is undone; -1 (never counted) stays unknown. */
+/* Asked once everything is undone; a table that was never looked at has no number. */
 static void total_ask(struct pgproxy *x)
 {
-	const struct sql_facts *f = &x->guard.text->facts;
-	const struct sql_rel *r = NULL;
 	struct buf sql;
 
-	for (size_t i = 0; i < f->n_rels && r == NULL; i++)
-		r = f->rels[i].written ? &f->rels[i] : NULL;
-	if (r == NULL || x->guard.unknown != NULL) {
-		hold_soon(x);
-		return;
-	}
 	buf_init(&sql, 4096);
-	buf_put_str(&sql, "SELECT c.reltuples::pg_catalog.int8 FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) "
-			  "pg_catalog.to_regclass(");
-	name_literal(&sql, r);
-	buf_put_str(&sql, ")");
-	if (buf_err(&sql) == 0)
+	if (x->guard.unknown == NULL && px_effect_total(x->guard.text, &sql))
 		(void)px_own_extended(x, "rows of the table, for the approver", buf_cstr(&sql), total_row, total_done, false);
 	else
 		hold_soon(x);
@@ -607,7 +531,7 @@ enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct p
     bool recorded)
 {
 	if (!one_block(t) || x->ext_open) {
-		judge_beyond(x, t, "changes an unknown number of rows");
+		judge_beyond(x, t, "unknown");
 		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = sql, .effect_rows = -1,
 		    .effect = "unknown: in one message with other transaction control"});
 		return PX_LATER;
@@ -652,7 +576,7 @@ enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct
 	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
 		return px_refuse_text(x, true, "55000", "the policy has changed since the portal was bound", "bind it again"), PX_TAKEN;
 	if (!one_block(t) || (ex->max_rows > 0 && t->j.verdict == VERDICT_MEASURE && !recorded)) {
-		judge_beyond(x, t, "changes an unknown number of rows");
+		judge_beyond(x, t, "unknown");
 		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .effect_rows = -1,
 		    .effect = "unknown: its rows are asked for in portions"});
 		return PX_LATER;
