@@ -92,6 +92,7 @@ struct px_stmt {
 	char *name;
 	struct px_text *text;
 	uint64_t batch;          /* pgproxy.batch when it got this meaning */
+	uint64_t id;             /* no other statement of this session has it, also of the same name */
 	bool by_sql;             /* text is the PREPARE that made it, not what it runs */
 	uint16_t n_types;        /* parameter types as the client declared them; fewer or 0: left to the server */
 	uint32_t *types;
@@ -101,7 +102,9 @@ struct px_stmt {
 struct px_portal {
 	char *name;
 	struct px_text *text;
-	char *stmt;              /* the prepared statement it was bound to; may mean something else by now */
+	char *stmt;              /* the prepared statement it was bound to; may mean something else by now ... */
+	uint64_t stmt_id;        /* ... if it has another number */
+	enum verdict bound;      /* on what its names meant at Bind, where the server resolved them */
 	uint16_t n_types;        /* that statement's parameter types */
 	uint32_t *types;
 	uint64_t moves, batch;   /* those of pgproxy when it was bound */
@@ -231,6 +234,7 @@ struct px_guard {
 	bool must_sync;          /* the server skips to a Sync */
 	bool swapped;            /* pgproxy.out and kept have changed places */
 	unsigned undo_tries;
+	char savepoint[32];
 	struct px_text *text;
 	const char *unknown;     /* why its effect is not known; NULL: it is */
 	int64_t limit;           /* rows */
@@ -321,6 +325,7 @@ struct pgproxy {
 	/* names */
 	struct px_stmt *stmts;
 	size_t n_stmts;
+	uint64_t stmt_ids;
 	struct px_portal *portals;
 	size_t n_portals, n_unrecorded;
 

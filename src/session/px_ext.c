@@ -271,6 +271,8 @@ void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_por
 	struct rec_ticket leave = x->hold.leave;
 	struct px_exp *e;
 
+	if (p->undone)
+		px_guard_bind_again(x, p, recorded);
 	describe_inject(x, p, portal);
 	if (!p->recorded && x->n_unrecorded > 0)
 		x->n_unrecorded--;
@@ -294,6 +296,23 @@ void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_por
 	x->ext_open = true;
 }
 
+/* Could the server mean something else by it than what is being judged? A portal whose names were resolved for a write, or
+ * for anything that is not simply let through, is executed behind its Bind or not at all. */
+static bool portal_strayed(struct pgproxy *x, const struct px_portal *p)
+{
+	const struct px_text *t = p->text;
+	const struct px_stmt *s;
+
+	if (p->undone) {
+		s = px_stmt_find(x, span_str(p->stmt));
+		if (s == NULL || s->id != p->stmt_id)
+			return true;
+	}
+	return p->moves != x->moves &&
+	    (p->undone || t->late || t->j.verdict <= VERDICT_MEASURE || p->bound <= VERDICT_MEASURE ||
+		(p->catalog_epoch != x->catalog_epoch && (t->facts.flags & SQLF_WRITES) != 0));
+}
+
 /* The first Execute decides: here the server resolves what a utility statement speaks of, and here it runs. Whatever is
  * decided now was described, resolved and planned at Bind: nothing that could change its meaning may have come between. */
 static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool release)
@@ -305,7 +324,7 @@ static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool
 	if (t->by_name && unsettled(x, px_names_settled(x)))
 		return PX_LATER;
 	px_text_judge(x, t);
-	if ((t->late || px_text_holds(t)) && p->moves != x->moves)
+	if (portal_strayed(x, p))
 		return refuse_later(x, "55000", "the portal was bound before other messages, so what it means may have changed",
 		    "bind it again and execute it at once");
 	if (t->j.verdict == VERDICT_DENY || px_copy_refused(x, t))

@@ -35,6 +35,9 @@ enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct p
 enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, const struct pg_execute *ex,
     int64_t approved, bool recorded);
 
+/* A portal that ran and was undone does not run twice. */
+void px_guard_bind_again(struct pgproxy *x, struct px_portal *p, bool recorded);
+
 /* px_effect.c: what a counted statement did; and the question how many rows its table has, by the planner's last look
  * (false: it has none). */
 void px_effect_text(const struct pgproxy *x, char *out, size_t cap);

@@ -21,9 +21,10 @@
 static const char begin_sql[] = "BEGIN";
 static const char commit_sql[] = "COMMIT";
 static const char rollback_sql[] = "ROLLBACK";
-static const char save_sql[] = "SAVEPOINT sallyport_guard";
-static const char release_sql[] = "RELEASE SAVEPOINT sallyport_guard";
-static const char undo_sql[] = "ROLLBACK TO SAVEPOINT sallyport_guard";
+/* Of a savepoint whose name nobody knows before: one of the client's could not stand in for it. */
+static const char save_sql[] = "SAVEPOINT ";
+static const char release_sql[] = "RELEASE SAVEPOINT ";
+static const char undo_sql[] = "ROLLBACK TO SAVEPOINT ";
 
 void px_guard_init(struct pgproxy *x)
 {
@@ -97,6 +98,15 @@ static void own(struct pgproxy *x, const char *why, const char *sql, void (*done
 		(void)px_own_extended(x, why, sql, NULL, done, more);
 	else
 		own_query(x, why, sql, done);
+}
+
+static void own_savepoint(struct pgproxy *x, const char *why, const char *verb, void (*done)(struct pgproxy *, const char *),
+    bool more)
+{
+	char sql[80];
+
+	(void)snprintf(sql, sizeof(sql), "%s%s", verb, x->guard.savepoint);
+	own(x, why, sql, done, more);
 }
 
 /* ---- the end of it ---- */
@@ -287,8 +297,8 @@ static void undo(struct pgproxy *x)
 	if (g->must_sync) {
 		undo_sync(x);
 	} else if (g->extended || g->in_block) {
-		own(x, "guard: undo", undo_sql, NULL, true);
-		own(x, "guard: undo", release_sql, undone, false);
+		own_savepoint(x, "guard: undo", undo_sql, NULL, true);
+		own_savepoint(x, "guard: undo", release_sql, undone, false);
 	} else {
 		own(x, "guard: undo", rollback_sql, undone, false);
 	}
@@ -340,7 +350,7 @@ static void keep_query(struct pgproxy *x)
 	kept_emit(x, 0);
 	ready_emit(x);
 	if (!g->failed)
-		own(x, "guard: within the limit", release_sql, NULL, false);
+		own_savepoint(x, "guard: within the limit", release_sql, NULL, false);
 	guard_finish(x);
 }
 
@@ -348,7 +358,7 @@ static void keep_extended(struct pgproxy *x)
 {
 	kept_emit(x, 0);
 	if (!x->guard.failed)
-		(void)px_own_extended(x, "guard: within the limit", release_sql, NULL, NULL, true);
+		own_savepoint(x, "guard: within the limit", release_sql, NULL, true);
 	guard_finish(x);
 }
 
@@ -479,7 +489,7 @@ void px_guard_check(struct pgproxy *x)
 
 static bool one_block(const struct px_text *t)
 {
-	const unsigned moves = SQLF_TX_BEGIN | SQLF_TX_END | SQLF_ROLLBACK | SQLF_DISCARD | SQLF_COPY_IN | SQLF_COPY_OUT;
+	const unsigned moves = SQLF_TX_BEGIN | SQLF_TX_END | SQLF_ROLLBACK | SQLF_SAVEPOINT | SQLF_DISCARD | SQLF_COPY_IN | SQLF_COPY_OUT;
 
 	return t->facts.n_stmts > 0 && (t->facts.flags & moves) == 0;
 }
@@ -502,6 +512,7 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 {
 	struct px_guard *g = &x->guard;
 	bool ours = g->ours;
+	uint64_t salt;
 
 	px_guard_clear(x);
 	g->text = t;
@@ -509,6 +520,8 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 	g->extended = extended;
 	g->in_block = ours || in_block(x);
 	g->ours = ours;
+	crypto_random(&salt, sizeof(salt));
+	(void)snprintf(g->savepoint, sizeof(g->savepoint), "sallyport_%016llx", (unsigned long long)salt);
 	g->limit = approved >= 0 ? approved + approved / 10 : t->j.guard_rows;
 	g->total = g->before = g->after = -1;
 	g->carried = (t->facts.flags & SQLF_CARRIED) != 0;
@@ -521,7 +534,7 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 	if (!g->in_block)
 		own(x, "guard: a transaction to undo it", begin_sql, NULL, true);
 	if (g->in_block || extended)
-		own(x, "guard: a savepoint to undo it", save_sql, NULL, true);
+		own_savepoint(x, "guard: a savepoint to undo it", save_sql, NULL, true);
 	x->own_tells = false;
 	if (g->carried)
 		(void)px_own_extended(x, "guard: rows changed before it", count_sql, before_row, NULL, extended);
@@ -545,7 +558,7 @@ enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct p
 
 /* A portal that ran and was undone does not run twice. recorded: with its values in the record that was released; else the
  * record of its Execute will have them. */
-static void bind_again(struct pgproxy *x, struct px_portal *p, bool recorded)
+void px_guard_bind_again(struct pgproxy *x, struct px_portal *p, bool recorded)
 {
 	struct pg_msg bind = {'B', span_of(p->bind, p->n_bind)};
 	struct rec_ticket leave = px_record_own(x, "guard: the portal again", "Bind");
@@ -582,8 +595,6 @@ enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct
 		return PX_LATER;
 	}
 	guard_start(x, t, true, approved);
-	if (p->undone)
-		bind_again(x, p, recorded);
 	px_execute_forward(x, m, p, ex->portal, recorded);
 	x->exp_last->guarded = true;
 	px_ask_answers(x);

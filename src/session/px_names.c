@@ -64,6 +64,7 @@ struct px_stmt *px_stmt_set(struct pgproxy *x, struct span name, struct px_text 
 	s->name = name_dup(name_key(name));
 	s->text = t;
 	s->batch = x->batch;
+	s->id = ++x->stmt_ids;
 	stmt_attach(x, s);
 	return s;
 }
@@ -231,6 +232,8 @@ struct px_portal *px_portal_set(struct pgproxy *x, struct span name, const struc
 	px_text_ref(s->text);
 	p->text = s->text;
 	p->stmt = xstrndup(s->name, strlen(s->name));
+	p->stmt_id = s->id;
+	p->bound = s->text->j.verdict;
 	p->n_types = s->n_types;
 	if (s->n_types > 0) {
 		p->types = xcalloc(s->n_types, sizeof(*p->types));

@@ -26,6 +26,7 @@
 #define SQLF_BY_NAME 0x1000u  /* EXECUTE of a prepared name, anywhere inside: what it does may change, never cache */
 #define SQLF_MEASURE 0x2000u  /* class write only within a limit of rows: its command tag counts every row it changes or
 			       * locks, and a rollback to a savepoint undoes all it does; beyond the limit it is bulk */
+#define SQLF_SAVEPOINT 0x8000u /* SAVEPOINT, RELEASE, ROLLBACK TO */
 #define SQLF_CARRIED 0x4000u  /* measured, and foreign keys carry it on: the rows of all tables count, not only its tag's */
 
 struct sql_stmt {

@@ -249,6 +249,54 @@ static bool cancels(struct pxlab *l, const struct ipc_msg *m)
 	return false;
 }
 
+/* Nothing in the message can stand in for the savepoint that undoes it. */
+Test(guard, savepoints_in_the_message)
+{
+	static const char *const texts[] = {"UPDATE notes SET body = 'x!' WHERE id > 0; SAVEPOINT keep; SAVEPOINT sallyport_guard",
+	    "SAVEPOINT a; UPDATE notes SET body = 'x!' WHERE id > 0; RELEASE a",
+	    "UPDATE notes SET body = 'x!' WHERE id > 0; SAVEPOINT b; ROLLBACK TO b"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct pxlab l;
+
+		up(&l, "denied");
+		(void)lab_query(&l, "BEGIN");
+		(void)lab_query(&l, "SAVEPOINT keep");
+		cr_expect(eq(str, STR(lab_query(&l, texts[i])), "EZ"), "%s", texts[i]);
+		(void)lab_query(&l, "ROLLBACK TO SAVEPOINT keep");
+		(void)lab_query(&l, "COMMIT");
+		cr_expect(eq(str, STR(changed(&l)), "0"), "%s", texts[i]);
+		lab_close(&l);
+	}
+}
+
+/* A portal that was undone is the statement it was bound to, or it is nothing. */
+Test(guard, an_undone_portal_of_another_statement)
+{
+	struct pxlab l;
+
+	up(&l, "denied");
+	(void)lab_query(&l, "BEGIN");
+	(void)lab_query(&l, "SAVEPOINT a");
+	lab_put_parse(&l.tx, "s", many);
+	lab_put_plain_bind(&l.tx, "p", "s");
+	pg_put_execute(&l.tx, span_str("p"), 0);
+	put_sync(&l.tx);
+	(void)lab_run(&l, 1);
+	(void)lab_query(&l, "ROLLBACK TO SAVEPOINT a");
+	pg_put_close_target(&l.tx, 'S', span_str("s"));
+	lab_put_parse(&l.tx, "s", "WITH d AS (DELETE FROM notes RETURNING 1) SELECT count(*) FROM d");
+	put_sync(&l.tx);
+	(void)lab_run(&l, 1);
+	pg_put_execute(&l.tx, span_str("p"), 0);
+	put_sync(&l.tx);
+	(void)lab_run(&l, 1);
+	cr_expect(eq(str, STR(lab_error(&l, 0, 'C')), "55000"), "%s", lab_error(&l, 0, 'M'));
+	(void)lab_query(&l, "COMMIT");
+	cr_expect(eq(str, STR(direct_sql(l.db, "SELECT count(*) FROM notes")), "5"));
+	lab_close(&l);
+}
+
 /* It waits for somebody else's lock: nobody knows what it would do. */
 Test(guard, an_effect_that_stays_unknown, .timeout = 60)
 {

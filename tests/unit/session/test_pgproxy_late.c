@@ -239,6 +239,32 @@ Test(late, execute_runs_what_the_name_means_then)
 		}
 }
 
+/* Bound to one table, executed when the name is another's: the server runs what Bind planned. */
+Test(late, a_portal_judged_by_another_catalogue)
+{
+	static const char *const between[] = {"CREATE TEMP TABLE notes (id int)", "SET search_path = pg_temp, public", "SELECT 1"};
+
+	for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++) {
+		struct pxlab l;
+
+		up(&l);
+		(void)lab_query(&l, "BEGIN");
+		lab_put_parse(&l.tx, "s", held);
+		lab_put_plain_bind(&l.tx, "p", "s");
+		put_sync(&l.tx);
+		(void)lab_run(&l, 1);
+		(void)lab_query(&l, between[i]);
+		(void)lab_query(&l, "SELECT 1");
+		pg_put_execute(&l.tx, span_str("p"), 0);
+		put_sync(&l.tx);
+		(void)lab_run(&l, 1);
+		cr_expect(eq(str, STR(lab_error(&l, 0, 'C')), "55000"), "%s", between[i]);
+		(void)lab_query(&l, "COMMIT");
+		expect_safe(&l, between[i]);
+		lab_close(&l);
+	}
+}
+
 /* A portal that Bind made is a cursor for SQL: FETCH runs what Execute would have been asked about. */
 Test(late, fetch_of_a_bound_portal)
 {
