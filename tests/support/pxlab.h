@@ -36,6 +36,7 @@ struct pxlab {
 	const char *parameters; /* "hash" or "" */
 	int64_t max_rows;
 	bool tap;
+	bool may_be_cut;        /* the recording: its writes fail half way */
 	int rec_fd;             /* >= 0: the recording goes here instead of into a file */
 
 	/* the monitor's answer to IPC_HOLD_NEW, and what it decides at once (NULL: later, by lab_decide()) */

@@ -24,7 +24,8 @@ static void each(struct pxlab *l, each_fn *fn, void *ctx)
 	while ((rc = reader_next(r, &f, &w)) == 1)
 		if (!fn(ctx, f))
 			break;
-	cr_assert(rc >= 0, "%s", w.text);
+	/* What a full disk leaves behind ends what can be read, also when the next segment was given meanwhile. */
+	cr_assert(rc >= 0 || (l->may_be_cut && strstr(w.text, "(cut)") != NULL), "%s", w.text);
 	reader_free(r);
 }
 
