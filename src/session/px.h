@@ -227,6 +227,7 @@ struct px_hold_ask {
 /* A write that is counted while it can still be undone. */
 struct px_guard {
 	bool runs;               /* from its start to its last answer */
+	bool saved;              /* there is a savepoint to go back to */
 	bool flying;             /* the server still owes its answer */
 	bool extended, in_block; /* how it runs: at Execute, in a transaction block */
 	bool ours;               /* a transaction block around the open batch is the gateway's own; outlives the statement */

@@ -265,8 +265,8 @@ static void on_suspended(struct pgproxy *x, const struct pg_msg *m)
 {
 	struct px_exp *e = x->exp_head;
 
-	if (e == NULL || e->kind != EXP_EXECUTE || e->own) {
-		unexpected(x, m);
+	if (e == NULL || e->kind != EXP_EXECUTE || e->own || e->guarded) {
+		unexpected(x, m); /* rows of a counted statement are never asked for in portions */
 		return;
 	}
 	px_record_result(x, e, "(suspended)", plan_of(e) != NULL ? plan_of(e)->masked : "", "", "");

@@ -296,6 +296,17 @@ void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_por
 	x->ext_open = true;
 }
 
+bool px_ask_portal(struct pgproxy *x, const struct px_portal *p, struct pg_bind *bind, struct px_hold_ask *ask)
+{
+	const struct px_stmt *s = px_stmt_find(x, span_str(p->stmt));
+
+	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), bind) != 0)
+		return false;
+	*ask = (struct px_hold_ask){.text = p->text, .sql = span_of(p->text->sql, p->text->n_sql), .bind = bind, .types = p->types,
+	    .n_types = p->n_types, .other_stmt = s == NULL || s->id != p->stmt_id, .effect_rows = -1};
+	return true;
+}
+
 /* Could the server mean something else by it than what is being judged? A portal whose names were resolved for a write, or
  * for anything that is not simply let through, is executed behind its Bind or not at all. */
 static bool portal_strayed(struct pgproxy *x, const struct px_portal *p)
@@ -318,7 +329,7 @@ static bool portal_strayed(struct pgproxy *x, const struct px_portal *p)
 static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool release)
 {
 	struct px_text *t = p->text;
-	const struct px_stmt *s;
+	struct px_hold_ask ask;
 	struct pg_bind b = {0};
 
 	if (t->by_name && unsettled(x, px_names_settled(x)))
@@ -331,11 +342,9 @@ static enum px_taken execute_decide(struct pgproxy *x, struct px_portal *p, bool
 		return bound_refuse(x, t, span_str(p->stmt));
 	if (!px_text_holds(t) || release)
 		return PX_GO;
-	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
+	if (!px_ask_portal(x, p, &b, &ask))
 		return refuse_later(x, "55000", "the policy has changed since the portal was bound", "bind it again");
-	s = px_stmt_find(x, b.stmt);
-	px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .types = p->types,
-			     .n_types = p->n_types, .other_stmt = s == NULL || s->text != t, .effect_rows = -1});
+	px_hold_begin(x, &ask);
 	return PX_LATER;
 }
 

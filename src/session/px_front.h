@@ -28,6 +28,9 @@ void px_barrier_set(struct pgproxy *x, struct px_exp *e, bool extended);
 void px_query_forward(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, bool recorded);
 void px_execute_forward(struct pgproxy *x, const struct pg_msg *m, struct px_portal *p, struct span portal, bool recorded);
 
+/* px_ext.c: what a hold wants to know of a portal; bind borrows from it. False: its Bind was not kept. */
+bool px_ask_portal(struct pgproxy *x, const struct px_portal *p, struct pg_bind *bind, struct px_hold_ask *ask);
+
 /* px_guard.c: run a statement whose verdict is VERDICT_MEASURE. approved: rows that were approved, or -1: the judgement's
  * limit counts. The message stays where it is (PX_LATER), unless it was refused. */
 enum px_taken px_guard_query(struct pgproxy *x, const struct pg_msg *m, struct px_text *t, struct span sql, int64_t approved,

@@ -166,21 +166,19 @@ static bool held_message(struct pgproxy *x, const struct pg_msg *m, struct px_ho
 
 	if (!x->guard.extended)
 		return pg_read_string(m->body, &ask->sql) == 0;
-	if (pg_read_execute(m->body, &ex) != 0 || (p = px_portal_find(x, ex.portal)) == NULL || p->bind == NULL ||
-	    pg_read_bind(span_of(p->bind, p->n_bind), bind) != 0)
+	if (pg_read_execute(m->body, &ex) != 0 || (p = px_portal_find(x, ex.portal)) == NULL || !px_ask_portal(x, p, bind, ask))
 		return false;
 	p->undone = true;
 	p->ran = false;
 	p->moves = x->moves;
-	ask->sql = span_of(ask->text->sql, ask->text->n_sql);
-	ask->bind = bind;
 	return true;
 }
 
 static void hold_now(struct pgproxy *x)
 {
 	struct px_guard *g = &x->guard;
-	struct px_hold_ask ask = {.text = g->text, .effect_rows = g->unknown != NULL ? -1 : (int64_t)g->rows};
+	int64_t rows = g->unknown != NULL ? -1 : (int64_t)g->rows;
+	struct px_hold_ask ask = {.text = g->text};
 	char effect[PX_EFFECT_MAX];
 	bool extended = g->extended, found;
 	struct pg_bind bind;
@@ -188,8 +186,9 @@ static void hold_now(struct pgproxy *x)
 	size_t used;
 
 	px_effect_text(x, effect, sizeof(effect));
-	ask.effect = effect;
 	found = pg_frame(buf_span(&x->in), PX_MSG_MAX, &m, &used) == 0 && held_message(x, &m, &ask, &bind);
+	ask.effect = effect;
+	ask.effect_rows = rows;
 	px_text_ref(ask.text);
 	px_guard_clear(x);
 	x->wait = WAIT_NONE;
@@ -393,7 +392,9 @@ static void guard_ended(struct pgproxy *x)
 		px_flush(x);
 		return;
 	}
-	if (g->unknown != NULL || (!g->failed && g->rows > (uint64_t)g->limit)) {
+	if (g->extended && g->failed && !g->saved) {
+		keep_extended(x); /* something before it failed: it has not run */
+	} else if (g->unknown != NULL || (!g->failed && g->rows > (uint64_t)g->limit)) {
 		g->must_sync |= g->failed && g->extended;
 		undo(x);
 	} else if (g->extended) {
@@ -494,11 +495,12 @@ static bool one_block(const struct px_text *t)
 	return t->facts.n_stmts > 0 && (t->facts.flags & moves) == 0;
 }
 
-/* The state of the transaction is known as of the last answer; a batch that is on its way may only have added to it. */
+/* The state of the transaction is known as of the last answer; a batch that is on its way may only have added to it. What
+ * runs before it has its own time, too. */
 static bool block_known(const struct pgproxy *x)
 {
 	for (const struct px_exp *e = x->exp_head; e != NULL; e = e->next)
-		if (e->kind == EXP_SYNC || e->kind == EXP_QUERY)
+		if (e->kind == EXP_SYNC || e->kind == EXP_QUERY || (e->kind == EXP_EXECUTE && !e->own))
 			return false;
 	return true;
 }
@@ -506,6 +508,11 @@ static bool block_known(const struct pgproxy *x)
 static bool in_block(const struct pgproxy *x)
 {
 	return (x->status != 'I' && !x->tx_ended) || x->tx_begun;
+}
+
+static void saved(struct pgproxy *x, const char *sqlstate)
+{
+	x->guard.saved = sqlstate[0] == '\0';
 }
 
 static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int64_t approved)
@@ -534,7 +541,7 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 	if (!g->in_block)
 		own(x, "guard: a transaction to undo it", begin_sql, NULL, true);
 	if (g->in_block || extended)
-		own_savepoint(x, "guard: a savepoint to undo it", save_sql, NULL, true);
+		own_savepoint(x, "guard: a savepoint to undo it", save_sql, saved, true);
 	x->own_tells = false;
 	if (g->carried)
 		(void)px_own_extended(x, "guard: rows changed before it", count_sql, before_row, NULL, extended);
@@ -580,18 +587,22 @@ enum px_taken px_guard_execute(struct pgproxy *x, const struct pg_msg *m, struct
     int64_t approved, bool recorded)
 {
 	struct px_text *t = p->text;
+	struct px_hold_ask ask;
 	struct pg_bind b;
 
 	if (!block_known(x)) {
 		px_wait_drain(x);
 		return PX_LATER;
 	}
-	if (p->bind == NULL || pg_read_bind(span_of(p->bind, p->n_bind), &b) != 0)
+	if (!px_ask_portal(x, p, &b, &ask))
 		return px_refuse_text(x, true, "55000", "the policy has changed since the portal was bound", "bind it again"), PX_TAKEN;
-	if (!one_block(t) || (ex->max_rows > 0 && t->j.verdict == VERDICT_MEASURE && !recorded)) {
+	if (ex->max_rows > 0 && recorded)
+		return px_refuse_text(x, true, "55000", "what was approved is a number of rows, so it runs in one piece",
+			   "execute it without a limit of rows"), PX_TAKEN;
+	if (!one_block(t) || ex->max_rows > 0) {
 		judge_beyond(x, t, "unknown");
-		px_hold_begin(x, &(struct px_hold_ask){.text = t, .sql = span_of(t->sql, t->n_sql), .bind = &b, .effect_rows = -1,
-		    .effect = "unknown: its rows are asked for in portions"});
+		ask.effect = "unknown: its rows are asked for in portions";
+		px_hold_begin(x, &ask);
 		return PX_LATER;
 	}
 	guard_start(x, t, true, approved);

@@ -511,6 +511,7 @@ const struct sql_known *px_known(struct pgproxy *x)
 	struct px_known *k = known_of(x);
 
 	k->answers = (struct sql_known){.ctx = x, .counts_all = true, .own_equal = operator_of_code(k, "="), .table = table_answer, .code = code_answer,
+	    .stale = x->catalog_stale || x->catalog_loading,
 	    .complete = !x->catalog_stale && !x->catalog_failed && !x->catalog_loading && !k->overflow &&
 			x->n_rels < RELS_MAX && x->n_catalog_cols < COLS_MAX};
 	return &k->answers;

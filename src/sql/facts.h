@@ -107,6 +107,7 @@ enum sql_code {
 struct sql_known {
 	void *ctx;
 	bool complete; /* as of now, and what is not found is not there */
+	bool stale;    /* what names mean may have changed since: nothing that it says of tables counts */
 	bool own_equal; /* the database has an operator = made of code: a bare = proves nothing, however harmless the code is */
 	/* The caller counts the rows of every table that a statement changes, not only those of its command tag: what
 	 * foreign keys carry on can be measured. */

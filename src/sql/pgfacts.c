@@ -106,7 +106,8 @@ static void walk_statement(struct pgwalk *w, const struct pgnode *n, struct sql_
 		pgwalk_raise(w, SQL_BULK, "%s of rows that no unique key names, with effects that last", s->tag);
 	s->classes |= 1u << s->cls;
 	s->flags |= implied_flags(s->classes);
-	w->renamed |= (s->flags & SQLF_CATALOG) != 0;
+	/* The end of a transaction, or of a part of it, takes temporary tables and settings with it. */
+	w->renamed |= (s->flags & (SQLF_CATALOG | SQLF_TX_END | SQLF_ROLLBACK)) != 0;
 	if (pgnode_is(n, "PrepareStmt"))
 		remember_prepared(w);
 }

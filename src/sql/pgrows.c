@@ -186,14 +186,12 @@ static bool is_local(struct pgwalk *w, const struct sql_table *t)
 
 /* Nobody knows what the name means at this place: an earlier statement may have changed that, or the catalogue could not
  * be read. */
-static bool is_unseen(struct pgwalk *w, bool known)
+static void note_unseen(struct pgwalk *w, bool known)
 {
 	const struct sql_known *k = w->cx != NULL ? w->cx->known : NULL;
 
-	if (known || k == NULL || (!w->renamed && k->complete))
-		return false;
-	pgwalk_raise(w, SQL_OPAQUE, "writes to a table that the gateway cannot look at here");
-	return true;
+	if (k != NULL && (w->renamed || k->stale || (!known && !k->complete)))
+		pgwalk_raise(w, SQL_OPAQUE, "writes to a table that the gateway cannot look at here");
 }
 
 /* ON CONFLICT DO UPDATE changes as many rows as are given. */
@@ -218,8 +216,7 @@ bool pgrows_insert(struct pgwalk *w, const struct pgnode *n)
 
 	if (is_local(w, &t))
 		return false;
-	if (is_unseen(w, known))
-		return false;
+	note_unseen(w, known);
 	behind(w, n, &t, SQL_ON_INSERT, NULL);
 	upsert(w, n, &t, rows);
 	if (rows > 0)
@@ -242,8 +239,7 @@ static void change(struct pgwalk *w, const struct pgnode *n, const char *verb, c
 
 	if (is_local(w, &t))
 		return;
-	if (is_unseen(w, known))
-		return;
+	note_unseen(w, known);
 	behind(w, n, &t, on, pgnode_field(n, "targetList"));
 	if (t.children && pgnode_field_bool(rel, "inh"))
 		t.n_keys = 0;

@@ -230,7 +230,9 @@ bool pgwalk_is_temp(const struct pgnode *rangevar)
 
 const struct sql_known *pgwalk_known(const struct pgwalk *w)
 {
-	return w->cx != NULL && !w->renamed ? w->cx->known : NULL;
+	const struct sql_known *k = w->cx != NULL ? w->cx->known : NULL;
+
+	return k != NULL && !w->renamed && !k->stale ? k : NULL;
 }
 
 bool pgwalk_guesses(const struct pgwalk *w)

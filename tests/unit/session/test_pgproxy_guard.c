@@ -297,6 +297,56 @@ Test(guard, an_undone_portal_of_another_statement)
 	lab_close(&l);
 }
 
+/* An approval with a number is for the whole statement, counted. */
+Test(guard, no_portions_of_an_approved_number)
+{
+	struct pxlab l;
+
+	up(&l, "approved");
+	(void)lab_query(&l, "BEGIN");
+	lab_put_parse(&l.tx, "", many_rows);
+	lab_put_plain_bind(&l.tx, "p", "");
+	pg_put_execute(&l.tx, span_str("p"), 1);
+	put_sync(&l.tx);
+	(void)lab_run(&l, 1);
+	expect_effect(&l, -1);
+	(void)lab_query(&l, "ROLLBACK");
+	cr_expect(eq(str, STR(changed(&l)), "0"));
+	lab_close(&l);
+}
+
+/* What the catalogue said before a message of the same batch changed the names is not believed. */
+Test(guard, names_that_the_batch_changes)
+{
+	static const char *const moves[] = {"DROP TABLE pg_temp.notes", "DISCARD TEMP", "SET search_path TO public, pg_temp",
+	    "ROLLBACK TO a"};
+
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
+		for (int simple = 0; simple < 2; simple++) {
+			char sql[200];
+			struct pxlab l;
+
+			up(&l, "denied");
+			if (i == 3)
+				(void)lab_query(&l, "BEGIN; SAVEPOINT a");
+			(void)lab_query(&l, "CREATE TEMP TABLE notes (id int, body text)");
+			(void)lab_query(&l, "SELECT 1");
+			snprintf(sql, sizeof(sql), "%s; DELETE FROM notes", moves[i]);
+			if (simple) {
+				(void)lab_query(&l, sql);
+			} else {
+				put_unit(&l.tx, moves[i]);
+				put_unit(&l.tx, "DELETE FROM notes");
+				put_sync(&l.tx);
+				(void)lab_run(&l, 1);
+			}
+			cr_expect(eq(sz, lab_count(&l, 'E'), 1), "%s", sql);
+			(void)lab_query(&l, "COMMIT");
+			cr_expect(eq(str, STR(direct_sql(l.db, "SELECT count(*) FROM public.notes")), "5"), "%s", sql);
+			lab_close(&l);
+		}
+}
+
 /* It waits for somebody else's lock: nobody knows what it would do. */
 Test(guard, an_effect_that_stays_unknown, .timeout = 60)
 {
