@@ -159,6 +159,8 @@ static void judge_rows(const struct policy_view *v, const struct sql_stmt *s, st
 	int64_t left = v->guard_rows - (int64_t)s->inner_rows; /* for what the command tag counts */
 	bool open = (s->flags & SQLF_MEASURE) != 0;
 
+	if (strcmp(s->tag, "PREPARE") == 0)
+		return; /* its EXECUTE changes them */
 	if (!open && ((int64_t)s->rows <= left || s->rows + s->inner_rows <= 1))
 		return;
 	if (left <= 0 || verdict_of(v, SQL_BULK) >= VERDICT_WARN) {
@@ -185,6 +187,22 @@ static void judge_statement(
 	judge_rows(v, s, out);
 }
 
+/* Statements of one message that are each small enough may not be so together. */
+static void judge_together(const struct policy_view *v, const struct sql_facts *f, struct judgement *out)
+{
+	struct sql_stmt all = {.cls = SQL_WRITE, .reason = "several writes that together may change more rows"};
+	size_t i;
+
+	for (i = 0; i < f->n_stmts; i++) {
+		if (strcmp(f->stmts[i].tag, "PREPARE") == 0)
+			continue;
+		all.rows += f->stmts[i].rows;
+		all.inner_rows += f->stmts[i].inner_rows;
+	}
+	if (f->n_stmts > 1)
+		judge_rows(v, &all, out);
+}
+
 void policy_judge(const struct policy_view *v, const struct sql_facts *f, struct judgement *out)
 {
 	size_t i;
@@ -195,6 +213,7 @@ void policy_judge(const struct policy_view *v, const struct sql_facts *f, struct
 		judge_class(v, f->cls, f->cls, f->reason, out);
 	for (i = 0; i < f->n_stmts; i++)
 		judge_statement(v, &f->stmts[i], out);
+	judge_together(v, f, out);
 	name_rule(v, out);
 	set_hint(v, out);
 }

@@ -356,8 +356,10 @@ static void keep_query(struct pgproxy *x)
 static void keep_extended(struct pgproxy *x)
 {
 	kept_emit(x, 0);
+	x->own_tells = true; /* a late cancel may hit it: then the client's batch has failed, and it hears so */
 	if (!x->guard.failed)
 		own_savepoint(x, "guard: within the limit", release_sql, NULL, true);
+	x->own_tells = false;
 	guard_finish(x);
 }
 
@@ -455,7 +457,8 @@ void px_guard_tag(struct pgproxy *x, const struct px_exp *e, char *tag, size_t c
 	size_t len = strlen(tag);
 
 	g->last_tag = buf_len(&x->out);
-	if (e->stmt < f->n_stmts && (f->stmts[e->stmt].flags & SQLF_MEASURE) == 0 && f->stmts[e->stmt].rows == 0)
+	if (strcmp(tag, "PREPARE") == 0 ||
+	    (e->stmt < f->n_stmts && (f->stmts[e->stmt].flags & SQLF_MEASURE) == 0 && f->stmts[e->stmt].rows == 0))
 		return;
 	if (n == NULL || n[1] < '0' || n[1] > '9')
 		g->unknown = "its answer has no number of rows";

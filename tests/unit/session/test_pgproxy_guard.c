@@ -347,6 +347,25 @@ Test(guard, names_that_the_batch_changes)
 		}
 }
 
+/* Each small by its keys, together not; and what is only prepared changes nothing yet. */
+Test(guard, several_in_one_message)
+{
+	struct pxlab l;
+
+	up(&l, "denied");
+	cr_expect(eq(str, STR(lab_query(&l, "UPDATE notes SET body = 'x!' WHERE id = 1; UPDATE notes SET body = 'x!' WHERE id = 2")),
+	    "CCZ"));
+	cr_expect(eq(str, STR(lab_query(&l, "UPDATE notes SET body = 'y!' WHERE id IN (1, 2); DELETE FROM notes WHERE id = 3")),
+	    "EZ"));
+	expect_effect(&l, 3);
+	cr_expect(eq(str, STR(direct_sql(l.db, "SELECT count(*) FROM notes WHERE body = 'y!'")), "0"));
+	cr_expect(eq(str, STR(lab_query(&l, "PREPARE d AS UPDATE notes SET body = 'z!' WHERE id > $1")), "CZ"));
+	cr_expect(eq(str, STR(lab_query(&l, "EXECUTE d(3)")), "CZ"));
+	cr_expect(eq(str, STR(lab_query(&l, "EXECUTE d(0)")), "EZ"));
+	expect_effect(&l, 5);
+	lab_close(&l);
+}
+
 /* It waits for somebody else's lock: nobody knows what it would do. */
 Test(guard, an_effect_that_stays_unknown, .timeout = 60)
 {
