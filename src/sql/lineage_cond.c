@@ -196,8 +196,14 @@ static struct cond value_cond(struct lin *l, struct lscope *s, struct lval v, bo
 	return c;
 }
 
+/* How the subquery of x op ANY (SELECT ...) is compared. */
+struct in_how {
+	bool equal;      /* x IN, x = ANY */
+	bool correlated; /* it gives something else for each row around */
+};
+
 /* x IN (SELECT ...): x and the one column, or a row and the columns. */
-static void in_pair(struct lin *l, struct lscope *s, const struct pgnode *test, struct lcol *col, bool found_here, struct cond *c,
+static void in_pair(struct lin *l, struct lscope *s, const struct pgnode *test, struct lcol *col, struct in_how how, struct cond *c,
     bool *changed)
 {
 	struct lval a = lin_value(l, s, test), b = col->v, v = lval_mix(a, b);
@@ -210,7 +216,9 @@ static void in_pair(struct lin *l, struct lscope *s, const struct pgnode *test, 
 	}
 	c->sensitive = true;
 	c->by = v;
-	if (found_here && a.whole && b.whole) {
+	if (how.correlated && a.what == LINEAGE_SENSITIVE && b.what != LINEAGE_SENSITIVE)
+		lin_tell(l, s, v); /* a clear value of the same row: as x op column would */
+	if (how.equal && a.whole && b.whole) {
 		c->clear |= a.what != LINEAGE_SENSITIVE;
 		if (x != NULL)
 			*changed |= raise(x, b);
@@ -228,15 +236,22 @@ static struct cond in_cond(struct lin *l, struct lscope *s, const struct pgnode 
 	const struct pgnode *test = pgnode_field(q, "testexpr"), *a = pgnode_first(pgnode_field(test, "args"));
 	struct cond c = {.by = lval_clean};
 	struct lval whole = lin_expr(l, s, q); /* marks what is in it, and says how the rows were found */
-	struct lcols cols = lin_query_apart(l, pgnode_field(q, "subselect"), s, s->ctes);
-	bool equal = pgnode_field(q, "operName") == NULL, row = pgnode_is(test, "RowExpr");
+	unsigned before = l->lowest;
+	struct lcols cols;
+	struct in_how how = {.equal = pgnode_field(q, "operName") == NULL};
+	bool row = pgnode_is(test, "RowExpr");
 
+	l->lowest = UINT32_MAX;
+	cols = lin_query_apart(l, pgnode_field(q, "subselect"), s, s->ctes);
+	how.correlated = l->lowest <= s->level;
+	if (before < l->lowest)
+		l->lowest = before;
 	if (cols.told != NULL || cols.open || (row ? pgnode_len(pgnode_field(test, "args")) : 1) != cols.n)
 		return value_cond(l, s, whole, false);
 	if (!row)
-		in_pair(l, s, test, cols.c[0], equal, &c, changed);
+		in_pair(l, s, test, cols.c[0], how, &c, changed);
 	for (size_t i = 0; row && a != NULL; a = a->next)
-		in_pair(l, s, a, cols.c[i++], equal, &c, changed);
+		in_pair(l, s, a, cols.c[i++], how, &c, changed);
 	if (cols.picked == NULL)
 		return c;
 	if (!c.sensitive)

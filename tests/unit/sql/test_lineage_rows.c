@@ -489,3 +489,58 @@ Test(lineage_rows, what_no_rule_has_read_makes_everything_unknown)
 	check_json("", ",\"returningOld\":true", false);
 	check_json("", ",\"name\":\"x\"", true);
 }
+
+/* x op ANY, SOME, ALL, IN of a subquery that gives a clear value of the row around. */
+Test(lineage_rows, clear_values_behind_a_subquery)
+{
+	static const char *const held[] = {
+	    "SELECT id FROM customers c WHERE length(c.full_name) IN (SELECT c.loyalty_points)",
+	    "SELECT id FROM customers c WHERE length(c.full_name) > SOME (SELECT c.loyalty_points FROM string_to_table('x', ',') s)",
+	    "SELECT id FROM customers c WHERE length(c.full_name) >= ALL (SELECT c.id)",
+	    "SELECT id FROM customers c WHERE length(c.full_name) NOT IN (SELECT c.id)",
+	    "SELECT id FROM customers c WHERE c.full_name > ANY (SELECT c.country)",
+	    "SELECT id FROM customers c WHERE (length(c.full_name), 1) IN (SELECT c.id, 1)",
+	    "SELECT c.id, o.qty FROM customers c, orders o WHERE ascii(c.full_name) = ANY (SELECT o.qty)",
+	    "SELECT id FROM customers c WHERE length(c.full_name) IN (SELECT o.qty FROM orders o WHERE o.customer_id = c.id)",
+	};
+	static const struct daily daily[] = {
+	    {"SELECT id FROM customers c WHERE c.id IN (SELECT c.loyalty_points)", "C"},
+	    {"SELECT id FROM customers c WHERE c.id > ANY (SELECT o.qty FROM orders o WHERE o.customer_id = c.id)", "C"},
+	    {"SELECT id FROM customers c WHERE c.id IN (SELECT o.customer_id FROM orders o)", "C"},
+	    {"SELECT id FROM customers c WHERE c.id NOT IN (SELECT o.customer_id FROM orders o WHERE o.status = c.status)", "C"},
+	    {"SELECT id FROM customers c WHERE c.email IN (SELECT e.email FROM employees e)", "C"},
+	    {"SELECT id FROM employees e WHERE e.salary >= ALL (SELECT x.salary FROM employees x WHERE x.department = e.department)", "C"},
+	    {"SELECT id FROM customers c WHERE c.loyalty_points >= ALL (SELECT o.qty FROM orders o WHERE o.customer_id = c.id)", "C"},
+	};
+
+	check_held(held, N(held));
+	for (size_t i = 0; i < N(daily); i++)
+		check_clear(&daily[i]);
+}
+
+/* What ANALYZE made of the values. */
+Test(lineage_rows, statistics_are_values)
+{
+	static const char *const masked[] = {
+	    "SELECT n_distinct, avg_width, correlation FROM pg_stats",
+	    "SELECT null_frac FROM pg_stats",
+	    "SELECT most_common_freqs, most_common_elem_freqs, elem_count_histogram FROM pg_catalog.pg_stats",
+	    "SELECT s.n_distinct + 1 FROM pg_stats s",
+	    "SELECT n_distinct, dependencies, most_common_base_freqs FROM pg_stats_ext",
+	    "SELECT most_common_val_nulls, most_common_freqs FROM pg_stats_ext",
+	    "SELECT stanullfrac, stawidth, stadistinct FROM pg_statistic",
+	    "SELECT stxdndistinct, stxdmcv FROM pg_statistic_ext_data",
+	};
+	static const struct daily daily[] = {
+	    {"SELECT schemaname, tablename, attname FROM pg_stats", "CCC"},
+	    {"SELECT attname, n_distinct FROM pg_stats WHERE tablename = 'customers' ORDER BY attname", "Cm"},
+	    {"SELECT statistics_name, attnames FROM pg_stats_ext", "CC"},
+	    {"SELECT stxname, stxkind FROM pg_statistic_ext", "CC"},
+	    {"SELECT relname, reltuples, relpages FROM pg_class", "CCC"},
+	    {"SELECT relname, n_live_tup FROM pg_stat_user_tables", "CC"},
+	};
+
+	check_masked(masked, N(masked));
+	for (size_t i = 0; i < N(daily); i++)
+		check_clear(&daily[i]);
+}
