@@ -12,6 +12,11 @@ static const struct {
 } value_bearing[] = {
 	{"pg_stats", "most_common_vals"}, {"pg_stats", "histogram_bounds"},
 	{"pg_stats", "most_common_elems"}, {"pg_stats_ext", "most_common_vals"},
+	{"pg_stats", "n_distinct"}, {"pg_stats", "avg_width"}, {"pg_stats", "correlation"},
+	{"pg_stats", "null_frac"}, {"pg_stats", "most_common_freqs"}, {"pg_stats", "most_common_elem_freqs"},
+	{"pg_stats", "elem_count_histogram"}, {"pg_stats", "range_length_histogram"}, {"pg_stats", "range_empty_frac"},
+	{"pg_stats", "range_bounds_histogram"}, {"pg_stats_ext", "most_common_val_nulls"}, {"pg_stats_ext", "most_common_freqs"},
+	{"pg_stats_ext", "most_common_base_freqs"}, {"pg_stats_ext", "n_distinct"}, {"pg_stats_ext", "dependencies"},
 	{"pg_stats_ext_exprs", NULL}, {"pg_statistic", NULL}, {"pg_statistic_ext_data", NULL},
 	{"pg_stat_activity", "query"}, {"pg_stat_statements", "query"},
 	{"pg_authid", "rolpassword"}, {"pg_shadow", "passwd"}, {"pg_user_mapping", "umoptions"},
