@@ -170,6 +170,8 @@ void px_end(struct pgproxy *x, const char *reason)
 	(void)str_copy(x->end_reason, sizeof(x->end_reason), reason);
 	loop_cancel(x->p.loop, x->eof_timer);
 	x->eof_timer = NULL;
+	loop_cancel(x->p.loop, x->guard.timer);
+	x->guard.timer = NULL;
 	px_expire_clear(x);
 	if (x->phase == PX_RELAY && x->exp_head != NULL)
 		px_cancel_upstream(x, "client"); /* nobody waits for it any more */

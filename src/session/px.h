@@ -186,6 +186,7 @@ struct px_hold {
 	bool release;            /* approved: the message may go when looked at again */
 	bool waits;              /* the client is kept waiting */
 	bool failed;             /* an own query of the hold failed */
+	bool cancelled;          /* the client does not want it any more, but its request has no name yet */
 	struct rec_ticket held;  /* of the statement's record */
 	struct rec_ticket leave; /* release: to send it */
 	char approvers[128];
@@ -227,7 +228,7 @@ struct px_hold_ask {
 /* A write that is counted while it can still be undone. */
 struct px_guard {
 	bool runs;               /* from its start to its last answer */
-	bool saved;              /* there is a savepoint to go back to */
+	bool began, saved;       /* there is a transaction of the gateway's own, a savepoint to go back to */
 	bool flying;             /* the server still owes its answer */
 	bool extended, in_block; /* how it runs: at Execute, in a transaction block */
 	bool ours;               /* a transaction block around the open batch is the gateway's own; outlives the statement */

@@ -167,9 +167,13 @@ static void on_row(struct pgproxy *x, const struct pg_msg *m)
 /* The name means this statement of the text and nothing else of it. */
 static void prepare_follow(struct pgproxy *x, const struct px_text *t, const struct sql_stmt *s)
 {
-	struct px_text *one = px_text_get(x, span_of(t->sql + s->off, s->len), false);
-	struct px_stmt *made = px_stmt_set(x, span_str(s->name), one);
+	struct px_text *one;
+	struct px_stmt *made;
+	char name[sizeof(s->name)];
 
+	(void)str_copy(name, sizeof(name), s->name); /* looking at the text anew takes s away when both are one */
+	one = px_text_get(x, span_of(t->sql + s->off, s->len), false);
+	made = px_stmt_set(x, span_str(name), one);
 	if (made != NULL)
 		made->by_sql = true;
 	else
@@ -357,6 +361,10 @@ static void on_ready(struct pgproxy *x, const struct pg_msg *m)
 		return;
 	}
 	hidden = e->own || e->guarded;
+	if (e->guarded && status == 'I') { /* it ran outside of what could undo it: that must not be */
+		px_fatal(x, "58000", "the gateway lost the transaction around a statement that it counted", "", "guard: no transaction");
+		return;
+	}
 	done = e->done;
 	memcpy(sqlstate, e->sqlstate, sizeof(sqlstate));
 	x->copy_in = false;

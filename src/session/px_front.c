@@ -337,6 +337,7 @@ static enum px_taken front_message(struct pgproxy *x, const struct pg_msg *m)
 		px_fatal(x, "08P01", msg, "", "protocol violation");
 		return PX_TAKEN;
 	}
+	x->hold.release &= !x->skip;
 	if (x->skip && m->type != 'S' && m->type != 'X')
 		return PX_TAKEN; /* as the server does after an error: everything up to Sync */
 	if (x->copy_in && !f->in_copy) {

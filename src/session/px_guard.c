@@ -277,14 +277,14 @@ static void synced(struct pgproxy *x, const char *sqlstate)
 }
 
 /* The server skips everything up to a Sync of ours. */
-static void undo_sync(struct pgproxy *x)
+static void resync(struct pgproxy *x, void (*done)(struct pgproxy *, const char *))
 {
 	struct px_exp *e;
 
 	px_up_empty(x->to_up, px_record_own(x, "guard: after the error", "Sync"), 'S');
 	e = px_expect(x, EXP_SYNC);
 	e->own = true;
-	e->done = synced;
+	e->done = done;
 	x->guard.must_sync = false;
 	x->skip = false;
 }
@@ -294,7 +294,7 @@ static void undo(struct pgproxy *x)
 	struct px_guard *g = &x->guard;
 
 	if (g->must_sync) {
-		undo_sync(x);
+		resync(x, synced);
 	} else if (g->extended || g->in_block) {
 		own_savepoint(x, "guard: undo", undo_sql, NULL, true);
 		own_savepoint(x, "guard: undo", release_sql, undone, false);
@@ -379,6 +379,17 @@ static void counted(struct pgproxy *x, const char *sqlstate)
 	guard_ended(x);
 }
 
+/* A simple query that the server skipped, as the transaction around it did not begin: the client has read why. */
+static void not_begun(struct pgproxy *x, const char *sqlstate)
+{
+	(void)sqlstate;
+	if (x->wait != WAIT_GUARD)
+		return;
+	x->guard.ours = false;
+	ready_emit(x);
+	guard_finish(x);
+}
+
 /* The guarded statement has ended, one way or the other. */
 static void guard_ended(struct pgproxy *x)
 {
@@ -394,7 +405,10 @@ static void guard_ended(struct pgproxy *x)
 		px_flush(x);
 		return;
 	}
-	if (g->extended && g->failed && !g->saved) {
+	if (!g->extended && !g->in_block && !g->began) {
+		resync(x, not_begun);
+		px_flush(x);
+	} else if (g->extended && g->failed && !g->saved) {
 		keep_extended(x); /* something before it failed: it has not run */
 	} else if (g->unknown != NULL || (!g->failed && g->rows > (uint64_t)g->limit)) {
 		g->must_sync |= g->failed && g->extended;
@@ -442,7 +456,7 @@ void px_guard_row(struct pgproxy *x)
 {
 	struct px_guard *g = &x->guard;
 
-	if (g->unknown == NULL && buf_len(&x->out) > KEPT_MAX / 2)
+	if (g->unknown == NULL && (buf_err(&x->out) != 0 || buf_len(&x->out) > KEPT_MAX / 2))
 		cancel(x, "it returns more than the gateway keeps back");
 	/* nobody will see them */
 	if (g->unknown != NULL || (px_guard_keeps(x) && x->exp_head->rows > (uint64_t)g->limit))
@@ -513,6 +527,11 @@ static bool in_block(const struct pgproxy *x)
 	return (x->status != 'I' && !x->tx_ended) || x->tx_begun;
 }
 
+static void began(struct pgproxy *x, const char *sqlstate)
+{
+	x->guard.began = sqlstate[0] == '\0';
+}
+
 static void saved(struct pgproxy *x, const char *sqlstate)
 {
 	x->guard.saved = sqlstate[0] == '\0';
@@ -541,8 +560,9 @@ static void guard_start(struct pgproxy *x, struct px_text *t, bool extended, int
 	if (!g->in_block)
 		g->ours = true;
 	x->own_tells = true; /* a failed transaction says so here already */
+	/* In the extended protocol also for a simple query: when it fails, the server skips what follows. */
 	if (!g->in_block)
-		own(x, "guard: a transaction to undo it", begin_sql, NULL, true);
+		(void)px_own_extended(x, "guard: a transaction to undo it", begin_sql, NULL, began, true);
 	if (g->in_block || extended)
 		own_savepoint(x, "guard: a savepoint to undo it", save_sql, saved, true);
 	x->own_tells = false;

@@ -55,7 +55,7 @@ void px_hold_clear(struct pgproxy *x)
 	h->call = 0;
 	h->text = NULL;
 	h->held = h->leave = (struct rec_ticket){0};
-	h->active = h->waits = h->failed = false;
+	h->active = h->waits = h->failed = h->cancelled = false;
 	h->id[0] = h->by[0] = h->why[0] = h->effect[0] = h->near[0] = '\0';
 	h->effect_rows = h->approved_rows = -1;
 }
@@ -394,6 +394,10 @@ static void ask_answer(void *ctx, const struct ipc_msg *m, int *fds, size_t nfds
 	ipc_take_str(m, "why", h->why, sizeof(h->why));
 	h->approved_rows = ipc_get_int(m, "effect_rows", -1);
 	ipc_take_str(m, "near", h->near, sizeof(h->near));
+	if (h->cancelled) {
+		(void)px_hold_cancel(x);
+		return;
+	}
 	if (strcmp(state, "approved") == 0) {
 		release(x);
 	} else {
@@ -522,6 +526,10 @@ bool px_hold_cancel(struct pgproxy *x)
 
 	if (!x->hold.active || (x->wait != WAIT_DECISION && x->wait != WAIT_MONITOR))
 		return false;
+	if (x->hold.id[0] == '\0') { /* ask_answer() brings the name by which it can be withdrawn */
+		x->hold.cancelled = true;
+		return true;
+	}
 	(void)str_copy(id, sizeof(id), x->hold.id);
 	px_hold_withdraw(x, "cancelled by the client");
 	(void)str_copy(x->hold.id, sizeof(x->hold.id), id);
