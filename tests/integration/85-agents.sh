@@ -107,8 +107,8 @@ stop_forward
 
 # --- the same without a gateway ---
 explain() { echo "$1" | "$SP_BIN/sallyport" policy explain --config "$SP_CONF" --target orders-prod "${@:2}" 2>&1; }
-is "explain: carol may write" "$(explain "update orders set status = 'x' where id = 1" --user carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"allow"'
-is "explain: so may her agent" "$(explain "update orders set status = 'x' where id = 1" --as-agent-of carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"allow"'
+is "explain: carol may write" "$(explain "update orders set status = 'x' where id = 1" --user carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"measure"'
+is "explain: so may her agent" "$(explain "update orders set status = 'x' where id = 1" --as-agent-of carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"measure"'
 is "explain: but not with a certificate for reading" "$(explain "update orders set status = 'x' where id = 1" --as-agent-of carol --max-risk read --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"deny"'
 is "explain: its role goes no further than bulk" "$(explain "drop table orders" --as-agent-of carol --json | grep -o '"verdict": *"[a-z]*"')" '"verdict":"deny"'
 explain "select 1" --as-agent-of bob --login app_rw > "$LAB/o"
