@@ -309,7 +309,7 @@ Test(faults, each_once)
 		n += without == 0;
 		n_ended += ended;
 	}
-	cr_log_warn("%zu faults, %zu sessions ended with a word", n, n_ended);
+	cr_log_info("%zu faults, %zu sessions ended with a word", n, n_ended);
 	cr_expect(ge(sz, n + 8, total));
 	cr_expect(ge(sz, n_ended + 2, n), "the last one or two meet nobody who would notice");
 	lab_drop(&first);
