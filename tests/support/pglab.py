@@ -61,8 +61,13 @@ class Lab:
         return pgwire.Conn.url(self.env["SP_PG_DIRECT"], **more)
 
     def ssh(self, who, *args):
-        p = subprocess.run(["ssh", "-F", self.env["SP_SSH_CONFIG"], "bastion-" + who, *args], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        # Many cases at once can meet the listener's share of new connections: it closes before a word is said.
+        for _ in range(5):
+            p = subprocess.run(["ssh", "-F", self.env["SP_SSH_CONFIG"], "bastion-" + who, *args], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if p.returncode != 255 or "kex_exchange_identification" not in p.stdout:
+                break
+            time.sleep(0.5)
         return p.returncode, p.stdout
 
     def sallyport(self, *args):
