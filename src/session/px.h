@@ -73,7 +73,7 @@ struct px_text {
 	size_t n_sql;
 	struct sql_facts facts;
 	bool shaped;             /* key is a shape: never equal to a text of the same bytes */
-	bool judged, by_name;    /* by_name: has an EXECUTE, so it is judged at each use */
+	bool judged, by_name;    /* by_name: EXECUTE, FETCH or MOVE: judged at each use */
 	bool late;               /* the server resolves its names at Execute, not at Bind: any utility statement */
 	struct judgement j;
 	uint32_t view_seq, catalog_epoch;

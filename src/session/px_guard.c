@@ -648,7 +648,6 @@ bool px_guard_sync(struct pgproxy *x)
 	return true;
 }
 
-
 static void block_left(struct pgproxy *x, const char *sqlstate)
 {
 	(void)sqlstate;

@@ -286,15 +286,7 @@ static void judge_masked_write(struct pgproxy *x, struct px_text *t)
 /* Does it run what other texts say? EXECUTE, FETCH, and the deferred triggers of COMMIT can fail on any value. */
 static bool text_speaks_for_others(const struct px_text *t)
 {
-	static const char *const tags[] = {"FETCH", "MOVE", "EXECUTE"};
-
-	if (t->by_name || (t->facts.flags & SQLF_TX_END) != 0)
-		return true;
-	for (size_t i = 0; i < t->facts.n_stmts; i++)
-		for (size_t k = 0; k < sizeof(tags) / sizeof(tags[0]); k++)
-			if (strcmp(t->facts.stmts[i].tag, tags[k]) == 0)
-				return true;
-	return false;
+	return t->by_name || (t->facts.flags & SQLF_TX_END) != 0;
 }
 
 /* Whatever the text says, it is code that nobody has looked at. */
